@@ -1,0 +1,3 @@
+module github.com/rapport-cx/rapport
+
+go 1.26
