@@ -1,0 +1,137 @@
+// Package need is step 4 of the flow: what the customer needs. It turns a text,
+// its dialogue and a profile into an ordered list of needs: spoken ones with
+// their place in the text, implied ones, and predicted ones from signals.
+//
+// It is deterministic and pure: the same enquiry, profile, scene, lexicon and
+// plan give the same needs. A [Plan] is compiled and its classifier trained when
+// a strategy is published; serving only walks it.
+package need
+
+import (
+	"time"
+
+	"github.com/rapport-cx/rapport/evidence"
+)
+
+// Origin tells where a need comes from.
+type Origin string
+
+const (
+	Spoken    Origin = "spoken"    // it has its own words
+	Implied   Origin = "implied"   // it follows from the wording or the dialogue
+	Predicted Origin = "predicted" // it follows from history
+)
+
+// Status tells what became of a need in this answer.
+type Status string
+
+const (
+	Answered   Status = "answered"
+	Partly     Status = "partly"
+	Unanswered Status = "unanswered"
+	Clarify    Status = "clarify"
+	Handover   Status = "handover"
+)
+
+// Span is a half-open range of runes of the enquiry's text as it was received.
+type Span [2]int
+
+// Entity is something named in the text: a product, order, attribute, person,
+// scene, budget, money, order_id, date, duration, place, count, symptom, color …
+type Entity struct {
+	Type  string `json:"type"`
+	ID    string `json:"id,omitempty"` // catalogue or record id when it is a known one
+	Text  string `json:"text"`
+	Span  Span   `json:"span"`
+	Value any    `json:"value,omitempty"` // what a grammar read: number, {amount,currency}, {count,…}; JSON value
+}
+
+// Condition is another need's result on which this one depends ("没货的话就退款").
+type Condition struct {
+	Need string `json:"need"` // id of the other need, "" when it is none of this enquiry's
+	Text string `json:"text"` // the customer's own words
+}
+
+// Need is one sub-need.
+type Need struct {
+	ID          string         `json:"id"` // n1, n2 … in the order of the text
+	Origin      Origin         `json:"origin"`
+	Intent      string         `json:"intent"`
+	Subintent   *string        `json:"subintent"`
+	Text        string         `json:"text"`
+	Span        *Span          `json:"span,omitempty"` // nil when it has no words of its own
+	Entities    []Entity       `json:"entities"`
+	RefersTo    []string       `json:"refers_to"`             // entity or record ids it points back to ("它", "that one")
+	Constraints []string       `json:"constraints,omitempty"` // the customer's own words
+	Condition   *Condition     `json:"condition"`
+	Negated     bool           `json:"negated"`
+	Danger      bool           `json:"danger,omitempty"` // a symptom that can hurt somebody: safety comes before anything else
+	Confidence  float64        `json:"confidence"`
+	Status      Status         `json:"status"`
+	Evidence    []evidence.Ref `json:"evidence"`
+	// Readings are the two likeliest intents when Confidence is too low to act on.
+	Readings []Reading `json:"readings,omitempty"`
+}
+
+// Sub is the subintent or "".
+func (n *Need) Sub() string {
+	if n.Subintent == nil {
+		return ""
+	}
+	return *n.Subintent
+}
+
+// Reading is one possible meaning, offered as a button when we ask back.
+type Reading struct {
+	Intent     string  `json:"intent"`
+	Subintent  string  `json:"subintent,omitempty"`
+	Confidence float64 `json:"confidence"`
+}
+
+// Turn is one earlier message of the conversation.
+type Turn struct {
+	Role string `json:"role"` // user, agent
+	Text string `json:"text"`
+}
+
+// Attachment is a photo, voice message or file that came with an enquiry.
+type Attachment struct {
+	Kind string `json:"kind"`
+	URL  string `json:"url,omitempty"`
+	Name string `json:"name,omitempty"`
+}
+
+// Enquiry is what the customer wrote, with the turns before it.
+type Enquiry struct {
+	Text        string       `json:"text"`
+	Messages    []Turn       `json:"messages,omitempty"`
+	Attachments []Attachment `json:"attachments,omitempty"`
+}
+
+// Lexicon finds the names of the catalogue in a text. The candidate room's
+// catalogue satisfies it; a plan without a catalogue uses NoNames.
+type Lexicon interface {
+	// Find returns the entities named in the text, longest match first at each
+	// place, not overlapping, in the order of the text. The runes are normalised
+	// (lower case, half width, simplified); spans count those runes.
+	Find(text []rune) []Entity
+}
+
+// NoNames is the lexicon of an empty catalogue.
+type NoNames struct{}
+
+// Find finds nothing.
+func (NoNames) Find([]rune) []Entity { return nil }
+
+// SignalState is one signal of a person at one time, for one group (for example
+// one device and symptom). A signal that nearly holds is kept with its Fault, so
+// that an explanation can name the rule that failed.
+type SignalState struct {
+	Signal string            `json:"signal"`
+	Group  map[string]string `json:"group,omitempty"` // by name: asset_id, product_id, symptom …
+	Holds  bool              `json:"holds"`
+	Count  int               `json:"count"`
+	Events []evidence.Ref    `json:"events"` // exactly those that make it hold, oldest first
+	Times  []time.Time       `json:"times"`  // their event times, same order
+	Fault  string            `json:"fault,omitempty"`
+}

@@ -1,0 +1,97 @@
+// Package profile is step 3 of the flow: what we know of a person, each fact with
+// the events that prove it.
+//
+// A [Profile] is a fold of the set of a person's events in the order (event time,
+// event id), never of arrival. It is pure: the same events give the same profile,
+// byte for byte, whatever store they came from and in whatever order they came.
+// Absence is a value: a field that consent or switches hide reads as unknown.
+package profile
+
+import (
+	"time"
+
+	"github.com/rapport-cx/rapport/event"
+	"github.com/rapport-cx/rapport/evidence"
+	"github.com/rapport-cx/rapport/identity"
+)
+
+// Trait is one stated property of the person (Segment's traits: email,
+// household_size, account_type, …) with the event that stated it last.
+type Trait struct {
+	Value    any // JSON value: string, float64, bool, []any, map[string]any
+	At       time.Time
+	Evidence evidence.Ref
+	Verified bool
+}
+
+// Record is the present state of a business record of the person: an order,
+// asset, case, holding, enrolment, contract or promotion. Events that speak of
+// one (Order Completed, Repair Reported, Service Case Updated …) make or change
+// it as a put of the record does.
+type Record struct {
+	Kind      evidence.Kind
+	ID        string
+	Fields    map[string]any // as put; money is {amount, currency} in minor units, times are RFC 3339 text
+	CreatedAt time.Time
+	UpdatedAt time.Time
+	// Evidence are the events that made its present state, oldest first, at most 16.
+	Evidence []evidence.Ref
+}
+
+// Ref is the record's own ref, which opens onto its events.
+func (r *Record) Ref() evidence.Ref { return evidence.Make(r.Kind, r.ID, 0) }
+
+// Text is a field as text, "" when it is missing or no text.
+func (r *Record) Text(field string) string { s, _ := r.Fields[field].(string); return s }
+
+// Time is a field as a time; ok is false when it is missing or no RFC 3339 time or date.
+func (r *Record) Time(field string) (t time.Time, ok bool) {
+	s, _ := r.Fields[field].(string)
+	for _, layout := range []string{time.RFC3339Nano, "2006-01-02"} {
+		if t, err := time.Parse(layout, s); err == nil {
+			return t.UTC(), true
+		}
+	}
+	return time.Time{}, false
+}
+
+// Contact is one thing shown to the person, from Decision Shown and its successors.
+type Contact struct {
+	Decision  string // dec_…
+	Action    string // "" when the whole answer was shown
+	Shown     time.Time
+	Opened    time.Time // zero: not (yet)
+	Accepted  time.Time
+	Dismissed time.Time
+	Resolved  time.Time
+	Evidence  []evidence.Ref
+}
+
+// Preferences are what the person decided about their data.
+type Preferences struct {
+	PersonalizationOff bool
+	BlockedTags        []string        // sorted
+	Consent            map[string]bool // purpose → given; a purpose that is not in it was never asked
+	Evidence           []evidence.Ref
+}
+
+// HistoryLimit bounds how many events of one name a profile keeps; older ones are
+// still in the log, and facts folded from them stay.
+const HistoryLimit = 256
+
+// Profile is what is known of one person at one log position. A Profile that has
+// been handed out is never changed.
+type Profile struct {
+	Person   identity.PersonID
+	Keys     []identity.Key // sorted
+	Position uint64         // log position of the newest event in it
+	Events   int            // how many events were folded
+	First    time.Time      // event time of the first one
+	Last     time.Time      // event time of the last one
+
+	Traits      map[string]Trait
+	Records     map[evidence.Kind]map[string]*Record
+	History     map[string][]*event.Event // by event name, in (time, id) order, the newest HistoryLimit
+	Contacts    []Contact                 // in order of Shown, the newest HistoryLimit
+	Preferences Preferences
+}
