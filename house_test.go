@@ -22,6 +22,8 @@ var doors = map[string][]string{
 	"scene":     {},
 	"event":     {},
 	"ledger":    {},
+	"workspace": {},
+	"journal":   {"event", "identity", "ledger"},
 	"identity":  {"event"},
 	"profile":   {"event", "identity", "evidence"},
 	"need":      {"event", "profile", "scene", "evidence"},
@@ -31,10 +33,10 @@ var doors = map[string][]string{
 	"outcome":   {"treatment", "decision", "event"},
 	"strategy":  {"need", "candidate", "decision", "treatment"},
 	"pack":      {"strategy", "event", "identity", "profile", "need", "candidate", "decision", "treatment", "outcome", "scene", "evidence", "packs"},
-	"engine":    {"strategy", "event", "identity", "profile", "need", "candidate", "decision", "treatment", "outcome", "scene", "evidence", "ledger"},
+	"engine":    {"strategy", "event", "identity", "profile", "need", "candidate", "decision", "treatment", "outcome", "scene", "evidence", "ledger", "journal", "workspace"},
 }
 
-var nouns = []string{"strategy", "event", "identity", "profile", "need", "candidate", "decision", "treatment", "outcome", "scene", "evidence", "ledger"}
+var nouns = []string{"strategy", "event", "identity", "profile", "need", "candidate", "decision", "treatment", "outcome", "scene", "evidence", "ledger", "journal", "workspace"}
 
 // adapters keep the house's memory; edges open it to the outside. Neither knows the other.
 var adapters = []string{"internal/sqlite", "internal/postgres", "internal/storage"}

@@ -7,74 +7,24 @@ import (
 	"github.com/rapport-cx/rapport/candidate"
 	"github.com/rapport-cx/rapport/event"
 	"github.com/rapport-cx/rapport/identity"
+	"github.com/rapport-cx/rapport/journal"
 	"github.com/rapport-cx/rapport/ledger"
 	"github.com/rapport-cx/rapport/profile"
 	"github.com/rapport-cx/rapport/strategy"
+	"github.com/rapport-cx/rapport/workspace"
 )
 
-// Batch is what one request commits, all of it or nothing.
-type Batch struct {
-	Workspace string
-	Events    []event.Event // in the order they were sent
-	Decision  *ledger.Entry // nil when nothing was decided
-}
-
-// Receipt tells what a commit did.
-type Receipt struct {
-	// Duplicates has one entry an event: true when it had been accepted before
-	// (or stood earlier in the same batch) and changed nothing.
-	Duplicates []bool
-	// Position is the log position after the commit.
-	Position uint64
-}
-
-// Scope says whose events a profile is folded from, and up to when.
-type Scope struct {
-	Workspace string
-	Keys      []identity.Key // all of them; the fold is over the union of their events
-	Person    identity.PersonID
-	UpTo      uint64     // log position, inclusive; 0: everything committed
-	Without   []event.ID // these events are left out
-}
-
-// Moment is one entry of a person's timeline.
-type Moment struct {
-	Position uint64
-	Event    event.Event
-}
-
-// Committed is one new event as followers see it.
-type Committed struct {
-	Workspace string
-	Position  uint64
-	Event     *event.Event
-	Person    uint32 // dense number of the person's representative key; 0 for catalogue records
-}
-
-// Follower keeps something derived from the log in memory: the catalogue, the
-// cohort counts. The store calls it from its one writer, in log order, after a
-// commit is durable and before it is acknowledged, and again for the tail after a
-// restart. It must not block. What Save gives at a checkpoint, Load gets back at
-// the next start, followed by everything committed since.
-type Follower interface {
-	Name() string
-	Follow(c Committed)
-	// Join says that the person numbered from is now part of the one numbered to.
-	Join(workspace string, from, to uint32)
-	Save() ([]byte, error)
-	Load([]byte) error
-}
-
-// Workspace is a tenant with its keys.
-type Workspace struct {
-	ID             string    `json:"id"`
-	Name           string    `json:"name"`
-	WriteKey       string    `json:"write_key"`
-	SecretKey      string    `json:"secret_key"`
-	IdentitySecret string    `json:"identity_secret"`
-	Created        time.Time `json:"created"`
-	Origins        []string  `json:"origins,omitempty"` // web origins allowed with the write key; empty: any
-}
+// The nouns of the log and the tenants have rooms of their own, so that adapters
+// need not know the corridor; here they go by their short names.
+type (
+	Batch     = journal.Batch
+	Receipt   = journal.Receipt
+	Scope     = journal.Scope
+	Moment    = journal.Moment
+	Committed = journal.Committed
+	Follower  = journal.Follower
+	Workspace = workspace.Workspace
+)
 
 // Store is the durable memory of the house. An implementation is safe for
 // concurrent use. A method that finds nothing answers ok=false, never an error;

@@ -1,0 +1,71 @@
+// Package journal is the log, which is the truth of the house: what one request
+// commits, what the commit did, and how the rest of the house reads it back or
+// follows it. It stands between step 1 (event) and everything that is derived:
+// profiles, the catalogue, cohorts and signals can all be rebuilt from it.
+//
+// It holds nouns only. The adapters (internal/sqlite …) keep the log, engine
+// declares what it needs of them.
+//
+// A position names one event of the log. Positions grow with every commit and
+// never repeat; two stores may number the same events differently, so nothing
+// that must be the same everywhere may be made from one.
+package journal
+
+import (
+	"github.com/rapport-cx/rapport/event"
+	"github.com/rapport-cx/rapport/identity"
+	"github.com/rapport-cx/rapport/ledger"
+)
+
+// Batch is what one request commits, all of it or nothing.
+type Batch struct {
+	Workspace string
+	Events    []event.Event // in the order they were sent
+	Decision  *ledger.Entry // nil when nothing was decided
+}
+
+// Receipt tells what a commit did.
+type Receipt struct {
+	// Duplicates has one entry an event: true when it had been accepted before
+	// (or stood earlier in the same batch) and changed nothing.
+	Duplicates []bool
+	// Position is the log position after the commit.
+	Position uint64
+}
+
+// Scope says whose events a profile is folded from, and up to when.
+type Scope struct {
+	Workspace string
+	Keys      []identity.Key // all of them; the fold is over the union of their events
+	Person    identity.PersonID
+	UpTo      uint64     // log position, inclusive; 0: everything committed
+	Without   []event.ID // these events are left out
+}
+
+// Moment is one entry of a person's timeline.
+type Moment struct {
+	Position uint64
+	Event    event.Event
+}
+
+// Committed is one new event as followers see it.
+type Committed struct {
+	Workspace string
+	Position  uint64
+	Event     *event.Event
+	Person    uint32 // dense number of the person's representative key; 0 for catalogue records
+}
+
+// Follower keeps something derived from the log in memory: the catalogue, the
+// cohort counts. The store calls it from its one writer, in log order, after a
+// commit is durable and before it is acknowledged, and again for the tail after a
+// restart. It must not block. What Save gives at a checkpoint, Load gets back at
+// the next start, followed by everything committed since.
+type Follower interface {
+	Name() string
+	Follow(c Committed)
+	// Join says that the person numbered from is now part of the one numbered to.
+	Join(workspace string, from, to uint32)
+	Save() ([]byte, error)
+	Load([]byte) error
+}

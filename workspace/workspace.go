@@ -1,0 +1,17 @@
+// Package workspace names the tenants of the house. Every event, person, decision
+// and strategy belongs to one workspace, and none sees anything of another; the
+// corridor asks it first, before step 1, whose enquiry this is.
+package workspace
+
+import "time"
+
+// Workspace is a tenant with its keys.
+type Workspace struct {
+	ID             string    `json:"id"`
+	Name           string    `json:"name"`
+	WriteKey       string    `json:"write_key"`
+	SecretKey      string    `json:"secret_key"`
+	IdentitySecret string    `json:"identity_secret"`
+	Created        time.Time `json:"created"`
+	Origins        []string  `json:"origins,omitempty"` // web origins allowed with the write key; empty: any
+}
