@@ -67,6 +67,11 @@ type Store interface {
 	CurrentStrategy(ctx context.Context, workspace string) (int, error)
 	SetCurrentStrategy(ctx context.Context, workspace string, number int) error
 
+	// Erase removes a person for good: the bodies of the events under the keys are
+	// overwritten in the log, their postings, profile, links and decisions' bytes are
+	// gone when it returns. The ids stay known, so that a retry cannot bring an event back.
+	Erase(ctx context.Context, workspace string, keys []identity.Key) (journal.Erasure, error)
+
 	Close() error
 }
 

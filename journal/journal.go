@@ -69,3 +69,9 @@ type Follower interface {
 	Save() ([]byte, error)
 	Load([]byte) error
 }
+
+// Erasure is the receipt of a person erased.
+type Erasure struct {
+	Events    int
+	Decisions int
+}
