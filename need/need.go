@@ -8,9 +8,8 @@
 package need
 
 import (
-	"time"
-
 	"github.com/rapport-cx/rapport/evidence"
+	"github.com/rapport-cx/rapport/need/signal"
 )
 
 // Origin tells where a need comes from.
@@ -123,15 +122,7 @@ type NoNames struct{}
 // Find finds nothing.
 func (NoNames) Find([]rune) []Entity { return nil }
 
-// SignalState is one signal of a person at one time, for one group (for example
-// one device and symptom). A signal that nearly holds is kept with its Fault, so
-// that an explanation can name the rule that failed.
-type SignalState struct {
-	Signal string            `json:"signal"`
-	Group  map[string]string `json:"group,omitempty"` // by name: asset_id, product_id, symptom …
-	Holds  bool              `json:"holds"`
-	Count  int               `json:"count"`
-	Events []evidence.Ref    `json:"events"` // exactly those that make it hold, oldest first
-	Times  []time.Time       `json:"times"`  // their event times, same order
-	Fault  string            `json:"fault,omitempty"`
-}
+// SignalState is one signal of a person at one time, for one group. A signal that
+// nearly holds is kept with its Fault, so that an explanation can name the rule
+// that failed.
+type SignalState = signal.State

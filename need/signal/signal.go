@@ -1,0 +1,119 @@
+// Package signal is the memory of need, step 4 of the flow: it tells which
+// patterns hold in what a person did, at one time, and by which events.
+//
+//	states := signal.Evaluate(definitions, signal.Moment{Person: p, At: now, Zone: zone})
+//
+// A signal holds at time t when its condition is true of the events in (t−d, t].
+// Evaluation is pure and looks at nothing but the profile's history and records:
+// the same profile and time give the same states in the same order. What holds
+// carries exactly the events that make it hold; what nearly holds carries those
+// that did count and the condition that failed.
+package signal
+
+import (
+	"time"
+
+	"github.com/rapport-cx/rapport/event"
+	"github.com/rapport-cx/rapport/evidence"
+	"github.com/rapport-cx/rapport/profile"
+)
+
+// Form is the shape of a pattern, a closed list.
+type Form string
+
+const (
+	// Count holds when at least AtLeast events of a group lie in the window.
+	Count Form = "count"
+	// Streak holds when at least AtLeast calendar periods in a row, in the
+	// customer's time zone, have an event each; the running period may still be
+	// empty.
+	Streak Form = "streak"
+	// Absent holds when Within has passed since the newest After of a group and
+	// no Event came since.
+	Absent Form = "absent"
+	// Sequence holds when Event and then every step of Then happened in this
+	// order within the window.
+	Sequence Form = "sequence"
+)
+
+// Period is the calendar unit of a streak.
+type Period string
+
+const (
+	Day   Period = "day"
+	Week  Period = "week" // from Monday, ISO 8601
+	Month Period = "month"
+)
+
+// Filter says whether an event counts. A pack compiles it; it must be pure and
+// may read the person's records as they are now.
+type Filter interface {
+	Match(e *event.Event, p *profile.Profile) bool
+}
+
+// Step is one further event of a pattern.
+type Step struct {
+	Event string
+	Where Filter // nil: every one
+}
+
+// Implication is the need that a holding signal foretells; an empty Intent
+// foretells none and leaves the signal to the rules of the decision.
+type Implication struct {
+	Intent    string
+	Subintent string
+}
+
+// Definition is one signal as a pack declares it.
+type Definition struct {
+	ID      string
+	Form    Form
+	Event   string        // name of the event that counts
+	Where   Filter        // nil: every one
+	AtLeast int           // how many events (count) or periods (streak); at least 1
+	Within  time.Duration // length of the window; of a streak it is not read
+	Per     Period        // of a streak
+	// By are the group keys: every group is evaluated alone. "device" is the
+	// unit (asset_id) or, where none is named, the product_id; "symptom" is the
+	// normalised symptom; any other is a property of the event or, failing that,
+	// of the case it names. An event that lacks a key belongs to no group.
+	By []string
+	// Without names events that undo the signal: any of the same group in the
+	// window or, with SinceFirst, after the first event that counts. An event
+	// that lacks a group key undoes every group.
+	Without    []string
+	SinceFirst bool
+	After      Step   // of an absence: what it is counted from
+	Then       []Step // of a sequence: what must follow, in order
+	Implies    Implication
+}
+
+// State is one signal of a person at one time, for one group (for example one
+// device and symptom).
+type State struct {
+	Signal string `json:"signal"`
+	// Group is by name: the keys of the definition and, for "device", what is
+	// known of asset_id and product_id.
+	Group  map[string]string `json:"group,omitempty"`
+	Holds  bool              `json:"holds"`
+	Count  int               `json:"count"`            // events, or periods of a streak, that count
+	Needed int               `json:"needed,omitempty"` // how many it takes
+	Events []evidence.Ref    `json:"events"`           // exactly those that make it hold, or that did count; oldest first
+	Times  []time.Time       `json:"times"`            // their event times, same order
+	// Fault names the condition that failed, "" when it holds: "count" (too few),
+	// "within" (the others are too old), "where" (the others were filtered out),
+	// "same:KEY" (the others differ in that group key), "without:EVENT" (undone by
+	// that event), "gap:PERIOD" (the period of a streak that is empty), "order"
+	// (what must follow has not), "early" (the absence is not long enough yet).
+	Fault string `json:"fault,omitempty"`
+}
+
+// Moment is what signals are evaluated on.
+type Moment struct {
+	Person *profile.Profile
+	At     time.Time
+	Zone   *time.Location // the customer's; nil is UTC
+	// Symptom gives the normalised symptom of an event, "" when it names none;
+	// nil reads the event's own symptom property as it stands.
+	Symptom func(*event.Event) string
+}
