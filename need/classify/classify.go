@@ -1,0 +1,331 @@
+// Package classify is the ear of need, step 4 of the flow: it tells which intent a piece of text
+// expresses, by a one-vs-rest linear support vector machine over weighted words and characters.
+//
+//	model, err := classify.Train(examples, classify.Options{})
+//	margins := model.Score("where is my parcel", nil)
+//
+// A model is trained when a strategy is published and stored with it (MarshalBinary); serving only
+// adds up weights. Training is deterministic: the same examples in the same order, the same options
+// and the same build give the same bytes, whatever the number of threads. A margin is a plain sum of
+// feature weights, at about +1 for a clear yes and −1 for a clear no; it is no probability.
+package classify
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"sync"
+
+	"github.com/rapport-cx/rapport/need/text"
+)
+
+// Example is one sentence that expresses one intent.
+type Example struct {
+	Text   string
+	Intent string
+}
+
+// Options steer training; the zero value is what a shop needs.
+type Options struct {
+	// Cost is the price of a margin violated, default 1.
+	Cost float64
+	// Balance multiplies the cost of the examples of the intent itself against those of all others,
+	// default 1.
+	Balance float64
+	// Rounds is the largest number of passes over the examples, default 12.
+	Rounds int
+	// Tolerance ends training when no projected gradient of a pass is larger, default 0.1.
+	Tolerance float32
+	// Seed fixes the order in which examples are visited.
+	Seed uint64
+}
+
+func (o Options) withDefaults() Options {
+	if o.Cost <= 0 {
+		o.Cost = 1
+	}
+	if o.Balance <= 0 {
+		o.Balance = 1
+	}
+	if o.Rounds <= 0 {
+		o.Rounds = 12
+	}
+	if o.Tolerance <= 0 {
+		o.Tolerance = 0.1
+	}
+	return o
+}
+
+// Model is a trained classifier. It is immutable and safe for concurrent use.
+type Model struct {
+	intents []string
+	width   int // floats a row: the intents, rounded up to lanes
+	table   table
+	weight  []float32 // of each feature, its weight of the feature before its text is scaled to length one
+	row     []int32   // of each feature, the row of its weights
+	scale   []float32 // of each feature, what its row is multiplied by
+	rows    []float32
+	bias    []float32
+
+	confidence confidence
+	pool       sync.Pool
+}
+
+// ErrTooFew is returned by Train for fewer than two intents: there is nothing to tell apart.
+var ErrTooFew = errors.New("classify: examples of at least two intents are needed")
+
+// Train learns to tell the intents of the examples apart. Blank examples are an error.
+func Train(examples []Example, o Options) (*Model, error) {
+	o = o.withDefaults()
+	var intents []string
+	for i, e := range examples {
+		if e.Intent == "" {
+			return nil, fmt.Errorf("classify: example %d %q: no intent", i, e.Text)
+		}
+		intents = append(intents, e.Intent)
+	}
+	slices.Sort(intents)
+	intents = slices.Compact(intents)
+	if len(intents) < 2 {
+		return nil, ErrTooFew
+	}
+	label := make([]int32, len(examples))
+	for i, e := range examples {
+		at, _ := slices.BinarySearch(intents, e.Intent)
+		label[i] = int32(at)
+	}
+	return fit(bagsOf(examples), label, intents, o), nil
+}
+
+func bagsOf(examples []Example) [][]feature {
+	bags := make([][]feature, len(examples))
+	const chunk = 64
+	inParallel((len(examples)+chunk-1)/chunk, func(c int) {
+		var arena []feature
+		for i := c * chunk; i < min(len(examples), (c+1)*chunk); i++ {
+			from := len(arena)
+			arena = bagOf(text.Normalise(examples[i].Text).Runes, arena)
+			bags[i] = arena[from:len(arena):len(arena)]
+		}
+	})
+	return bags
+}
+
+func fit(bags [][]feature, label []int32, intents []string, o Options) *Model {
+	n := len(bags)
+	total := 0
+	for _, b := range bags {
+		total += len(b)
+	}
+	m := &Model{intents: intents, width: (len(intents) + lanes - 1) / lanes * lanes}
+	m.table = newTable(total)
+	var df []int32
+	var weight []float32
+	ids := make([]int32, 0, total)
+	for _, b := range bags {
+		for _, h := range b {
+			id := m.table.insert(h)
+			if int(id) == len(df) {
+				df = append(df, 0)
+				weight = append(weight, float32(kindWeight[h>>60]))
+			}
+			df[id]++
+			ids = append(ids, id)
+		}
+	}
+	m.weight = weight
+	m.row = make([]int32, len(df))
+	m.scale = make([]float32, len(df))
+	shared := int32(0)
+	for f, d := range df {
+		m.weight[f] *= float32(inverse(n, int(d)))
+		if d > 1 {
+			m.row[f], m.scale[f] = shared, 1
+			shared++
+		}
+	}
+	x := &matrix{start: make([]int32, n+1), alone: make([]float32, n), width: int(shared) + 1}
+	at := 0
+	for i, b := range bags {
+		square := 0.0
+		for k := range b {
+			v := float64(m.weight[ids[at+k]])
+			square += float64(v * v)
+		}
+		norm := 1 / math.Sqrt(max(square, 1e-30))
+		alone := 0.0
+		for k := range b {
+			f := ids[at+k]
+			v := float64(m.weight[f]) * norm
+			if df[f] > 1 {
+				x.index = append(x.index, m.row[f])
+				x.value = append(x.value, float32(v))
+				continue
+			}
+			m.row[f], m.scale[f] = shared+int32(i), float32(v)
+			alone += float64(v * v)
+		}
+		x.index = append(x.index, shared)
+		x.value = append(x.value, 1)
+		x.alone[i] = float32(alone)
+		x.start[i+1] = int32(len(x.index))
+		at += len(b)
+	}
+	m.rows = make([]float32, (int(shared)+n)*m.width)
+	m.bias = make([]float32, m.width)
+	estimate := make([]float32, n*m.width)
+	inParallel(m.width/lanes, func(block int) {
+		w, dual := solve(x, label, int32(block*lanes), o, o.Seed)
+		for f := range int(shared) {
+			copy(m.rows[f*m.width+block*lanes:], w[f*lanes:(f+1)*lanes])
+		}
+		copy(m.bias[block*lanes:(block+1)*lanes], w[int(shared)*lanes:])
+		for i, e := 0, leftOut(x, w, dual, keptByOthers); i < n; i++ {
+			copy(estimate[i*m.width+block*lanes:], e[i*lanes:(i+1)*lanes])
+		}
+		for i := range n {
+			copy(m.rows[(int(shared)+i)*m.width+block*lanes:], dual[i*lanes:(i+1)*lanes])
+		}
+	})
+	m.confidence = fitConfidence(estimate, m.width, len(intents), label)
+	return m
+}
+
+// Intents are the names of the intents, in the order of the margins. The slice must not be changed.
+func (m *Model) Intents() []string { return m.intents }
+
+// Score gives the raw margin of every intent for s, appended to dst[:0].
+func (m *Model) Score(s string, dst []float64) []float64 {
+	return m.ScoreRunes(text.Normalise(s).Runes, dst)
+}
+
+// ScoreRunes is Score for a text, or a part of one, that is in its plain form already. It allocates
+// nothing when dst is large enough.
+func (m *Model) ScoreRunes(runes []rune, dst []float64) []float64 {
+	s, _ := m.pool.Get().(*scratch)
+	if s == nil {
+		s = &scratch{sum: make([]float32, m.width)}
+	}
+	s.features = bagOf(runes, s.features[:0])
+	s.row, s.value = s.row[:0], s.value[:0]
+	square := 0.0
+	for _, h := range s.features {
+		f := m.table.find(h)
+		if f < 0 {
+			continue
+		}
+		v := float64(m.weight[f])
+		square += float64(v * v)
+		s.row = append(s.row, m.row[f])
+		s.value = append(s.value, m.weight[f]*m.scale[f])
+	}
+	norm := float32(1 / math.Sqrt(max(square, 1e-30)))
+	sum := s.sum
+	copy(sum, m.bias)
+	for k, r := range s.row {
+		v := s.value[k] * norm
+		row := m.rows[int(r)*m.width : (int(r)+1)*m.width]
+		for c := 0; c+lanes <= len(row); c += lanes {
+			p, q := (*[lanes]float32)(row[c:]), (*[lanes]float32)(sum[c:])
+			q[0] += float32(v * p[0])
+			q[1] += float32(v * p[1])
+			q[2] += float32(v * p[2])
+			q[3] += float32(v * p[3])
+			q[4] += float32(v * p[4])
+			q[5] += float32(v * p[5])
+			q[6] += float32(v * p[6])
+			q[7] += float32(v * p[7])
+		}
+	}
+	dst = dst[:0]
+	for c := range m.intents {
+		dst = append(dst, float64(sum[c]))
+	}
+	m.pool.Put(s)
+	return dst
+}
+
+// scratch is what one scoring needs besides its result.
+type scratch struct {
+	features []feature
+	row      []int32
+	value    []float32
+	sum      []float32
+}
+
+// Best gives the intent with the largest margin and that margin; ties go to the first.
+func Best(margins []float64) (at int, margin float64) {
+	at, margin = -1, math.Inf(-1)
+	for i, m := range margins {
+		if m > margin {
+			at, margin = i, m
+		}
+	}
+	return at, margin
+}
+
+// table numbers hashes in the order of their first insertion: open addressing, at most half full.
+type table struct {
+	key  []uint64
+	id   []int32
+	mask uint64
+	size int
+}
+
+func newTable(room int) table {
+	capacity := 16
+	for capacity < room {
+		capacity *= 2
+	}
+	return table{key: make([]uint64, capacity), id: make([]int32, capacity), mask: uint64(capacity - 1)}
+}
+
+// insert gives the number of h, a new one if h is new. Numbers are stored plus one: zero is free.
+func (t *table) insert(h uint64) int32 {
+	for p := h & t.mask; ; p = (p + 1) & t.mask {
+		if t.id[p] == 0 {
+			if 2*t.size >= len(t.id) {
+				t.grow()
+				return t.insert(h)
+			}
+			t.size++
+			t.key[p], t.id[p] = h, int32(t.size)
+			return int32(t.size - 1)
+		}
+		if t.key[p] == h {
+			return t.id[p] - 1
+		}
+	}
+}
+
+func (t *table) grow() {
+	old := *t
+	*t = newTable(2 * len(old.id))
+	t.size = old.size
+	for i, id := range old.id {
+		if id == 0 {
+			continue
+		}
+		p := old.key[i] & t.mask
+		for t.id[p] != 0 {
+			p = (p + 1) & t.mask
+		}
+		t.key[p], t.id[p] = old.key[i], id
+	}
+}
+
+// find gives the number of h, or -1.
+func (t *table) find(h uint64) int32 {
+	if len(t.id) == 0 {
+		return -1
+	}
+	for p := h & t.mask; ; p = (p + 1) & t.mask {
+		if t.id[p] == 0 {
+			return -1
+		}
+		if t.key[p] == h {
+			return t.id[p] - 1
+		}
+	}
+}

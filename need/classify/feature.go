@@ -1,0 +1,114 @@
+package classify
+
+import (
+	"slices"
+
+	"github.com/rapport-cx/rapport/need/text"
+)
+
+// A feature is known by a hash: its kind in the four upper bits and 60 bits of its characters; nothing
+// else of it is kept. Two of a million features share a hash with a probability of 4e-7, which costs
+// one wrong weight.
+type feature = uint64
+
+// Kinds of features. Their numbers are part of the stored model: append only.
+const (
+	kindWord feature = iota + 1
+	kindWordPair
+	kindGram
+	kindHan
+	kindHanPair
+	kindEdge
+	kinds
+)
+
+// kindWeight multiplies the weight of every feature of a kind. Pieces of words are many and say the
+// same thing several times; at 0.7 they help the words without drowning them (10 examples an intent:
+// 71.6 to 71.8 %, measured on training parts).
+var kindWeight = [kinds]float64{0, 1, 1, 0.7, 1, 1, 1}
+
+// longestGram is the number of characters of the longest piece of a word, its edges counted.
+const longestGram = 5
+
+func mix(h uint64, r rune) uint64 {
+	h = (h ^ uint64(r)) * 0xff51afd7ed558ccd
+	return h ^ h>>32
+}
+
+func seed(kind feature) uint64 { return mix(0x9e3779b97f4a7c15, rune(kind)) }
+
+func tag(kind feature, h uint64) feature { return h>>4 | kind<<60 }
+
+// featuresOf appends to dst the features of a plain text, with repetitions: words and pairs of
+// neighbouring words, the pieces of 2 to 5 characters of each word with its edges marked, single Han
+// characters and neighbouring pairs of them, the Han character a text begins and ends with. A mixed
+// text gives both. Punctuation counts as a Han character does: "哪个好？" and "这个好。" differ by it.
+func featuresOf(runes []rune, dst []feature) []feature {
+	const edge = '\x02'
+	var word, before uint64 // hash of the previous word
+	var han rune            // the previous Han character or mark
+	for i := 0; i < len(runes); {
+		r := runes[i]
+		if r == ' ' || r == '\n' {
+			i++
+			continue
+		}
+		if !text.Letter(r) {
+			dst = append(dst, tag(kindHan, mix(seed(kindHan), r)))
+			if han != 0 {
+				dst = append(dst, tag(kindHanPair, mix(mix(seed(kindHanPair), han), r)))
+			}
+			han = r
+			if text.Han(r) {
+				word = 0
+				if i == 0 {
+					dst = append(dst, tag(kindEdge, mix(seed(kindEdge), r)))
+				}
+				if i == len(runes)-1 {
+					dst = append(dst, tag(kindEdge, mix(seed(kindEdge+1), r)))
+				}
+			}
+			i++
+			continue
+		}
+		j := i + 1
+		for j < len(runes) && (text.Letter(runes[j]) || runes[j] == '\'' && j+1 < len(runes) && text.Letter(runes[j+1])) {
+			j++
+		}
+		han = 0
+		before, word = word, seed(kindWord)
+		for _, c := range runes[i:j] {
+			word = mix(word, c)
+		}
+		dst = append(dst, tag(kindWord, word))
+		if before != 0 {
+			dst = append(dst, tag(kindWordPair, mix(before^word>>1, 0)))
+		}
+		for s := i - 1; s < j; s++ {
+			g := mix(seed(kindGram), at(runes, s, i, j, edge))
+			for e := s + 1; e <= j && e < s+longestGram; e++ {
+				g = mix(g, at(runes, e, i, j, edge))
+				dst = append(dst, tag(kindGram, g))
+			}
+		}
+		i = j
+	}
+	return dst
+}
+
+func at(runes []rune, k, from, to int, edge rune) rune {
+	if k < from || k >= to {
+		return edge
+	}
+	return runes[k]
+}
+
+// bagOf appends to dst the features of a plain text, each once and in order. How often a feature
+// occurs in one sentence says nothing more: counting it changed no accuracy by more than noise.
+func bagOf(runes []rune, dst []feature) []feature {
+	from := len(dst)
+	dst = featuresOf(runes, dst)
+	part := dst[from:]
+	slices.Sort(part)
+	return dst[:from+len(slices.Compact(part))]
+}

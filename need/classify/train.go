@@ -1,0 +1,175 @@
+package classify
+
+import (
+	"math"
+	"math/rand/v2"
+	"runtime"
+	"sync"
+	"sync/atomic"
+)
+
+// lanes is the number of classes trained side by side: their weights of one feature stand together,
+// so a feature is fetched once for all of them, and eight sums fit the registers.
+const lanes = 8
+
+// matrix is the training set: a row an example, and in it the features that occur in more than one
+// example. What occurs in one example alone can only meet itself while training, so of it the squared
+// length is enough (alone): the optimum is the same and half of the work is gone.
+type matrix struct {
+	start []int32
+	index []int32
+	value []float32
+	alone []float32
+	width int // number of features; the last is the constant one
+}
+
+// solve finds, for up to eight classes at a time, the weights w that minimise
+//
+//	½‖w‖² + Σ costᵢ·max(0, 1 − yᵢ w·xᵢ)²
+//
+// by dual coordinate descent (Hsieh, Chang, Lin, Keerthi, Sundararajan: A dual coordinate descent
+// method for large-scale linear SVM, ICML 2008, algorithm 1 with a new permutation each round). It
+// returns the weights, lanes a feature, and the signed dual variables, lanes an example. The result
+// depends on the arguments alone.
+func solve(m *matrix, label []int32, first int32, o Options, seed uint64) (w, dual []float32) {
+	n := len(m.start) - 1
+	w = make([]float32, m.width*lanes)
+	dual = make([]float32, n*lanes)
+	diagonal := float32(1 / (2 * o.Cost))
+	positive := float32(1 / (2 * o.Cost * o.Balance))
+	order := make([]int32, n)
+	size := make([]float32, n)
+	for i := range order {
+		order[i] = int32(i)
+		q := m.alone[i]
+		for k := m.start[i]; k < m.start[i+1]; k++ {
+			q += float32(m.value[k] * m.value[k])
+		}
+		size[i] = q
+	}
+	random := rand.New(rand.NewPCG(seed, uint64(first)))
+	for round := 0; round < o.Rounds; round++ {
+		random.Shuffle(n, func(a, b int) { order[a], order[b] = order[b], order[a] })
+		worst := float32(0)
+		for _, i := range order {
+			index := m.index[m.start[i]:m.start[i+1]]
+			value := m.value[m.start[i]:m.start[i+1]]
+			value = value[:len(index)]
+			var s0, s1, s2, s3, s4, s5, s6, s7 float32
+			for k, f := range index {
+				p := (*[lanes]float32)(w[int(f)*lanes:])
+				v := value[k]
+				s0 += float32(v * p[0])
+				s1 += float32(v * p[1])
+				s2 += float32(v * p[2])
+				s3 += float32(v * p[3])
+				s4 += float32(v * p[4])
+				s5 += float32(v * p[5])
+				s6 += float32(v * p[6])
+				s7 += float32(v * p[7])
+			}
+			sum := [lanes]float32{s0, s1, s2, s3, s4, s5, s6, s7}
+			a := (*[lanes]float32)(dual[int(i)*lanes:])
+			own := label[i] - first
+			var step [lanes]float32
+			moved := false
+			for c := range int32(lanes) {
+				y, d := float32(-1), diagonal
+				if c == own {
+					y, d = 1, positive
+				}
+				old := float32(y * a[c])
+				g := float32(y*(sum[c]+float32(a[c]*m.alone[i]))) - 1 + float32(old*d)
+				if old == 0 && g >= 0 {
+					continue
+				}
+				worst = max(worst, g, -g)
+				next := max(0, old-g/(size[i]+d))
+				if next == old {
+					continue
+				}
+				step[c] = float32(y * (next - old))
+				a[c] = float32(y * next)
+				moved = true
+			}
+			if !moved {
+				continue
+			}
+			t0, t1, t2, t3, t4, t5, t6, t7 := step[0], step[1], step[2], step[3], step[4], step[5], step[6], step[7]
+			for k, f := range index {
+				p := (*[lanes]float32)(w[int(f)*lanes:])
+				v := value[k]
+				p[0] += float32(v * t0)
+				p[1] += float32(v * t1)
+				p[2] += float32(v * t2)
+				p[3] += float32(v * t3)
+				p[4] += float32(v * t4)
+				p[5] += float32(v * t5)
+				p[6] += float32(v * t6)
+				p[7] += float32(v * t7)
+			}
+		}
+		if worst < o.Tolerance {
+			break
+		}
+	}
+	return w, dual
+}
+
+// leftOut estimates, for up to eight classes, the margins that each example would have had, had it not
+// been learned from: the margin less what the example itself put into the weights. keep is the share
+// of that which others would have put there in its place. Lanes an example.
+func leftOut(m *matrix, w, dual []float32, keep float32) []float32 {
+	n := len(m.start) - 1
+	out := make([]float32, n*lanes)
+	for i := range n {
+		index := m.index[m.start[i]:m.start[i+1]]
+		value := m.value[m.start[i]:m.start[i+1]]
+		sum := (*[lanes]float32)(out[i*lanes:])
+		own := float32(0)
+		for k, f := range index {
+			p := (*[lanes]float32)(w[int(f)*lanes:])
+			v := value[k]
+			own += float32(v * v)
+			for c := range lanes {
+				sum[c] += float32(v * p[c])
+			}
+		}
+		a := (*[lanes]float32)(dual[i*lanes:])
+		for c := range lanes {
+			sum[c] -= float32(float32((1-keep)*a[c]) * own)
+		}
+	}
+	return out
+}
+
+// inParallel calls work(0) … work(n-1), each once, on as many threads as the process may use. Which
+// thread does which must not matter to the work.
+func inParallel(n int, work func(i int)) {
+	workers := min(runtime.GOMAXPROCS(0), n)
+	if workers <= 1 {
+		for i := range n {
+			work(i)
+		}
+		return
+	}
+	var next atomic.Int64
+	var wait sync.WaitGroup
+	for range workers {
+		wait.Go(func() {
+			for {
+				i := int(next.Add(1)) - 1
+				if i >= n {
+					return
+				}
+				work(i)
+			}
+		})
+	}
+	wait.Wait()
+}
+
+// inverse is the weight of a feature that occurs in df of n examples: the square root of the usual
+// inverse document frequency. In short sentences the plain one lets rare names outweigh what is asked
+// (10 examples an intent: 70.8 to 71.7 %; Chinese domains: 91.7 to 92.6 %, on training parts).
+func inverse(n, df int) float64 { return math.Sqrt(math.Log(float64(1+n)/float64(1+df)) + 1) }
