@@ -204,16 +204,18 @@ type Promotion struct {
 
 // Passage is the part of an article that answers, with its steps if it has any.
 type Passage struct {
-	Article  string       `json:"article"`
-	Title    string       `json:"title"`
-	Text     string       `json:"text"`
-	Lang     scene.Locale `json:"lang"`
-	Steps    []Step       `json:"steps,omitempty"`
-	Voice    string       `json:"voice,omitempty"` // URL of recorded guidance
-	Video    string       `json:"video,omitempty"`
-	Score    float64      `json:"score"`
-	Ref      evidence.Ref `json:"ref"`
-	UpdateAt time.Time    `json:"updated_at"`
+	Article string       `json:"article"`
+	Title   string       `json:"title"`
+	Text    string       `json:"text"`
+	Lang    scene.Locale `json:"lang"`
+	Steps   []Step       `json:"steps,omitempty"`
+	Voice   string       `json:"voice,omitempty"` // URL of recorded guidance
+	Video   string       `json:"video,omitempty"`
+	Score   float64      `json:"score"`
+	Ref     evidence.Ref `json:"ref"`
+	// Experienced says that the customer has done this before, by their own records.
+	Experienced bool      `json:"experienced,omitempty"`
+	UpdateAt    time.Time `json:"updated_at"`
 }
 
 // Step is one instruction; a basic one is skipped for who has done it before.
@@ -243,6 +245,9 @@ type View interface {
 	// Related lists the relations that start at an item ("product:A" or a bare item id), in a stable order.
 	Related(from string) []Relation
 	Attribute(name string) (*Attribute, bool)
+	// Open finds the raw record that an item, relation, article, attribute or
+	// promotion ref names at this revision.
+	Open(ref evidence.Ref) (data any, title Text, at time.Time, ok bool)
 	// Articles finds the articles nearest to a text, best first.
 	Articles(text string, lang scene.Locale, at time.Time, limit int) []Found
 }
