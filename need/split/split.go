@@ -1,0 +1,419 @@
+// Package split is the knife of need, step 4 of the flow: it cuts an enquiry that asks for several
+// things into one span for each, in Chinese, English and a mixture of both.
+//
+//	cues := split.Compile(split.Words{}, examples)
+//	spans := split.Split(text.Normalise(enquiry), score, cues)
+//
+// Places where a cut is possible are punctuation, line ends and joining words. Every run of a few
+// neighbouring pieces is scored by the classifier; the cuts with the largest sum of clipped margins,
+// less the price of each cut, are found by dynamic programming. So nothing is ever learned from
+// compound enquiries: the classifier knows single needs, the grammar knows how sentences are joined.
+//
+// It promises spans in the order of the text that do not overlap, begin and end on something said
+// (joining words, greetings and marks belong to no span), the same result for the same arguments, and
+// a time that grows in proportion to the length of the text.
+package split
+
+import (
+	"strings"
+
+	"github.com/rapport-cx/rapport/need/text"
+)
+
+// Score tells the best intent of a part of a plain text and its margin: about +1 for a clear yes, −1
+// for a clear no. It must be pure.
+type Score func(part []rune) (label int, margin float64)
+
+// Range is a half-open range of runes of the original text.
+type Range struct{ Start, End int }
+
+// Span is what one need is said with.
+type Span struct {
+	Range        // in the original text
+	Plain  Range // the same, in the plain form
+	Label  int   // as Score gave it
+	Margin float64
+	// Condition is what has to be so before this need counts; nil: nothing.
+	Condition *Condition
+	// Negated: the customer rules this need out ("不想退", "don't refund it").
+	Negated bool
+	// Excluded are clauses inside the span that rule something out ("别推荐含酒精的").
+	Excluded []Range
+}
+
+// Condition makes a need depend on another one's result.
+type Condition struct {
+	Range     // the clause that states it, in the original text
+	On    int // index of the span whose result it speaks of, -1: none of this enquiry's
+	// Failing: the need counts when the other one cannot be met ("否则", "otherwise", "改不了就…").
+	Failing bool
+}
+
+// What a span is worth and what a cut costs, in margins. Chosen on the development part of public
+// compound data and on pack examples that were left out of training and joined at random.
+var tune = struct {
+	low, high                                     float64 // a margin counts from low to high
+	act                                           float64 // a span that asks or demands something earns it
+	begin                                         float64 // so does one that begins as examples begin, at most
+	and, space, comma, hanComma, sentence, linked float64 // price of a cut; linked: a joining word after a mark
+}{
+	low: -0.6, high: 0.6, act: 0.45, begin: 0.2,
+	and: 0.1, space: 0.1, comma: 0.3, hanComma: -0.1, sentence: -0.2, linked: -0.5,
+}
+
+const (
+	window     = 6   // pieces in one span, at most
+	longest    = 600 // runes that are scored of one span
+	mostPieces = 4096
+)
+
+type mark uint8
+
+const (
+	markAnd mark = iota // a joining word, nothing else
+	markSpace
+	markComma
+	markHanComma
+	markSentence
+)
+
+// piece is a stretch of the plain text between two possible cuts. The mark and link tell what stands
+// before it; joined forbids the cut there.
+type piece struct {
+	start, end int
+	mark       mark
+	link       bool // a joining word stands after the mark
+	joined     bool
+	act        bool
+	begin      float64
+}
+
+// Split cuts a text. It returns nothing for a text that says nothing, and one span for one that holds
+// a single need.
+func Split(n text.Normalised, score Score, c *Cues) []Span {
+	pieces := c.pieces(n.Runes)
+	if len(pieces) == 0 {
+		return nil
+	}
+	type step struct {
+		value, margin float64
+		from, label   int
+	}
+	best := make([]step, len(pieces)+1)
+	for j := 1; j <= len(pieces); j++ {
+		best[j].value = -1e18
+		act := false
+		for i := j - 1; i >= 0 && i >= j-window; i-- {
+			first := &pieces[i]
+			act = act || first.act
+			if first.joined && i > 0 && j-i < window {
+				continue
+			}
+			part := n.Runes[first.start:pieces[j-1].end]
+			if len(part) > longest {
+				if i < j-1 {
+					break
+				}
+				part = part[:longest]
+			}
+			label, margin := score(part)
+			value := best[i].value + min(max(margin, tune.low), tune.high)
+			if act {
+				value += tune.act
+			}
+			if i > 0 {
+				value -= first.price()
+			}
+			if value > best[j].value {
+				best[j] = step{value: value, margin: margin, from: i, label: label}
+			}
+		}
+	}
+	count := 0
+	for j := len(pieces); j > 0; j = best[j].from {
+		count++
+	}
+	spans := make([]Span, count)
+	for j := len(pieces); j > 0; j = best[j].from {
+		count--
+		s := &spans[count]
+		s.Plain = Range{pieces[best[j].from].start, pieces[j-1].end}
+		s.Start, s.End = n.Source(s.Plain.Start, s.Plain.End)
+		s.Label, s.Margin = best[j].label, best[j].margin
+	}
+	for i := range spans {
+		c.attach(n, spans, i, score)
+	}
+	return spans
+}
+
+func (p *piece) price() float64 {
+	cost := 0.0
+	switch p.mark {
+	case markAnd:
+		cost = tune.and
+	case markSpace:
+		cost = tune.space
+	case markComma:
+		cost = tune.comma
+	case markHanComma:
+		cost = tune.hanComma
+	case markSentence:
+		cost = tune.sentence
+	}
+	if p.link && p.mark != markAnd {
+		cost = tune.linked
+	}
+	return cost - float64(tune.begin*p.begin)
+}
+
+// pieces finds the possible cuts.
+func (c *Cues) pieces(runes []rune) []piece {
+	var all []piece
+	end := len(runes)
+	current := piece{start: c.skip(runes, 0, end), mark: markSentence}
+	for current.start < end && final(runes[current.start]) {
+		current.start = c.skip(runes, current.start+1, end)
+	}
+	finish := func(stop int) bool {
+		current.end = c.trim(runes, current.start, stop)
+		if current.end <= current.start {
+			return false
+		}
+		current.act = c.acts(runes, current.start, current.end)
+		current.begin = c.beginning(runes, current.start, current.end)
+		all = append(all, current)
+		return true
+	}
+	for i := current.start; i < end; {
+		kind, stop := boundary(runes, i, end)
+		word := 0
+		if stop == i {
+			if word = c.weakAt(runes, i, current.start, end); word == 0 {
+				i++
+				continue
+			}
+			kind, stop = markAnd, i+word
+		}
+		next := c.skip(runes, stop, end)
+		for next < end && final(runes[next]) {
+			kind = markSentence
+			next = c.skip(runes, next+1, end)
+		}
+		if next >= end {
+			finish(i)
+			current.start = end
+			break
+		}
+		if len(all)+1 >= mostPieces {
+			i = next
+			continue
+		}
+		linked := word > 0
+		for k := stop; k < next && !linked; k++ {
+			linked = c.linkAt(runes, k, end) > 0
+		}
+		joined := c.opens(runes, current.start, i) && kind != markSentence
+		if finish(i) {
+			current = piece{start: next, mark: kind, link: linked, joined: joined}
+		} else {
+			current.start = next
+		}
+		i = next
+	}
+	if current.start < end {
+		finish(end)
+	}
+	return all
+}
+
+// boundary tells whether a mark begins at i that may separate two needs, and where the marks end.
+func boundary(runes []rune, i, end int) (mark, int) {
+	r := runes[i]
+	switch {
+	case r == '\n' || r == '。' || r == '!' || r == '?' || r == ';' || r == '؟' || r == '۔' || r == '؛':
+		return markSentence, i + 1
+	case r == '.':
+		if i+1 == end || runes[i+1] == ' ' || runes[i+1] == '\n' || text.Han(runes[i+1]) {
+			return markSentence, i + 1
+		}
+	case r == '…' || r == '~':
+		return markComma, i + 1
+	case r == ',' || r == '،':
+		if i > 0 && i+1 < end && digit(runes[i-1]) && digit(runes[i+1]) {
+			return 0, i
+		}
+		if i > 0 && text.Han(runes[i-1]) || i+1 < end && text.Han(runes[i+1]) {
+			return markHanComma, i + 1
+		}
+		return markComma, i + 1
+	case r == ' ':
+		if i > 0 && i+1 < end && (text.Han(runes[i-1]) && text.Han(runes[i+1])) {
+			return markSpace, i + 1
+		}
+		if i+2 < end && runes[i+1] == '-' && runes[i+2] == ' ' {
+			return markComma, i + 3
+		}
+	}
+	return 0, i
+}
+
+func digit(r rune) bool { return '0' <= r && r <= '9' }
+
+// weakAt gives the length of a joining word at i that may separate two needs although no mark stands
+// before it.
+func (c *Cues) weakAt(runes []rune, i, start, end int) int {
+	if i <= start {
+		return 0
+	}
+	n := c.weak.match(runes, i, end)
+	if n == 0 || i+n >= end || n == 2 && runes[i] == '还' && strings.ContainsRune(linkNot, runes[i+n]) {
+		return 0
+	}
+	if !text.Han(runes[i]) {
+		return n
+	}
+	before, after := runes[i-1], runes[i+n]
+	if n == 1 {
+		switch runes[i] {
+		case '并':
+			if before == '合' || before == '一' || after == '不' || after == '没' || after == '非' || after == '发' || after == '列' || after == '排' {
+				return 0
+			}
+		case '再':
+			if before == '不' || before == '别' || before == '先' || before == '能' || before == '会' || before == '一' || before == '想' || after == '见' || after == '说' || after == '次' || after == '也' {
+				return 0
+			}
+		}
+	}
+	return n
+}
+
+// acts tells whether a piece asks or demands something by itself.
+func (c *Cues) acts(runes []rune, start, end int) bool {
+	if end < len(runes) && runes[end] == '?' {
+		return true
+	}
+	if at, _ := c.ask.find(runes, start, end); at >= 0 {
+		return true
+	}
+	at, _ := c.act.find(runes, start, end)
+	return at >= 0
+}
+
+// opens tells whether a piece is a condition whose consequence is still to come.
+func (c *Cues) opens(runes []rune, start, end int) bool {
+	if k := max(c.unless.match(runes, start, end), c.given.match(runes, start, end)); k > 0 {
+		return start+k >= c.trim(runes, start, end)
+	}
+	if c.opener.match(runes, start, end) > 0 {
+		if text.Han(runes[start]) {
+			at, _ := consequence.find(runes, start, end)
+			return at < 0
+		}
+		return true
+	}
+	stop := c.trim(runes, start, end)
+	return stop > start+2 && runes[stop-1] == '话' && runes[stop-2] == '的'
+}
+
+// consequence begins the second half of a conditional clause.
+var consequence = makeList([]string{"就", "那就", "那么", "则", "才", "then"})
+
+// attach finds what a span depends on and what it rules out.
+func (c *Cues) attach(n text.Normalised, spans []Span, i int, score Score) {
+	s := &spans[i]
+	runes, start, end := n.Runes, s.Plain.Start, s.Plain.End
+	if from, to, failing, ok := c.condition(runes, start, end); ok {
+		k := &Condition{On: i - 1, Failing: failing}
+		k.Start, k.End = n.Source(from, to)
+		if label, margin := score(runes[from:to]); margin > 0 {
+			for j := i - 1; j >= 0; j-- {
+				if spans[j].Label == label {
+					k.On = j
+					break
+				}
+			}
+		}
+		s.Condition = k
+	}
+	ruledOut, left := 0, 0
+	for p := start; p < end; {
+		if length := c.actVerb.match(runes, p, end); length > 0 {
+			left++
+			p += length
+			continue
+		}
+		length := c.negator.match(runes, p, end)
+		if length == 0 {
+			p++
+			continue
+		}
+		q := p + length
+		for q < end && runes[q] == ' ' {
+			q++
+		}
+		verb := c.actVerb.match(runes, q, end)
+		if verb == 0 {
+			p += length
+			continue
+		}
+		ruledOut++
+		from, to := n.Source(p, clauseEnd(runes, q+verb, end))
+		s.Excluded = append(s.Excluded, Range{from, to})
+		p = q + verb
+	}
+	s.Negated = ruledOut > 0 && left == 0
+}
+
+// clauseEnd gives the end of the clause that i is in.
+func clauseEnd(runes []rune, i, end int) int {
+	for i < end {
+		if kind, stop := boundary(runes, i, end); stop > i && kind != markSpace {
+			return i
+		}
+		i++
+	}
+	return end
+}
+
+// condition finds the conditional clause of a span.
+func (c *Cues) condition(runes []rune, start, end int) (from, to int, failing, ok bool) {
+	if k := c.unless.match(runes, start, end); k > 0 {
+		return start, start + k, true, true
+	}
+	if k := c.given.match(runes, start, end); k > 0 {
+		return start, start + k, false, true
+	}
+	if k := c.opener.match(runes, start, end); k > 0 {
+		if at, _ := consequence.find(runes, start+k, end); at > 0 {
+			if stop := clauseEnd(runes, start, end); stop < at {
+				return start, stop, false, true
+			}
+			return start, c.trim(runes, start, at), false, true
+		}
+		stop := clauseEnd(runes, start+k, end)
+		if stop == end && !text.Han(runes[start]) {
+			stop = start + k
+		}
+		return start, stop, false, true
+	}
+	for p := start; p < end; p++ {
+		if p+1 < end && runes[p] == '的' && runes[p+1] == '话' && (p+2 >= end || runes[p+2] != '费') {
+			return start, p + 2, false, true
+		}
+		if runes[p] == '就' && p-start >= 2 && p-start <= 8 {
+			for q := start; q < p; q++ {
+				if runes[q] == '不' || runes[q] == '没' || runes[q] == '无' {
+					return start, p, true, true
+				}
+			}
+		}
+		if p > start && !text.Han(runes[p]) {
+			if k := c.opener.match(runes, p, end); k > 0 {
+				return p, end, false, true
+			}
+		}
+	}
+	return 0, 0, false, false
+}

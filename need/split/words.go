@@ -1,0 +1,72 @@
+package split
+
+// The closed lists of the grammar. They hold function words only: what a shop sells or a customer wants
+// is learned from examples. All are compared in plain form (lower case, simplified, half width).
+
+// linkWords join two needs and belong to neither.
+var linkWords = []string{
+	"另外", "此外", "除此之外", "还有", "还有就是", "还有一个", "还有个事", "还有一件事", "还有个问题", "对了", "顺便", "顺带", "顺道", "顺便问一下", "顺便问下",
+	"另外再问一下", "另外问一下", "再问一下", "再问下", "再者", "其次", "最后", "接着", "然后", "之后", "并且", "而且", "同时", "与此同时", "以及", "再有", "再有就是",
+	"再一个", "第一", "第二", "第三", "首先", "一是", "二是", "三是", "加上", "不过", "但是", "但", "可是", "所以", "并", "且",
+	"also", "and also", "and then", "then", "and", "plus", "and plus", "besides", "as well as", "in addition", "additionally", "furthermore", "moreover",
+	"after that", "afterwards", "finally", "lastly", "secondly", "second", "firstly", "first", "next", "and finally", "and next", "by the way", "btw", "oh and", "oh", "while you're at it",
+	"while i'm here", "one more thing", "another thing", "another question", "on top of that", "but", "but also", "and please also", "and after that", "and lastly", "as well", "so",
+}
+
+// weakWords may join two needs inside a clause, without a mark before them, but mostly do not; what
+// stands after them decides. They belong to neither need.
+var weakWords = []string{
+	"并", "并且", "而且", "顺便", "顺带", "另外", "此外", "还有", "然后", "接着", "以及", "同时", "再", "再帮我", "还想", "还要", "对了",
+	"and", "and also", "and then", "then", "also", "plus", "as well as", "after that", "by the way", "btw", "but", "and after that", "besides", "and finally", "and next", "oh and",
+}
+
+// fillerWords open a message or a clause and carry no need.
+var fillerWords = []string{
+	"你好", "您好", "你们好", "哈喽", "嗨", "喂", "亲", "亲亲", "在吗", "在不在", "有人吗", "客服你好", "客服您好", "你好啊", "老板", "客服", "请问", "请问一下", "请问下", "想问下", "想问一下", "我想问下", "我想问一下", "问一下", "问下",
+	"嗯", "嗯嗯", "哦", "噢", "啊", "哎", "唉", "诶", "那个啥", "就是说", "话说", "好的", "好吧", "行", "谢谢", "多谢", "感谢", "谢谢啦", "谢谢了", "谢谢你", "麻烦了", "辛苦了",
+	"hi", "hello", "hey", "hi there", "hello there", "hey there", "good morning", "good afternoon", "good evening", "ok", "okay", "well", "um", "uh", "thanks", "thank you", "many thanks", "cheers", "dear sir", "dear team", "excuse me", "quick question",
+}
+
+// tailWords close a message and carry no need.
+var tailWords = []string{
+	"谢谢", "多谢", "感谢", "谢谢啦", "谢谢了", "谢谢你", "谢谢您", "麻烦了", "辛苦了", "拜托了",
+	"thanks", "thank you", "many thanks", "thanks a lot", "thank you very much", "thanks in advance", "cheers", "as well", "too",
+}
+
+// conditionOpeners begin a clause on whose truth the next one depends.
+var conditionOpeners = []string{
+	"如果", "要是", "若", "若是", "假如", "假使", "倘若", "万一", "只要", "除非", "实在", "如若", "一旦", "等",
+	"if", "if so", "if not", "unless", "in case", "provided", "as long as", "assuming", "should it", "when it", "once it",
+}
+
+// otherwiseWords make a need depend on the failure of the one before it.
+var otherwiseWords = []string{"否则", "不然", "要不然", "不然的话", "不行就", "不行的话", "要不就", "实在不行", "otherwise", "or else", "if not", "failing that", "if that doesn't work", "if that fails", "if you can't", "if you cannot", "if it's not possible", "if that's not possible"}
+
+// givenWords make a need depend on the success of the one before it.
+var givenWords = []string{"if so", "if yes", "in that case", "then in that case", "这样的话", "那样的话", "如果可以", "可以的话", "行的话", "如果行", "如果有", "有的话"}
+
+// linkNot are characters after 还有 that make it a verb: "还有货吗" asks whether some is left.
+const linkNot = "货没多几库现名余剩券优折活位空票效用啥什哪别其人房车机红"
+
+// negators rule out the act that follows them.
+var negators = []string{
+	"不想", "不要", "不用", "不必", "不需要", "不打算", "别", "不是要", "不是想", "不愿", "不愿意", "无需", "先不", "先别", "不", "没想", "没要",
+	"don't", "do not", "dont", "not", "no need to", "no need for", "don't want", "don't want to", "do not want to", "don't need", "don't need to", "rather not", "no", "never", "instead of", "without", "won't", "not looking for", "not looking to", "not asking for", "not asking to", "don't want a", "not a", "don't need a",
+}
+
+// actVerbs are the acts that a customer can rule out in favour of another.
+var actVerbs = []string{
+	"退", "退货", "退款", "退钱", "换", "换货", "修", "维修", "返修", "取消", "买", "下单", "改", "赔", "推荐", "转人工", "投诉", "补发", "重发", "开发票", "冻结", "注销", "升级", "续费", "寄",
+	"refund", "return", "replace", "replacement", "exchange", "repair", "fix", "cancel", "buy", "order", "change", "send", "recommend", "compensate", "compensation", "voucher", "coupon", "upgrade", "renew", "close", "a refund", "a replacement", "a repair", "an exchange", "a voucher", "a coupon", "it back", "my money back",
+}
+
+// questionCues and actCues mark a clause that asks or demands something by itself.
+var questionCues = []string{
+	"吗", "么", "呢", "嘛", "什么", "啥", "怎么", "咋", "如何", "哪", "哪个", "哪里", "哪款", "哪儿", "谁", "多少", "多久", "多大", "多长", "几", "何时", "为什么", "为啥", "是不是", "能不能", "可不可以", "有没有", "要不要", "会不会", "算不算", "行不行", "好不好", "可以不", "能否", "是否", "到底", "完没", "了没", "区别", "差别", "不同", "?",
+	"what", "which", "how", "when", "where", "why", "who", "whose", "is", "are", "do", "does", "did", "can", "could", "will", "would", "should", "may", "has", "have", "what's", "how's", "where's", "when's", "who's", "isn't", "aren't", "any",
+}
+
+var actCues = []string{
+	"帮", "帮我", "给我", "请", "麻烦", "我要", "我想", "想要", "要求", "需要", "希望", "推荐", "对比", "比较", "查", "查下", "看下", "看看", "退", "换", "改", "取消", "开", "转", "催", "投诉", "赔", "修", "报", "办", "订", "约", "买", "下单", "告诉", "解释", "介绍", "发", "补", "寄", "送", "解", "冻结", "注销", "删", "关", "查一下", "打不开", "登不", "收不到", "没收到", "不见", "坏", "碎", "裂", "漏", "卡", "烫", "响", "断", "丢", "少", "错", "失败", "没反应", "不了", "态度",
+	"please", "i want", "i'd", "i'd like", "i need", "i would", "i'm looking", "looking for", "help", "tell", "show", "send", "give", "cancel", "change", "add", "remove", "return", "refund", "replace", "exchange", "repair", "fix", "track", "check", "find", "recommend", "compare", "explain", "book", "order", "update", "get me", "let me", "connect", "call", "transfer", "put", "make", "reset", "unlock", "close", "stop", "won't", "doesn't", "isn't", "can't", "cannot", "didn't", "hasn't", "haven't", "not", "never", "nobody", "broken", "broke", "missing", "wrong", "damaged", "stuck", "late",
+}
