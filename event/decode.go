@@ -34,8 +34,11 @@ type In struct {
 	NewID func() ID
 }
 
-// Batch is the call that carries several events; an Event never has this kind.
-const Batch Kind = 255
+// Two ways to be read; an Event never has these kinds.
+const (
+	Batch Kind = 255 // a body that carries several calls
+	Typed Kind = 254 // a single call that names its kind itself in "type"; track when it does not
+)
 
 // Decode reads the body of one call strictly and appends its events to dst.
 //
@@ -153,7 +156,10 @@ func (r *reading) single(dst []Event, kind Kind) ([]Event, error) {
 		return dst, r.fault()
 	}
 	c := call{kind: kind}
-	if !r.call(&c, false) || !r.end() || r.soft != nil {
+	if kind == Typed {
+		c.kind = Track
+	}
+	if !r.call(&c, kind == Typed, false) || !r.end() || r.soft != nil {
 		return dst, r.fault()
 	}
 	e, p := r.event(&c)
@@ -255,7 +261,7 @@ func (r *reading) events(dst []Event) ([]Event, []Fault, bool) {
 			if !r.value() {
 				return dst, nil, false
 			}
-		} else if !r.call(&c, true) {
+		} else if !r.call(&c, true, true) {
 			return dst, nil, false
 		}
 		p := r.soft
@@ -292,12 +298,12 @@ func insertFault(faults []Fault, f Fault) []Fault {
 
 // call reads one call's object. Members that mean nothing to us are checked and
 // passed over.
-func (r *reading) call(c *call, batched bool) bool {
+func (r *reading) call(c *call, typed, batched bool) bool {
 	var m members
 	for name, ok := r.first(&m); ok; name, ok = r.next(&m) {
 		switch string(name) {
 		case "type":
-			if batched {
+			if typed {
 				ok = r.kind(c)
 			} else {
 				ok = r.value()
@@ -694,6 +700,11 @@ func (r *reading) id(c *call, e *Event) ID {
 	}
 	r.hashed = b
 	return hash(b)
+}
+
+// MessageID is the id of the event with that message id in a workspace.
+func MessageID(workspace, messageID string) ID {
+	return hash(append(append(append(make([]byte, 0, len(workspace)+len(messageID)+1), workspace...), 0), messageID...))
 }
 
 func hash(b []byte) (id ID) {

@@ -56,6 +56,26 @@ func TestATrackCallIsReadInBothSpellings(t *testing.T) {
 	}
 }
 
+func TestACallMayNameItsKindItself(t *testing.T) {
+	t.Parallel()
+	if e := one(t, Typed, `{"type":"identify","userId":"u1","traits":{"a":1}}`); e.Kind != Identify || e.Kind.String() != "identify" {
+		t.Errorf("%+v", e)
+	}
+	if e := one(t, Typed, `{"userId":"u1","event":"E","messageId":"m"}`); e.Kind != Track || e.ID != MessageID("shop", "m") {
+		t.Errorf("%+v", e)
+	}
+	if p := refused(t, Typed, `{"type":"dance","userId":"u1"}`); p.Code != UnknownType || p.Pointer != "/type" {
+		t.Error(p)
+	}
+	var names []string
+	for name, value := range Members([]byte(` { "a" : [1, 2] , "\u0062":{"c":3}}`)) {
+		names = append(names, name+"="+string(value))
+	}
+	if want := []string{"a=[1, 2]", `b={"c":3}`}; !slices.Equal(names, want) {
+		t.Error(names)
+	}
+}
+
 func TestTheSendersClockIsCorrected(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {

@@ -50,6 +50,19 @@ const (
 	Record
 )
 
+var kindNames = [...]string{Track: "track", Identify: "identify", Page: "page", Screen: "screen", Group: "group", Alias: "alias", Record: "record"}
+
+// String is the call's name in Segment's spelling; "record" for a record.
+func (k Kind) String() string {
+	switch {
+	case k == Batch:
+		return "batch"
+	case int(k) < len(kindNames):
+		return kindNames[k]
+	}
+	return ""
+}
+
 // Event is one thing that happened, or one record that was put.
 type Event struct {
 	ID          ID

@@ -3,6 +3,7 @@ package event
 import (
 	"bytes"
 	"encoding/binary"
+	"iter"
 	"math/bits"
 	"strconv"
 	"sync"
@@ -565,4 +566,24 @@ func Compact(dst, text []byte) []byte {
 		}
 	}
 	return dst
+}
+
+// Members gives the members of an object that has passed [Check], in their order:
+// names unescaped, values as written. Both share the text and end with the call.
+func Members(object []byte) iter.Seq2[string, []byte] {
+	return func(yield func(string, []byte) bool) {
+		s := scan(object)
+		defer s.free()
+		s.space()
+		if s.peek() != '{' {
+			return
+		}
+		var m members
+		for name, ok := s.first(&m); ok; name, ok = s.next(&m) {
+			at, text := s.pos, string(name)
+			if !s.value() || !yield(text, object[at:s.pos]) {
+				return
+			}
+		}
+	}
 }
