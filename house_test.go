@@ -27,7 +27,7 @@ var doors = map[string][]string{
 	"identity":  {"event"},
 	"profile":   {"event", "identity", "evidence"},
 	"need":      {"event", "profile", "scene", "evidence"},
-	"candidate": {"need", "profile", "scene", "evidence"},
+	"candidate": {"event", "journal", "need", "profile", "scene", "evidence"}, // its shelf and its cohorts follow the log
 	"decision":  {"candidate", "need", "profile", "scene", "evidence"},
 	"treatment": {"decision", "candidate", "need", "scene", "evidence"},
 	"outcome":   {"treatment", "decision", "event"},

@@ -2,8 +2,11 @@ package candidate
 
 import (
 	"encoding/json"
+	"slices"
+	"strings"
 	"time"
 
+	"github.com/rapport-cx/rapport/evidence"
 	"github.com/rapport-cx/rapport/scene"
 )
 
@@ -24,6 +27,60 @@ type Item struct {
 	URL        string                     `json:"url,omitempty"`
 	Media      json.RawMessage            `json:"media,omitempty"`
 	Revision   uint64                     `json:"-"` // log position of this version
+	Body       json.RawMessage            `json:"-"` // as it was put, with the fields we do not know
+
+	stated []named      // Attributes, read; by name
+	ref    evidence.Ref // made once, for it stands in every answer
+}
+
+type named struct {
+	name  string
+	value Value
+}
+
+// Value reads one attribute; ok is false when the item does not state it.
+func (it *Item) Value(name string) (v Value, ok bool) {
+	if it.stated == nil && it.Attributes != nil {
+		raw, there := it.Attributes[name]
+		if !there {
+			return v, false
+		}
+		return readRaw(raw)
+	}
+	i, found := slices.BinarySearchFunc(it.stated, name, func(n named, name string) int { return strings.Compare(n.name, name) })
+	if !found {
+		return v, false
+	}
+	return it.stated[i].value, true
+}
+
+// Names are the attributes that the item states, in order.
+func (it *Item) Names() []string {
+	names := make([]string, 0, len(it.Attributes))
+	if it.stated == nil {
+		for name := range it.Attributes {
+			names = append(names, name)
+		}
+		slices.Sort(names)
+		return names
+	}
+	for i := range it.stated {
+		names = append(names, it.stated[i].name)
+	}
+	return names
+}
+
+// Ref is the item at the revision it was read.
+func (it *Item) Ref() evidence.Ref {
+	if it.ref != "" {
+		return it.ref
+	}
+	return evidence.Make(evidence.Item, it.ID, it.Revision)
+}
+
+// Name is the item as an answer names it.
+func (it *Item) Name() ItemName {
+	return ItemName{ID: it.ID, Title: it.Title, Ref: it.Ref(), Price: it.Price, URL: it.URL}
 }
 
 // Warranty is an item's statutory or promised term.
@@ -74,4 +131,17 @@ type Found struct {
 	Article *Article
 	Passage string
 	Score   float64
+}
+
+// Offer is a promotion as it was put: for some items, for whole categories, or
+// for everything when it names none.
+type Offer struct {
+	ID         string     `json:"id"`
+	Title      Text       `json:"title"`
+	Items      []string   `json:"items,omitempty"`
+	Categories []string   `json:"categories,omitempty"`
+	From       *time.Time `json:"valid_from,omitempty"`
+	Until      *time.Time `json:"valid_until,omitempty"`
+	Personal   bool       `json:"-"` // given to one person: it is that person's record, not on the shelf
+	Revision   uint64     `json:"-"`
 }
