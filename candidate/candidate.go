@@ -236,18 +236,32 @@ type Status struct {
 }
 
 // View is the catalogue, knowledge and word list of a workspace at one revision.
-// It is immutable and safe for concurrent use.
+// It is immutable and safe for concurrent use; what it gives must not be changed.
 type View interface {
 	need.Lexicon
 	// Revision is the log position up to which the view is true.
 	Revision() uint64
 	Item(id string) (*Item, bool)
-	// Related lists the relations that start at an item ("product:A" or a bare item id), in a stable order.
+	// Category lists the items of a category, or of a part of a category's path, at
+	// most limit, in the order in which they came.
+	Category(name string, limit int) []*Item
+	// Variants lists the items that are a variant of one.
+	Variants(id string) []*Item
+	// Search finds items by words of their title, category, tags and attributes,
+	// best first. Variants are left out: their product stands for them.
+	Search(text string, limit int) []FoundItem
+	// Related lists the relations that start at an item ("product:A" or a bare item
+	// id), RelatedTo those that end there, in a stable order.
 	Related(from string) []Relation
+	RelatedTo(to string) []Relation
 	Attribute(name string) (*Attribute, bool)
 	// Open finds the raw record that an item, relation, article, attribute or
-	// promotion ref names at this revision.
+	// promotion ref names, at the revision of the ref, else of the view.
 	Open(ref evidence.Ref) (data any, title Text, at time.Time, ok bool)
-	// Articles finds the articles nearest to a text, best first.
+	Article(id string) (*Article, bool)
+	// Articles finds the articles nearest to a text that are valid at a time, best
+	// first; those in another language come after equally good ones in lang.
 	Articles(text string, lang scene.Locale, at time.Time, limit int) []Found
+	// Offers lists the public promotions in force for an item; nil: those for everything.
+	Offers(it *Item, at time.Time) []Promotion
 }

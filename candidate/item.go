@@ -94,7 +94,13 @@ type Relation struct {
 	Type   string  `json:"type"`
 	To     string  `json:"to"`
 	Weight float64 `json:"weight,omitempty"`
+
+	ID       string `json:"-"` // of the record that says so
+	Revision uint64 `json:"-"`
 }
+
+// Ref is the relation at the revision it was read.
+func (r *Relation) Ref() evidence.Ref { return evidence.Make(evidence.Relation, r.ID, r.Revision) }
 
 // Attribute says how an attribute is shown and compared.
 type Attribute struct {
@@ -131,6 +137,15 @@ type Found struct {
 	Article *Article
 	Passage string
 	Score   float64
+	// Coverage is the share of the text's information that the article holds, 0 to 1.
+	Coverage float64
+}
+
+// FoundItem is an item that a text describes.
+type FoundItem struct {
+	Item     *Item
+	Score    float64
+	Coverage float64
 }
 
 // Offer is a promotion as it was put: for some items, for whole categories, or
