@@ -52,15 +52,18 @@ type Moment struct {
 type Committed struct {
 	Workspace string
 	Position  uint64
-	Event     *event.Event
-	Person    uint32 // dense number of the person's representative key; 0 for catalogue records
+	Event     *event.Event // the follower may keep it, not change it
+	// Person is the number of the person's representative key in the workspace's
+	// identity graph; 0 for events that are nobody's, as records of the catalogue.
+	Person uint32
 }
 
 // Follower keeps something derived from the log in memory: the catalogue, the
 // cohort counts. The store calls it from its one writer, in log order, after a
 // commit is durable and before it is acknowledged, and again for the tail after a
 // restart. It must not block. What Save gives at a checkpoint, Load gets back at
-// the next start, followed by everything committed since.
+// the next start, followed by everything committed since. A Load that gives an
+// error must leave the follower empty: it is then fed from the first event on.
 type Follower interface {
 	Name() string
 	Follow(c Committed)
@@ -68,6 +71,12 @@ type Follower interface {
 	Join(workspace string, from, to uint32)
 	Save() ([]byte, error)
 	Load([]byte) error
+}
+
+// Parter is a [Follower] that wants to know when an unmerge took the person
+// numbered from out of the person numbered to. A Join with the same from may follow.
+type Parter interface {
+	Part(workspace string, from, to uint32)
 }
 
 // Erasure is the receipt of a person erased.

@@ -1,0 +1,303 @@
+package sqlite
+
+import (
+	"encoding/binary"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/rapport-cx/rapport/journal"
+)
+
+// What restarts need is written behind the log: in the transaction of a group that
+// commits anyway, or alone when nobody waits, and never more than a slice at once,
+// for a checkpoint written as a whole stalls commits for up to 0.7 s.
+//
+//   - The index (known ids, words, keys, identity) only grows: what is new since the
+//     last time is appended, and its mark is exact.
+//   - Heads of chains change in place: pages of them are written in rounds. A page may
+//     be newer than the round's mark; reading the tail again does no harm, for a
+//     head only moves forward.
+//   - Followers are saved once a round, each with its own mark.
+//
+// A start reads the pieces and then the log from the oldest mark on.
+const (
+	restEvery   = 20 * time.Second
+	indexEvery  = 16 << 10  // events
+	roundEvery  = 250_000   // events
+	sliceBytes  = 256 << 10 // of a follower's state
+	pageKeys    = 4096      // heads a page
+	headBytes   = 16
+	markIndex   = "index"
+	markHeads   = "heads"
+	markRebuild = "rebuilding"
+
+	generationDays = 10
+
+	// A workspace's identity is written whole when it has come to this many parts.
+	identityParts = 256
+)
+
+type behind struct {
+	generation int64  // of the ids that come now
+	slots      []byte // ids since the index was last written
+	words      []byte // definitions of workspaces and names since then
+	keys       int    // how many keys are written
+	part       int64  // the next part's number; parts of one name are read in order
+	parts      map[string]int
+
+	flushed uint64 // position of the index mark
+	rounded uint64 // position of the last round
+	events  int    // since the last round
+	pages   map[uint32]bool
+	round   []step
+
+	checkpoints chan checkpoint
+}
+
+// step writes one slice of a round in the transaction that is open.
+type step func(w *writer) error
+
+func newBehind() behind {
+	return behind{keys: 1, parts: map[string]int{}, pages: map[uint32]bool{}, checkpoints: make(chan checkpoint, 64)}
+}
+
+func generationAt(t time.Time) int64 { return t.Unix() / (86400 * generationDays) }
+
+func (b *behind) remember(s *slot) {
+	b.slots = append(b.slots, s[:]...)
+	b.events++
+}
+
+func (b *behind) dirty(key uint32) { b.pages[key/pageKeys] = true }
+
+func (b *behind) busy() bool { return len(b.round) > 0 || len(b.checkpoints) > 0 }
+
+// ride writes a slice in the transaction of a group.
+func (b *behind) ride(w *writer) error {
+	if len(b.slots) >= indexEvery*slotSize {
+		if err := b.writeIndex(w); err != nil {
+			return err
+		}
+	}
+	if b.events >= roundEvery && len(b.round) == 0 {
+		b.begin(w)
+	}
+	return b.step(w)
+}
+
+// step does one step of the round, or keeps one profile.
+func (b *behind) step(w *writer) error {
+	if len(b.round) > 0 {
+		next := b.round[0]
+		b.round = b.round[1:]
+		return next(w)
+	}
+	select {
+	case c := <-b.checkpoints:
+		_, err := w.saveCheckpoint.exec(c.keys, int64(c.position), int64(c.events), c.body)
+		return err
+	default:
+		return nil
+	}
+}
+
+// slice does a step in a transaction of its own.
+func (w *writer) slice() {
+	w.alone(w.behind.step)
+}
+
+// alone runs what is written behind in a transaction of its own. It holds nothing
+// that was acknowledged, but a disk that fails here will fail the next commit too.
+func (w *writer) alone(f func(w *writer) error) {
+	if _, err := w.begin.exec(); err != nil {
+		w.fail(fmt.Errorf("write behind: begin: %w", err))
+		return
+	}
+	if err := f(w); err != nil {
+		w.fail(fmt.Errorf("write behind: %w", err))
+		return
+	}
+	if _, err := w.commit.exec(); err != nil {
+		w.fail(fmt.Errorf("write behind: commit: %w", err))
+	}
+}
+
+// rest is called now and then when nobody waits.
+func (b *behind) rest(w *writer) {
+	if w.failure() != nil {
+		return
+	}
+	b.generation = generationAt(w.s.clock())
+	oldest := generationAt(w.s.clock().Add(-w.s.options.RetainIDs))
+	w.s.mu.Lock()
+	dropped := w.s.ids.drop(oldest)
+	w.s.mu.Unlock()
+	for _, g := range dropped {
+		w.alone(func(w *writer) error { _, err := w.deletePieces.exec(seenPiece(g)); return err })
+	}
+	if b.flushed < w.s.position {
+		w.alone(b.writeIndex)
+	}
+	if b.rounded < w.s.position && len(b.round) == 0 {
+		b.begin(w)
+	}
+}
+
+// finish writes everything: the store is being closed.
+func (b *behind) finish(w *writer) {
+	if w.failure() != nil {
+		return
+	}
+	if b.flushed < w.s.position {
+		w.alone(b.writeIndex)
+	}
+	if b.rounded < w.s.position || len(b.round) > 0 {
+		b.begin(w)
+	}
+	for b.busy() && w.failure() == nil {
+		w.alone(func(w *writer) error {
+			for i := 0; i < 16 && b.busy(); i++ {
+				if err := b.step(w); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+}
+
+func seenPiece(generation int64) string  { return "seen/" + strconv.FormatInt(generation, 10) }
+func identityPiece(number uint32) string { return "identity/" + strconv.Itoa(int(number)) }
+
+func (b *behind) piece(w *writer, name string, body []byte) error {
+	if len(body) == 0 {
+		return nil
+	}
+	b.part++
+	if _, err := w.insertPiece.exec(name, b.part, body); err != nil {
+		return fmt.Errorf("piece %s: %w", name, err)
+	}
+	b.parts[name]++
+	return nil
+}
+
+// writeIndex appends what the index has gained, up to the newest event in work.
+func (b *behind) writeIndex(w *writer) error {
+	s := w.s
+	if err := b.piece(w, seenPiece(b.generation), b.slots); err != nil {
+		return err
+	}
+	if err := b.piece(w, "words", b.words); err != nil {
+		return err
+	}
+	places := s.words.keys[b.keys:]
+	body := make([]byte, 0, 8*len(places))
+	for _, p := range places {
+		body = binary.LittleEndian.AppendUint32(body, p.workspace)
+		body = binary.LittleEndian.AppendUint32(body, p.number)
+	}
+	if err := b.piece(w, "keys", body); err != nil {
+		return err
+	}
+	for _, t := range s.words.tenants[1:] {
+		name := identityPiece(t.number)
+		if b.parts[name] >= identityParts {
+			if err := b.writeIdentity(w, t); err != nil {
+				return err
+			}
+		} else if err := b.piece(w, name, t.graph.Dirty()); err != nil {
+			return err
+		}
+	}
+	position := w.last()
+	if _, err := w.setMark.exec(markIndex, int64(position)); err != nil {
+		return err
+	}
+	b.slots, b.words, b.keys, b.flushed = b.slots[:0], b.words[:0], len(s.words.keys), position
+	return nil
+}
+
+// writeIdentity replaces the parts of a workspace's identity by one.
+func (b *behind) writeIdentity(w *writer, t *tenant) error {
+	name := identityPiece(t.number)
+	if _, err := w.deletePieces.exec(name); err != nil {
+		return err
+	}
+	b.parts[name] = 0
+	body := t.graph.Save()
+	t.graph.Clean()
+	return b.piece(w, name, body)
+}
+
+// begin plans a round from the published state.
+func (b *behind) begin(w *writer) {
+	b.round = nil
+	b.events = 0
+	from := w.s.position
+	b.rounded = from
+	for page := range b.pages {
+		b.round = append(b.round, func(w *writer) error { return writePage(w, page) })
+	}
+	b.pages = map[uint32]bool{}
+	b.round = append(b.round, func(w *writer) error {
+		_, err := w.setMark.exec(markHeads, int64(from))
+		return err
+	})
+	for _, f := range w.s.options.Followers {
+		b.round = append(b.round, func(w *writer) error { return b.save(w, f) })
+	}
+}
+
+func writePage(w *writer, page uint32) error {
+	heads := w.s.heads
+	first := int(page) * pageKeys
+	heads = heads[first:min(first+pageKeys, len(heads))]
+	body := make([]byte, 0, len(heads)*headBytes)
+	for _, h := range heads {
+		body = binary.LittleEndian.AppendUint64(body, h.last)
+		body = binary.LittleEndian.AppendUint64(body, uint64(h.newest))
+	}
+	_, err := w.insertPiece.exec("heads", int64(page), body)
+	return err
+}
+
+func followerMark(name string) string { return "follower/" + name }
+
+func followerPiece(name string, position uint64) string {
+	return "follower/" + name + "@" + strconv.FormatUint(position, 10)
+}
+
+// save takes a follower's state now and plans its slices.
+func (b *behind) save(w *writer, f journal.Follower) error {
+	position := w.s.position
+	state, err := f.Save()
+	if err != nil {
+		// The state of the last round stays; the next start reads more of the log.
+		w.s.stats.unsaved.Add(1)
+		return nil
+	}
+	piece := followerPiece(f.Name(), position)
+	var steps []step
+	for part := int64(0); ; part++ {
+		n := min(len(state), sliceBytes)
+		slice := state[:n:n]
+		state = state[n:]
+		steps = append(steps, func(w *writer) error {
+			_, err := w.insertPiece.exec(piece, part, slice)
+			return err
+		})
+		if len(state) == 0 {
+			break
+		}
+	}
+	steps = append(steps, func(w *writer) error {
+		if _, err := w.setMark.exec(followerMark(f.Name()), int64(position)); err != nil {
+			return err
+		}
+		_, err := w.deleteSaves.exec("follower/"+f.Name()+"@", piece)
+		return err
+	})
+	b.round = append(steps, b.round...)
+	return nil
+}
