@@ -22,6 +22,9 @@ type Trait struct {
 	At       time.Time
 	Evidence evidence.Ref
 	Verified bool
+	// Implied: nobody stated it, it follows from another trait of the same event
+	// (household → household_size). A stated one takes its place whenever it comes.
+	Implied bool
 }
 
 // Record is the present state of a business record of the person: an order,
@@ -34,9 +37,18 @@ type Record struct {
 	Fields    map[string]any // as put; money is {amount, currency} in minor units, times are RFC 3339 text
 	CreatedAt time.Time
 	UpdatedAt time.Time
-	// Evidence are the events that made its present state, oldest first, at most 16.
+	// Evidence are the events that made its present state, oldest first, at most
+	// EvidenceLimit: the first one and the newest.
 	Evidence []evidence.Ref
+	// Verified: no unproven browser has a part in it.
+	Verified bool
+
+	told []string     // fields that events stated, sorted; a put that is silent about them leaves them
+	put  evidence.Ref // the newest put, "" when events alone made it
 }
+
+// EvidenceLimit bounds the evidence of one record or contact.
+const EvidenceLimit = 16
 
 // Ref is the record's own ref, which opens onto its events.
 func (r *Record) Ref() evidence.Ref { return evidence.Make(r.Kind, r.ID, 0) }
@@ -72,15 +84,30 @@ type Preferences struct {
 	PersonalizationOff bool
 	BlockedTags        []string        // sorted
 	Consent            map[string]bool // purpose → given; a purpose that is not in it was never asked
-	Evidence           []evidence.Ref
+	Evidence           []evidence.Ref  // the events that made the present state, oldest first
+
+	parts []preferencePart
 }
 
 // HistoryLimit bounds how many events of one name a profile keeps; older ones are
 // still in the log, and facts folded from them stay.
 const HistoryLimit = 256
 
+// Other bounds of a profile, so that nobody can fill the memory of others: how
+// many bytes of event bodies one name keeps, how many names, traits and records
+// of a kind there are. What is over a bound is left out, the oldest first; traits
+// beyond theirs are not taken up.
+const (
+	HistoryBytes = 128 << 10
+	MaxNames     = 256
+	MaxTraits    = 512
+	MaxRecords   = 1024
+)
+
 // Profile is what is known of one person at one log position. A Profile that has
-// been handed out is never changed.
+// been handed out ([Profile.Snapshot]) is never changed; the one who folds keeps
+// the original and applies what comes. Only one goroutine may fold a Profile;
+// snapshots are read by any number.
 type Profile struct {
 	Person   identity.PersonID
 	Keys     []identity.Key // sorted
@@ -94,4 +121,14 @@ type Profile struct {
 	History     map[string][]*event.Event // by event name, in (time, id) order, the newest HistoryLimit
 	Contacts    []Contact                 // in order of Shown, the newest HistoryLimit
 	Preferences Preferences
+	// Hidden says what [Profile.Masked] took away and why: field → reason.
+	Hidden map[string]Reason
+
+	newest    event.ID          // id of the event at Last
+	forgotten map[string]uint32 // by name: how many events History no longer keeps
+	dropped   uint32            // how many names History no longer keeps
+	shared    share
+	clip      bool     // spare room at the end of slices belongs to somebody else
+	frozen    bool     // handed out
+	last      *Profile // the newest snapshot, while nothing has changed since
 }

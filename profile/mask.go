@@ -1,0 +1,135 @@
+package profile
+
+import (
+	"maps"
+	"slices"
+
+	"github.com/rapport-cx/rapport/event"
+)
+
+// Reason says why a field reads as unknown.
+type Reason string
+
+// The reasons, a closed list that is only ever appended to. A missing consent is
+// written "no_consent:PURPOSE".
+const (
+	PersonalizationOff Reason = "personalization_off"
+	NoConsent          Reason = "no_consent"
+	BlockedTag         Reason = "blocked_tag"
+)
+
+// Purposes are the standard traits that may be read for one purpose only, and
+// only when the person has consented to it. A pack may add its own.
+var Purposes = map[string]string{
+	"aum": "financial", "assets_under_management": "financial", "risk_level": "financial", "balance": "financial", "account_balance": "financial",
+	"income": "financial", "annual_income": "financial", "salary": "financial", "net_worth": "financial", "credit_score": "financial", "credit_limit": "financial", "debt": "financial",
+	"health": "health", "allergy": "health", "allergies": "health", "pregnant": "health", "disability": "health", "medication": "health", "medical_history": "health", "blood_type": "health", "chronic_conditions": "health",
+	"location": "location", "latitude": "location", "longitude": "location", "lat": "location", "lon": "location", "whereabouts": "location", "geo": "location",
+}
+
+// needed are the traits without which nobody can be served: who it is, how to
+// reach and address them. They stay when personalisation is off.
+var needed = map[string]bool{
+	"id": true, "name": true, "first_name": true, "last_name": true, "title": true, "username": true, "email": true, "phone": true,
+	"address": true, "adcode": true, "locale": true, "language": true, "timezone": true, "created_at": true,
+}
+
+// Mask says what may be read of a profile.
+type Mask struct {
+	// Off switches personalisation off whatever the person's own preference is (a replay asks for it).
+	Off bool
+	// Purposes adds traits of a pack to Purposes: trait → purpose.
+	Purposes map[string]string
+}
+
+// Masked is the profile as a decision may read it. Traits that need a consent
+// that was not given, and tags that the person blocked, read as unknown. With
+// personalisation off everything reads as unknown that tells how a person is or
+// behaves: tags, traits, browsing, promotions, and what they opened or accepted.
+// What a person has a matter in stays: orders, devices, cases, holdings,
+// enrolments, contracts and the events of service, for rights rest on them; so
+// do the times at which something was shown or dismissed, for contact policies
+// protect the person. Hidden lists what was taken away. Masked is a snapshot and
+// shares what it does not hide.
+func (p *Profile) Masked(m Mask) *Profile {
+	s := *p.Snapshot()
+	s.Hidden = maps.Clone(s.Hidden)
+	hide := func(field string, why Reason) {
+		if s.Hidden == nil {
+			s.Hidden = map[string]Reason{}
+		}
+		s.Hidden[field] = why
+	}
+	off := m.Off || p.Preferences.PersonalizationOff
+	traits := make(map[string]Trait, len(s.Traits))
+	for name, t := range s.Traits {
+		purpose := m.Purposes[name]
+		if purpose == "" {
+			purpose = Purposes[name]
+		}
+		switch {
+		case off && !needed[name]:
+			hide(name, PersonalizationOff)
+		case purpose != "" && !p.Preferences.Consent[purpose]:
+			hide(name, NoConsent+":"+Reason(purpose))
+		default:
+			traits[name] = t
+		}
+	}
+	s.Traits = traits
+	if len(p.Preferences.BlockedTags) > 0 {
+		if t, ok := traits["tags"]; ok {
+			tags := p.Tags()
+			visible := make([]any, len(tags))
+			for i, tag := range tags {
+				visible[i] = tag
+			}
+			t.Value = visible
+			traits["tags"] = t
+		}
+		for _, tag := range p.Preferences.BlockedTags {
+			hide("tag "+tag, BlockedTag)
+		}
+	}
+	if !off {
+		return &s
+	}
+	s.Preferences.PersonalizationOff = true
+	s.History = make(map[string][]*event.Event, len(p.History))
+	s.forgotten = nil
+	s.Events = 0
+	for name, list := range p.History {
+		if !Service(name) && !contactName(name) || name == "promotion" {
+			hide("history", PersonalizationOff)
+			continue
+		}
+		if contactName(name) && name != "Decision Shown" && name != "Decision Dismissed" && name != "Dismissed" {
+			hide("contacts", PersonalizationOff)
+			continue
+		}
+		s.History[name] = list
+		s.Events += len(list)
+	}
+	if _, has := s.Records["promotion"]; has {
+		s.Records = maps.Clone(s.Records)
+		delete(s.Records, "promotion")
+		hide("promotion", PersonalizationOff)
+	}
+	s.Contacts = slices.Clone(p.Contacts)
+	for i := range s.Contacts {
+		c := &s.Contacts[i]
+		if !c.Opened.IsZero() || !c.Accepted.IsZero() || !c.Resolved.IsZero() {
+			hide("contacts", PersonalizationOff)
+		}
+		*c = Contact{Decision: c.Decision, Action: c.Action, Shown: c.Shown, Dismissed: c.Dismissed, Evidence: c.Evidence}
+	}
+	return &s
+}
+
+func contactName(name string) bool {
+	_, bare := contactSteps[name]
+	if len(name) > len("Decision ") && name[:len("Decision ")] == "Decision " {
+		_, bare = contactSteps[name[len("Decision "):]]
+	}
+	return bare
+}
