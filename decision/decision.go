@@ -41,9 +41,10 @@ const (
 	Arbitration   Stage = "arbitration" // another was better, or the draw passed it by
 )
 
-// Facts is what a rule reads: person, need, group, scene, records … by name.
+// Facts is what a rule reads: person, need, group, device, records … by name.
 // Lookup returns ok=false for a name that is unknown now (no consent, switched
-// off, never stated); a rule must then say so, not guess.
+// off, never stated); a rule must then say so, not guess. Values are string,
+// bool, int64, float64, time.Time or []string.
 type Facts interface {
 	Lookup(name string) (value any, ok bool)
 }
@@ -52,10 +53,12 @@ type Facts interface {
 type Verdict struct {
 	Holds   bool
 	Missing []string // inputs the rule asked for and that were unknown
+	Unknown bool     // it is neither true nor false, because of what is missing
 	Fault   string   // an evaluation error; the rule then does not hold
 }
 
 // Rule is a compiled condition. Packs compile it (CEL); this room only walks it.
+// A Rule is safe for concurrent use and depends on nothing but the facts.
 type Rule interface {
 	Eval(Facts) Verdict
 	Source() string // as written in the pack
@@ -67,35 +70,51 @@ type Policy struct {
 	Stage  Stage
 	Rule   Rule
 	Reason candidate.Text // why it fails, in words for operators
-	// Cites names the facts that prove it: "group", "asset", "order", "traits.household_size" …
+	// Cites names the facts that prove it; empty: those that the rule read.
 	Cites []string
 }
 
-// Treatment is one way to show an action.
+// Because is one reason of an offer: a sentence with {placeholders} and the facts
+// that make it true. A sentence with a placeholder that is unknown is not said.
+type Because struct {
+	Text  candidate.Text
+	Cites []string // names of facts: group, device.under_warranty, order, person.traits.household_size …
+	When  Rule     // nil: always
+}
+
+// Treatment is one way to show an action. The first whose rule holds and whose
+// placeholders are all known is taken.
 type Treatment struct {
 	ID    string
-	When  Rule // nil: always
-	Title candidate.Text
-	Body  candidate.Text // may use {placeholders} that the reason's arguments fill
+	When  Rule           // nil: always
+	Title candidate.Text // empty: the action's
+	Body  candidate.Text // may use {placeholders}
 }
 
 // Action is something a strategy can offer.
 type Action struct {
-	ID         string
-	Nature     Nature
-	Title      candidate.Text
-	Needs      []string // intents (or intent/subintent) it serves; empty: any
-	Signal     string   // "" or the signal of whose holding groups each makes one candidate
-	Safety     bool     // goes before everything else when it applies
-	Policies   []Policy // in stage order
-	Value      float64  // > 0, unit-free worth to the company and the customer
-	Lever      float64  // > 0, the strategist's manual weight
-	Prior      Prior    // propensity
-	Contexts   []Weight // context weights
-	Reason     candidate.Text
-	Cites      []string // facts that the reason rests on, as in Policy.Cites
+	ID     string
+	Nature Nature
+	Title  candidate.Text
+	// Needs are the labels it serves: an intent, or "intent/subintent". Empty: any
+	// need, and a placement where nothing was asked.
+	Needs  []string
+	Signal string // "" or the signal of whose groups each makes one candidate
+	// Grants names what the customer gets (replacement, repair, loan …). Goodwill or
+	// a sale that grants what a chosen right grants already is not offered beside it.
+	Grants     string
+	Safety     bool      // goes before everything else when it applies
+	Policies   []Policy  // in stage order
+	Value      float64   // > 0, unit-free worth to the company and the customer
+	Lever      float64   // > 0, the strategist's manual weight
+	Prior      Prior     // propensity
+	Contexts   []Weight  // context weights
+	Reasons    []Because // why it is offered
 	Treatments []Treatment
-	Resolves   bool // an accepted or entitled offer of it answers the need
+	Resolves   bool     // an offer of it answers the need; an accepted or entitled one solves the problem
+	Handover   bool     // it brings a person
+	Fallback   bool     // only for needs that nothing else serves
+	Consent    []string // purposes the person must have agreed to
 	Cap        *Cap
 	Form       []Field // what accepting it needs; known ones are prefilled
 }
@@ -122,16 +141,32 @@ type Cap struct {
 
 // Field is one input an action needs; From names the fact that prefills it.
 type Field struct {
-	Name  string
-	Label candidate.Text
-	From  string
+	Name  string         `json:"name"`
+	Label candidate.Text `json:"label"`
+	From  string         `json:"from,omitempty"`
+}
+
+// Pattern is what this room must know of a signal to explain why it does not
+// hold, and to decide again without one of its events.
+type Pattern struct {
+	Title   candidate.Text // "two repairs of one fault"
+	Event   candidate.Text // what is counted, in words: 报修 / reports
+	AtLeast int
+	Within  time.Duration
 }
 
 // Plan is the decision part of a published strategy: immutable.
 type Plan struct {
 	Actions     []Action
 	Temperature float64 // of the draw among goodwill and sales; 0 takes the best
-	Floor       float64 // least choice probability of an eligible candidate
+	Floor       float64 // least choice probability of an eligible candidate in a draw
+	Sales       int     // most sales in one decision; 0 means 1
+	Signals     map[string]Pattern
+	Symptoms    map[string]candidate.Text // names of symptoms, by id
+	// Problems are the intents (or "group.*") in front of which nothing is sold;
+	// Explained are those of them that an answer alone solves (how-to, progress).
+	Problems  []string
+	Explained []string
 }
 
 // Input is all a decision rests on.
@@ -170,8 +205,13 @@ type Chosen struct {
 	Probability float64           `json:"probability"`
 	Position    int               `json:"position"`
 	Reasons     []Reason          `json:"reasons"`
+	Serves      []string          `json:"serves,omitempty"` // the other needs it serves
 	Prefilled   map[string]any    `json:"prefilled,omitempty"`
-	Missing     []string          `json:"missing,omitempty"`
+	Form        []Field           `json:"form,omitempty"`
+	Missing     []string          `json:"missing,omitempty"` // fields of Form that the customer must still give
+	Safety      bool              `json:"safety,omitempty"`
+	Handover    bool              `json:"handover,omitempty"`
+	Resolves    bool              `json:"resolves,omitempty"`
 }
 
 // Rejected is a candidate that is not offered, with the rule that stopped it.

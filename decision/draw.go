@@ -1,0 +1,189 @@
+package decision
+
+import (
+	"math"
+	"math/rand/v2"
+
+	"github.com/rapport-cx/rapport/candidate"
+)
+
+// The draw. Candidates get weights w_i = floor + (1 − n·floor)·softmax(score/T)_i
+// (1/n each when n·floor ≥ 1). Position by position one is drawn among those that
+// are left with probability w_i over the sum of what is left (Plackett–Luce). The
+// random numbers are those of PCG-DXSM (math/rand/v2) seeded with (Input.Seed,
+// drawStream), each the upper 53 bits of one output over 2^53, one a position.
+//
+// A candidate's choice probability is the chance to be drawn at any of the k
+// positions, summed exactly over all sets that can be taken before it.
+
+// drawStream separates the draw from other uses of the same seed.
+const drawStream = 0x72617070_6f727431
+
+// poolLimit and setLimit keep the exact sum small: with more candidates than can
+// be summed over, the best are drawn from and the others are turned down for it.
+const (
+	poolLimit = 62
+	setLimit  = 4096
+)
+
+func (c *chooser) drawFrom(pool []*proposal, k int) {
+	if c.plan.Temperature <= 0 {
+		c.takeBest(pool, k)
+		return
+	}
+	n := min(len(pool), poolLimit)
+	for n > k && sets(n, k-1) > setLimit {
+		n--
+	}
+	for _, p := range pool[n:] {
+		c.pass(p, "draw_pool", candidate.Text{Zh: "候选太多，得分靠后", En: "too many candidates; others score higher"}, nil)
+		c.draw.Probabilities = append(c.draw.Probabilities, p.chance(0))
+	}
+	pool = pool[:n]
+	weights := choiceWeights(pool, c.plan.Temperature, c.plan.Floor)
+	chances := inclusion(weights, k)
+	for i, p := range pool {
+		c.draw.Probabilities = append(c.draw.Probabilities, p.chance(chances[i]))
+	}
+	if c.random == nil {
+		c.random = rand.NewPCG(c.in.Seed, drawStream)
+	}
+	left := make([]int, n)
+	for i := range left {
+		left[i] = i
+	}
+	for range min(k, n) {
+		total := 0.0
+		for _, i := range left {
+			total += weights[i]
+		}
+		position := DrawPosition{Chances: make([]Chance, len(left))}
+		u := float64(c.random.Uint64()>>11) / (1 << 53) * total
+		taken := len(left) - 1 // rounding may leave a crumb after the last
+		for at, i := range left {
+			position.Chances[at] = pool[i].chance(weights[i] / total)
+		}
+		for at, i := range left {
+			if u -= weights[i]; u < 0 {
+				taken = at
+				break
+			}
+		}
+		p := pool[left[taken]]
+		position.Taken = p.action.ID
+		c.draw.Positions = append(c.draw.Positions, position)
+		c.drawn = append(c.drawn, p)
+		c.take(p, chances[left[taken]])
+		left = append(left[:taken:taken], left[taken+1:]...)
+	}
+	for _, i := range left {
+		c.pass(pool[i], "not_drawn", candidate.Text{Zh: "这次没有选到它", En: "the draw passed it by"}, nil)
+	}
+}
+
+// takeBest is the draw at temperature 0: the best k, surely; ties fall to the
+// first by action and group.
+func (c *chooser) takeBest(pool []*proposal, k int) {
+	for i, p := range pool {
+		if i >= k {
+			c.draw.Probabilities = append(c.draw.Probabilities, p.chance(0))
+			c.pass(p, "outweighed", candidate.Text{Zh: "别的得分更高", En: "another scores higher"}, nil)
+			continue
+		}
+		c.draw.Probabilities = append(c.draw.Probabilities, p.chance(1))
+		position := DrawPosition{Taken: p.action.ID}
+		for j, other := range pool[i:] {
+			position.Chances = append(position.Chances, other.chance(map[bool]float64{true: 1}[j == 0]))
+		}
+		c.draw.Positions = append(c.draw.Positions, position)
+		c.drawn = append(c.drawn, p)
+		c.take(p, 1)
+	}
+}
+
+// choiceWeights are the probabilities of the first position; all are above zero
+// unless a score is so far behind that its share vanishes and there is no floor.
+func choiceWeights(pool []*proposal, temperature, floor float64) []float64 {
+	n := len(pool)
+	w := make([]float64, n)
+	sum := 0.0
+	for i, p := range pool {
+		// At least e^-700: never zero, so that any set left over can be drawn from.
+		w[i] = math.Exp(max((p.score-pool[0].score)/temperature, -700))
+		sum += w[i]
+	}
+	rest := 1 - float64(n)*floor
+	for i := range w {
+		if rest <= 0 {
+			w[i] = 1 / float64(n)
+			continue
+		}
+		w[i] = floor + float64(rest*(w[i]/sum))
+	}
+	return w
+}
+
+// inclusion is each candidate's chance to be among the first k drawn.
+func inclusion(w []float64, k int) []float64 {
+	n := len(w)
+	out := make([]float64, n)
+	if k >= n {
+		for i := range out {
+			out[i] = 1
+		}
+		return out
+	}
+	// reach[S] is the probability that the set S was taken, in whatever order.
+	// Sets are walked in the order in which they were first reached, so the sums
+	// are made in one fixed order.
+	type state struct {
+		set uint64
+		p   float64
+	}
+	layer := []state{{0, 1}}
+	for range k {
+		var next []state
+		index := map[uint64]int{}
+		for _, s := range layer {
+			total := 0.0
+			for i := range n {
+				if s.set&(1<<i) == 0 {
+					total += w[i]
+				}
+			}
+			for i := range n {
+				if s.set&(1<<i) != 0 {
+					continue
+				}
+				p := float64(s.p * (w[i] / total))
+				out[i] += p
+				set := s.set | 1<<i
+				at, ok := index[set]
+				if !ok {
+					at = len(next)
+					index[set] = at
+					next = append(next, state{set: set})
+				}
+				next[at].p += p
+			}
+		}
+		layer = next
+	}
+	for i := range out {
+		out[i] = min(out[i], 1)
+	}
+	return out
+}
+
+// sets counts the subsets of n with at most k members, up to a little over setLimit.
+func sets(n, k int) int {
+	total, c := 0, 1
+	for i := 0; i <= k; i++ {
+		total += c
+		if total > setLimit {
+			return total
+		}
+		c = c * (n - i) / (i + 1)
+	}
+	return total
+}

@@ -1,0 +1,603 @@
+package decision
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/rapport-cx/rapport/candidate"
+	"github.com/rapport-cx/rapport/evidence"
+	"github.com/rapport-cx/rapport/need"
+	"github.com/rapport-cx/rapport/profile"
+)
+
+// FactType is the type of a fact's value.
+type FactType string
+
+// The types that a rule can read.
+const (
+	Text   FactType = "string"
+	Bool   FactType = "bool"
+	Int    FactType = "int"
+	Number FactType = "double"
+	Time   FactType = "timestamp"
+	List   FactType = "list" // of strings
+)
+
+// Fact is one name that every rule may read. Traits (person.traits.NAME) and
+// signals (signal.ID.holds, signal.ID.count) are declared by the packs beside these.
+type Fact struct {
+	Name  string
+	Type  FactType
+	Title candidate.Text
+}
+
+// KnownFacts lists the facts that Lookup answers, in the order of their names.
+func KnownFacts() []Fact { return slices.Clone(facts) }
+
+var facts = []Fact{
+	{"assets.count", Int, candidate.Text{Zh: "登记的设备数", En: "registered devices"}},
+	{"case.age_days", Int, candidate.Text{Zh: "服务单已开天数", En: "days since the case was opened"}},
+	{"case.id", Text, candidate.Text{Zh: "服务单号", En: "case number"}},
+	{"case.kind", Text, candidate.Text{Zh: "服务单类型", En: "kind of case"}},
+	{"case.open", Bool, candidate.Text{Zh: "服务单是否未了结", En: "the case is open"}},
+	{"case.overdue", Bool, candidate.Text{Zh: "服务单是否超过承诺时间", En: "the case is past its promise"}},
+	{"case.promised_at", Time, candidate.Text{Zh: "服务单承诺时间", En: "when the case was promised"}},
+	{"case.status", Text, candidate.Text{Zh: "服务单状态", En: "state of the case"}},
+	{"cases.open", Int, candidate.Text{Zh: "未了结的服务单数", En: "open cases"}},
+	{"cases.total", Int, candidate.Text{Zh: "服务单总数", En: "cases so far"}},
+	{"device.age_days", Int, candidate.Text{Zh: "设备已用天数", En: "age of the device in days"}},
+	{"device.age_months", Int, candidate.Text{Zh: "设备已用月数", En: "age of the device in months"}},
+	{"device.asset_id", Text, candidate.Text{Zh: "设备编号", En: "device id"}},
+	{"device.bought_at", Time, candidate.Text{Zh: "设备购买时间", En: "when the device was bought"}},
+	{"device.category", Text, candidate.Text{Zh: "设备品类", En: "category of the device"}},
+	{"device.named", Bool, candidate.Text{Zh: "是否说了哪台设备", En: "the device was named"}},
+	{"device.product_id", Text, candidate.Text{Zh: "设备型号编号", En: "product id of the device"}},
+	{"device.serial", Text, candidate.Text{Zh: "序列号", En: "serial number"}},
+	{"device.state", Text, candidate.Text{Zh: "设备状态", En: "state of the device"}},
+	{"device.under_warranty", Bool, candidate.Text{Zh: "是否在保修期内", En: "under warranty"}},
+	{"device.warranty_days", Int, candidate.Text{Zh: "保修剩余天数", En: "days of warranty left"}},
+	{"device.warranty_until", Time, candidate.Text{Zh: "保修到期时间", En: "end of the warranty"}},
+	{"enquiry.asked", Bool, candidate.Text{Zh: "是否主动来问", En: "the customer asked"}},
+	{"enquiry.intents", List, candidate.Text{Zh: "这次问的全部诉求", En: "intents of this enquiry"}},
+	{"enquiry.problem", Bool, candidate.Text{Zh: "这次是否有问题要解决", En: "the enquiry has a problem to solve"}},
+	{"group.asset_id", Text, candidate.Text{Zh: "信号所指设备编号", En: "device id of the signal"}},
+	{"group.device", Text, candidate.Text{Zh: "信号所指设备", En: "device of the signal"}},
+	{"group.named", Text, candidate.Text{Zh: "说的是不是这台（this / other / none）", En: "whether the need is about it (this, other, none)"}},
+	{"group.order_id", Text, candidate.Text{Zh: "信号所指订单", En: "order of the signal"}},
+	{"group.product_id", Text, candidate.Text{Zh: "信号所指型号", En: "product of the signal"}},
+	{"group.symptom", Text, candidate.Text{Zh: "信号所指故障", En: "fault of the signal"}},
+	{"holdings.count", Int, candidate.Text{Zh: "持有产品数", En: "products held"}},
+	{"need.conditional", Bool, candidate.Text{Zh: "是否有前提条件", En: "it depends on another result"}},
+	{"need.confidence", Number, candidate.Text{Zh: "识别把握", En: "confidence of the reading"}},
+	{"need.danger", Bool, candidate.Text{Zh: "是否有安全危险", En: "somebody could be hurt"}},
+	{"need.family", Text, candidate.Text{Zh: "诉求大类", En: "group of the intent"}},
+	{"need.intent", Text, candidate.Text{Zh: "诉求", En: "intent"}},
+	{"need.origin", Text, candidate.Text{Zh: "诉求来源", En: "origin of the need"}},
+	{"need.products", List, candidate.Text{Zh: "提到的商品", En: "products named"}},
+	{"need.subintent", Text, candidate.Text{Zh: "细分诉求", En: "subintent"}},
+	{"need.symptom", Text, candidate.Text{Zh: "故障现象", En: "symptom"}},
+	{"need.text", Text, candidate.Text{Zh: "原话", En: "the customer's words"}},
+	{"need.unclear", Bool, candidate.Text{Zh: "是否没听明白", En: "the need was not understood"}},
+	{"now", Time, candidate.Text{Zh: "现在", En: "now"}},
+	{"order.age_days", Int, candidate.Text{Zh: "下单后天数", En: "days since the order"}},
+	{"order.created_at", Time, candidate.Text{Zh: "下单时间", En: "when it was ordered"}},
+	{"order.delivered", Bool, candidate.Text{Zh: "是否已签收", En: "it was delivered"}},
+	{"order.delivered_at", Time, candidate.Text{Zh: "签收时间", En: "when it was delivered"}},
+	{"order.delivered_days", Int, candidate.Text{Zh: "签收后天数", En: "days since delivery"}},
+	{"order.id", Text, candidate.Text{Zh: "订单号", En: "order number"}},
+	{"order.named", Bool, candidate.Text{Zh: "是否说了哪一单", En: "the order was named"}},
+	{"order.returnable", Bool, candidate.Text{Zh: "是否还能退", En: "it can still be returned"}},
+	{"order.returnable_days", Int, candidate.Text{Zh: "还有几天可退", En: "days left to return it"}},
+	{"order.returnable_until", Time, candidate.Text{Zh: "退货截止时间", En: "last moment to return it"}},
+	{"order.status", Text, candidate.Text{Zh: "订单状态", En: "state of the order"}},
+	{"orders.count", Int, candidate.Text{Zh: "订单数", En: "orders so far"}},
+	{"orders.open", Int, candidate.Text{Zh: "未完成订单数", En: "open orders"}},
+	{"person.known_days", Int, candidate.Text{Zh: "认识这位客户的天数", En: "days since the first event"}},
+	{"person.personalized", Bool, candidate.Text{Zh: "个性化是否开启", En: "personalisation is on"}},
+	{"person.proven", Bool, candidate.Text{Zh: "身份是否已核实", En: "the identity is proven"}},
+	{"person.tags", List, candidate.Text{Zh: "标签", En: "tags"}},
+	{"scene.adcode", Text, candidate.Text{Zh: "行政区划代码", En: "region code"}},
+	{"scene.brand", Text, candidate.Text{Zh: "品牌", En: "brand"}},
+	{"scene.channel", Text, candidate.Text{Zh: "渠道", En: "channel"}},
+	{"scene.country", Text, candidate.Text{Zh: "国家", En: "country"}},
+	{"scene.device", Text, candidate.Text{Zh: "终端类型", En: "type of device in hand"}},
+	{"scene.hour", Int, candidate.Text{Zh: "当地钟点", En: "hour of the day there"}},
+	{"scene.locale", Text, candidate.Text{Zh: "语言", En: "language"}},
+	{"scene.network", Text, candidate.Text{Zh: "网络", En: "network"}},
+	{"scene.save_data", Bool, candidate.Text{Zh: "是否省流量", En: "data saver is on"}},
+	{"scene.store", Text, candidate.Text{Zh: "门店", En: "store"}},
+	{"scene.weekday", Int, candidate.Text{Zh: "星期几（周一为 1）", En: "day of the week (Monday is 1)"}},
+}
+
+// moment is what all bindings of one decision share.
+type moment struct {
+	plan    *Plan
+	in      *Input
+	now     time.Time
+	person  *profile.Profile
+	intents []string
+	// changed overrides facts by name, for counterfactuals.
+	changed map[string]any
+
+	location *time.Location
+	devices  []device
+	listed   bool
+}
+
+var nobody = &profile.Profile{}
+
+func newMoment(plan *Plan, in *Input, changed map[string]any) *moment {
+	m := &moment{plan: plan, in: in, now: in.Scene.Time, person: in.Person, changed: changed}
+	if m.person == nil {
+		m.person = nobody
+	}
+	return m
+}
+
+func (m *moment) zone() *time.Location {
+	if m.location == nil {
+		m.location = m.in.Scene.Location()
+	}
+	return m.location
+}
+
+// binding is the facts of one candidate: one action, one need, one group. It
+// remembers which names were read since reset.
+type binding struct {
+	*moment
+	need  *need.Need        // nil when nothing was asked
+	group *need.SignalState // nil when the action names no signal
+	read  []string
+
+	dev      *device
+	devFound bool
+	ord      *profile.Record
+	ordFound bool
+	cas      *profile.Record
+	casFound bool
+}
+
+// Lookup implements Facts.
+func (b *binding) Lookup(name string) (any, bool) {
+	if !slices.Contains(b.read, name) {
+		b.read = append(b.read, name)
+	}
+	if len(b.changed) > 0 {
+		if v, ok := b.changed[name]; ok {
+			return v, v != nil
+		}
+	}
+	return b.fact(name)
+}
+
+func text(s string) (any, bool) { return s, s != "" }
+
+func (b *binding) fact(name string) (any, bool) {
+	head, rest, dotted := strings.Cut(name, ".")
+	if !dotted {
+		return b.now, name == "now" && !b.now.IsZero()
+	}
+	switch head {
+	case "need":
+		return b.needFact(rest)
+	case "group":
+		return b.groupFact(rest)
+	case "device":
+		return b.deviceFact(rest)
+	case "order":
+		return b.orderFact(rest)
+	case "case":
+		return b.caseFact(rest)
+	case "person":
+		return b.personFact(rest)
+	case "scene":
+		return b.sceneFact(rest)
+	case "signal":
+		return b.signalFact(rest)
+	case "enquiry":
+		return b.enquiryFact(rest)
+	case "orders":
+		switch rest {
+		case "count":
+			return int64(len(b.person.Records[evidence.Order])), true
+		case "open":
+			return b.countRecords(evidence.Order, openOrder), true
+		}
+	case "cases":
+		switch rest {
+		case "total":
+			return int64(len(b.person.Records[evidence.Case])), true
+		case "open":
+			return b.countRecords(evidence.Case, openCase), true
+		}
+	case "assets":
+		if rest == "count" {
+			return int64(len(b.person.Records[evidence.Asset])), true
+		}
+	case "holdings":
+		if rest == "count" {
+			return int64(len(b.person.Records[evidence.Holding])), true
+		}
+	}
+	return nil, false
+}
+
+func (b *binding) countRecords(kind evidence.Kind, counts func(*profile.Record) bool) int64 {
+	var n int64
+	for _, r := range b.person.Records[kind] {
+		if counts(r) {
+			n++
+		}
+	}
+	return n
+}
+
+func (b *binding) needFact(name string) (any, bool) {
+	n := b.need
+	if n == nil {
+		return nil, false
+	}
+	switch name {
+	case "intent":
+		return n.Intent, true
+	case "family":
+		family, _, _ := strings.Cut(n.Intent, ".")
+		return family, true
+	case "subintent":
+		return n.Sub(), true
+	case "symptom":
+		return b.symptom(), true
+	case "danger":
+		return n.Danger, true
+	case "unclear":
+		return len(n.Readings) > 0, true
+	case "origin":
+		return string(n.Origin), true
+	case "confidence":
+		return n.Confidence, true
+	case "text":
+		return n.Text, true
+	case "conditional":
+		return n.Condition != nil, true
+	case "products":
+		ids := []string{}
+		for i := range n.Entities {
+			if e := &n.Entities[i]; e.Type == "product" && e.ID != "" {
+				ids = append(ids, e.ID)
+			}
+		}
+		return ids, true
+	}
+	return nil, false
+}
+
+// symptom is the fault the need speaks of, "" when it names none.
+func (b *binding) symptom() string {
+	if b.need == nil {
+		return ""
+	}
+	for i := range b.need.Entities {
+		if e := &b.need.Entities[i]; e.Type == "symptom" && e.ID != "" {
+			return e.ID
+		}
+	}
+	if s := b.need.Sub(); s != "" {
+		if _, known := b.plan.Symptoms[s]; known {
+			return s
+		}
+	}
+	return ""
+}
+
+func (b *binding) groupFact(name string) (any, bool) {
+	if b.group == nil {
+		return nil, false
+	}
+	if name == "named" {
+		return b.groupNamed(), true
+	}
+	return text(b.group.Group[name])
+}
+
+// groupNamed tells whether the need is about the device of the group: "this",
+// "other", or "none" when the customer named no device and has several.
+func (b *binding) groupNamed() string {
+	g := b.group.Group
+	ids := []string{g["asset_id"], g["device"], g["product_id"]}
+	if a := b.person.Records[evidence.Asset][cmp.Or(g["asset_id"], g["device"])]; a != nil {
+		ids = append(ids, a.Text("serial"), a.Text("product_id"))
+	}
+	named := b.named()
+	for _, id := range named {
+		if slices.Contains(ids, id) || b.variantOf(id, ids) {
+			return "this"
+		}
+	}
+	if len(named) > 0 {
+		return "other"
+	}
+	if all := b.all(); len(all) == 1 && (slices.Contains(ids, all[0].id()) || slices.Contains(ids, all[0].product)) {
+		return "this"
+	}
+	return "none"
+}
+
+func (b *binding) variantOf(id string, ids []string) bool {
+	for _, known := range ids {
+		if known == "" {
+			continue
+		}
+		if item := b.item(known); item != nil && item.VariantOf == id {
+			return true
+		}
+	}
+	item := b.item(id)
+	return item != nil && item.VariantOf != "" && slices.Contains(ids, item.VariantOf)
+}
+
+func (m *moment) item(id string) *candidate.Item {
+	if m.in.Catalogue == nil || id == "" {
+		return nil
+	}
+	if item, ok := m.in.Catalogue.Item(id); ok {
+		return item
+	}
+	return nil
+}
+
+func (b *binding) personFact(name string) (any, bool) {
+	switch name {
+	case "proven":
+		return b.in.Proven, true
+	case "personalized":
+		return b.in.Personal, true
+	case "tags":
+		return b.tags()
+	case "known_days":
+		if b.person.First.IsZero() || !b.in.Personal {
+			return nil, false
+		}
+		return days(b.now.Sub(b.person.First)), true
+	}
+	if trait, ok := strings.CutPrefix(name, "traits."); ok {
+		t, ok := b.person.Traits[trait]
+		if !ok || t.Value == nil {
+			return nil, false
+		}
+		return native(t.Value)
+	}
+	return nil, false
+}
+
+func (b *binding) tags() (any, bool) {
+	t, ok := b.person.Traits["tags"]
+	if !ok || !b.in.Personal {
+		return nil, false
+	}
+	list, ok := native(t.Value)
+	tags, isList := list.([]string)
+	if !ok || !isList {
+		return nil, false
+	}
+	kept := make([]string, 0, len(tags))
+	for _, tag := range tags {
+		if !slices.Contains(b.person.Preferences.BlockedTags, tag) {
+			kept = append(kept, tag)
+		}
+	}
+	return kept, true
+}
+
+// native turns a JSON value into one that a rule reads; objects and mixed lists
+// are not readable.
+func native(v any) (any, bool) {
+	switch v := v.(type) {
+	case string, bool, float64, int64, time.Time, []string:
+		return v, true
+	case int:
+		return int64(v), true
+	case []any:
+		list := make([]string, len(v))
+		for i, e := range v {
+			s, ok := e.(string)
+			if !ok {
+				return nil, false
+			}
+			list[i] = s
+		}
+		return list, true
+	}
+	return nil, false
+}
+
+func (b *binding) sceneFact(name string) (any, bool) {
+	s := &b.in.Scene
+	switch name {
+	case "channel":
+		return text(s.Channel)
+	case "locale":
+		return text(string(s.Locale))
+	case "brand":
+		return text(s.Brand)
+	case "store":
+		return text(s.Store)
+	case "device":
+		return text(s.Device.Type)
+	case "network":
+		return text(s.Network.EffectiveType)
+	case "save_data":
+		return s.Network.SaveData, true
+	case "adcode":
+		return text(s.Place.Adcode)
+	case "country":
+		return text(s.Place.Country)
+	case "hour":
+		return int64(b.now.In(b.zone()).Hour()), true
+	case "weekday":
+		return int64((b.now.In(b.zone()).Weekday()+6)%7 + 1), true
+	}
+	return nil, false
+}
+
+func (b *binding) enquiryFact(name string) (any, bool) {
+	switch name {
+	case "asked":
+		return slices.ContainsFunc(b.in.Needs, asked), true
+	case "intents":
+		if b.intents == nil {
+			b.intents = make([]string, 0, len(b.in.Needs))
+			for i := range b.in.Needs {
+				if n := &b.in.Needs[i]; !n.Negated {
+					b.intents = append(b.intents, n.Intent)
+				}
+			}
+		}
+		return b.intents, true
+	case "problem":
+		return slices.ContainsFunc(b.in.Needs, func(n need.Need) bool { return !n.Negated && b.plan.problem(n.Intent) }), true
+	}
+	return nil, false
+}
+
+func asked(n need.Need) bool { return n.Origin != need.Predicted }
+
+func (b *binding) signalFact(name string) (any, bool) {
+	i := strings.LastIndexByte(name, '.')
+	if i < 0 {
+		return nil, false
+	}
+	id, field := name[:i], name[i+1:]
+	holds, best := false, 0
+	for k := range b.in.Signals {
+		if s := &b.in.Signals[k]; s.Signal == id {
+			holds = holds || s.Holds
+			best = max(best, s.Count)
+		}
+	}
+	switch field {
+	case "holds":
+		return holds, true
+	case "count":
+		return int64(best), true
+	}
+	return nil, false
+}
+
+func days(d time.Duration) int64 { return int64(d / (24 * time.Hour)) }
+
+// monthsBetween counts whole calendar months from a to b.
+func monthsBetween(a, b time.Time) int64 {
+	if b.Before(a) {
+		return 0
+	}
+	n := (b.Year()-a.Year())*12 + int(b.Month()) - int(a.Month())
+	if a.AddDate(0, n, 0).After(b) {
+		n--
+	}
+	return int64(max(n, 0))
+}
+
+// cite names the records that prove a fact.
+func (b *binding) cite(name string) []evidence.Ref {
+	head, rest, _ := strings.Cut(name, ".")
+	switch head {
+	case "group":
+		if b.group != nil {
+			return b.group.Events
+		}
+	case "signal":
+		id := rest
+		if i := strings.LastIndexByte(rest, '.'); i >= 0 {
+			id = rest[:i]
+		}
+		var refs []evidence.Ref
+		for k := range b.in.Signals {
+			if s := &b.in.Signals[k]; s.Signal == id && s.Holds {
+				refs = join(refs, s.Events)
+			}
+		}
+		return refs
+	case "device":
+		if d := b.device(); d != nil {
+			return d.cite(rest)
+		}
+	case "order":
+		if r := b.order(); r != nil {
+			return []evidence.Ref{r.Ref()}
+		}
+	case "case":
+		if r := b.openCaseOf(); r != nil {
+			return []evidence.Ref{r.Ref()}
+		}
+	case "orders":
+		return b.refs(evidence.Order)
+	case "cases":
+		return b.refs(evidence.Case)
+	case "assets":
+		return b.refs(evidence.Asset)
+	case "holdings":
+		return b.refs(evidence.Holding)
+	case "need":
+		if b.need != nil {
+			return b.need.Evidence
+		}
+	case "person":
+		trait, ok := strings.CutPrefix(rest, "traits.")
+		if rest == "tags" {
+			trait, ok = "tags", true
+		}
+		if t, known := b.person.Traits[trait]; ok && known && t.Evidence != "" {
+			return []evidence.Ref{t.Evidence}
+		}
+		if rest == "personalized" {
+			return b.person.Preferences.Evidence
+		}
+	}
+	return nil
+}
+
+const mostRefs = 16
+
+func (b *binding) refs(kind evidence.Kind) []evidence.Ref {
+	all := sorted(b.person.Records[kind])
+	refs := make([]evidence.Ref, 0, min(len(all), mostRefs))
+	for _, r := range all[:min(len(all), mostRefs)] {
+		refs = append(refs, r.Ref())
+	}
+	return refs
+}
+
+// sorted lists records newest first; equal times by id.
+func sorted(records map[string]*profile.Record) []*profile.Record {
+	if len(records) == 0 {
+		return nil
+	}
+	all := make([]*profile.Record, 0, len(records))
+	for _, r := range records {
+		all = append(all, r)
+	}
+	slices.SortFunc(all, func(a, b *profile.Record) int {
+		return cmp.Or(b.CreatedAt.Compare(a.CreatedAt), cmp.Compare(a.ID, b.ID))
+	})
+	return all
+}
+
+// join adds refs that are not there yet, keeping the order.
+func join(refs, more []evidence.Ref) []evidence.Ref {
+	for _, r := range more {
+		if !slices.Contains(refs, r) {
+			refs = append(refs, r)
+		}
+	}
+	return refs
+}
+
+func (b *binding) citeAll(names []string) []evidence.Ref {
+	refs := []evidence.Ref{}
+	for _, n := range names {
+		refs = join(refs, b.cite(n))
+	}
+	return refs
+}

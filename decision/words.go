@@ -1,0 +1,263 @@
+package decision
+
+import (
+	"cmp"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/rapport-cx/rapport/candidate"
+	"github.com/rapport-cx/rapport/evidence"
+	"github.com/rapport-cx/rapport/scene"
+)
+
+// Placeholders lists the placeholders that every text may use beside the names
+// of facts: what stands in braces is replaced in the language of the text.
+func Placeholders() []string {
+	return []string{"at_least", "brand", "count", "dates", "device", "order_date", "symptom", "within"}
+}
+
+// AlwaysKnown tells whether a placeholder can be filled for every candidate of an
+// action: a title may use no other.
+func AlwaysKnown(placeholder string, hasSignal bool) bool {
+	switch placeholder {
+	case "device":
+		return true
+	case "dates", "count", "symptom", "within", "at_least":
+		return hasSignal
+	}
+	return false
+}
+
+var aDevice = candidate.Text{Zh: "设备", En: "device"}
+
+// fill writes a text in both languages; ok is false when a placeholder is unknown.
+func (b *binding) fill(t candidate.Text) (filled candidate.Text, ok bool) {
+	if strings.IndexByte(t.Zh, '{') < 0 && strings.IndexByte(t.En, '{') < 0 {
+		return t, true
+	}
+	if filled.Zh, ok = b.fillIn(t.Zh, scene.Chinese); !ok {
+		return t, false
+	}
+	filled.En, ok = b.fillIn(t.En, scene.English)
+	return filled, ok
+}
+
+func (b *binding) fillIn(s string, l scene.Locale) (string, bool) {
+	var out strings.Builder
+	for {
+		i := strings.IndexByte(s, '{')
+		if i < 0 {
+			break
+		}
+		end := strings.IndexByte(s[i:], '}')
+		if end < 0 {
+			break
+		}
+		value, ok := b.argument(s[i+1:i+end], l)
+		if !ok {
+			return "", false
+		}
+		out.WriteString(s[:i])
+		out.WriteString(value)
+		s = s[i+end+1:]
+	}
+	out.WriteString(s)
+	return out.String(), true
+}
+
+func (b *binding) argument(name string, l scene.Locale) (string, bool) {
+	switch name {
+	case "device":
+		d := b.device()
+		if d == nil || d.item == nil || d.item.Title == (candidate.Text{}) {
+			return aDevice.In(l), true
+		}
+		return d.item.Title.In(l), true
+	case "brand":
+		return b.in.Scene.Brand, b.in.Scene.Brand != ""
+	case "symptom":
+		id := b.symptom()
+		if b.group != nil {
+			id = cmp.Or(b.group.Group["symptom"], id)
+		}
+		if t, ok := b.plan.Symptoms[id]; ok && t.In(l) != "" {
+			return t.In(l), true
+		}
+		return id, id != ""
+	case "order_date":
+		if o := b.order(); o != nil && !o.CreatedAt.IsZero() {
+			return b.date(o.CreatedAt, l), true
+		}
+		return "", false
+	}
+	if b.group != nil {
+		p := b.plan.Signals[b.group.Signal]
+		switch name {
+		case "dates":
+			return b.dates(b.group.Times, l), len(b.group.Times) > 0
+		case "count":
+			return strconv.Itoa(b.group.Count), true
+		case "within":
+			return strconv.FormatInt(days(p.Within), 10), p.Within > 0
+		case "at_least":
+			return strconv.Itoa(p.AtLeast), p.AtLeast > 0
+		}
+	}
+	v, ok := b.Lookup(name)
+	if !ok {
+		return "", false
+	}
+	switch v := v.(type) {
+	case string:
+		return v, v != ""
+	case int64:
+		return strconv.FormatInt(v, 10), true
+	case float64:
+		return strconv.FormatFloat(v, 'f', -1, 64), true
+	case time.Time:
+		// An end at midnight is the end of the day before: "until 5 July".
+		local := v.In(b.zone())
+		if local.Hour() == 0 && local.Minute() == 0 && local.Second() == 0 && strings.HasSuffix(name, "_until") {
+			v = v.Add(-time.Second)
+		}
+		return b.date(v, l), true
+	case []string:
+		return strings.Join(v, map[bool]string{true: "、", false: ", "}[l == scene.Chinese]), len(v) > 0
+	}
+	return "", false
+}
+
+// date writes a day as the adviser says it; the year only when it is not this one.
+func (m *moment) date(t time.Time, l scene.Locale) string {
+	t = t.In(m.zone())
+	other := t.Year() != m.now.In(m.zone()).Year()
+	if l == scene.Chinese {
+		s := strconv.Itoa(int(t.Month())) + " 月 " + strconv.Itoa(t.Day()) + " 日"
+		if other {
+			s = strconv.Itoa(t.Year()) + " 年 " + s
+		}
+		return s
+	}
+	s := strconv.Itoa(t.Day()) + " " + t.Month().String()
+	if other {
+		s += " " + strconv.Itoa(t.Year())
+	}
+	return s
+}
+
+func (m *moment) dates(times []time.Time, l scene.Locale) string {
+	var out strings.Builder
+	for i, t := range times {
+		switch {
+		case i == 0:
+		case i == len(times)-1 && l == scene.Chinese:
+			out.WriteString("和 ")
+		case i == len(times)-1:
+			out.WriteString(" and ")
+		case l == scene.Chinese:
+			out.WriteString("、")
+		default:
+			out.WriteString(", ")
+		}
+		out.WriteString(m.date(t, l))
+	}
+	return strings.ReplaceAll(out.String(), "和 ", "和")
+}
+
+// shortfall says why a signal does not hold, in both languages, from the
+// condition that failed (need/signal names them).
+func (b *binding) shortfall() candidate.Text {
+	s := b.group
+	p := b.plan.Signals[s.Signal]
+	zhWhat, enWhat := cmp.Or(p.Event.Zh, "记录"), cmp.Or(p.Event.En, "records")
+	count, need, window := strconv.Itoa(s.Count), strconv.Itoa(max(p.AtLeast, 1)), strconv.FormatInt(days(p.Within), 10)
+	zhIn, enIn := "", ""
+	if p.Within > 0 {
+		zhIn, enIn = window+" 天内", " within "+window+" days"
+	}
+	zhCount, enCount := zhIn+zhWhat+"只有 "+count+" 次，需要 "+need+" 次", "only "+count+" "+enWhat+enIn+"; "+need+" are needed"
+	kind, detail, _ := strings.Cut(s.Fault, ":")
+	switch kind {
+	case "within":
+		return candidate.Text{Zh: zhCount + "；更早的超出了这个期限", En: enCount + "; earlier ones are too old"}
+	case "where":
+		return candidate.Text{Zh: zhCount + "；其余的不符合计数条件", En: enCount + "; the others do not qualify"}
+	case "same":
+		key := keyNames[detail]
+		if key == (candidate.Text{}) {
+			key = candidate.Text{Zh: detail, En: detail}
+		}
+		return candidate.Text{Zh: zhCount + "；其余的不是同一" + key.Zh, En: enCount + "; the others are not of the same " + key.En}
+	case "without":
+		return candidate.Text{Zh: "之后已有「" + detail + "」，不再算数", En: "undone by " + detail}
+	case "gap":
+		return candidate.Text{Zh: detail + " 没有记录，连续中断", En: "nothing in " + detail + ", so the streak is broken"}
+	case "order":
+		return candidate.Text{Zh: "后续步骤还没有发生", En: "what must follow has not happened"}
+	case "early":
+		return candidate.Text{Zh: "时间还不够长", En: "not long enough yet"}
+	}
+	return candidate.Text{Zh: zhCount, En: enCount}
+}
+
+var keyNames = map[string]candidate.Text{
+	"device":     {Zh: "台设备", En: "device"},
+	"asset_id":   {Zh: "台设备", En: "device"},
+	"symptom":    {Zh: "故障", En: "fault"},
+	"product_id": {Zh: "型号", En: "product"},
+	"order_id":   {Zh: "笔订单", En: "order"},
+}
+
+// reasons are the true sentences of an offer, each with its records.
+func (b *binding) reasons(a *Action) []Reason {
+	out := []Reason{}
+	for i := range a.Reasons {
+		because := &a.Reasons[i]
+		if because.When != nil && !because.When.Eval(b).Holds {
+			continue
+		}
+		t, ok := b.fill(because.Text)
+		if !ok {
+			continue
+		}
+		out = append(out, Reason{Text: t, Evidence: b.citeAll(because.Cites)})
+	}
+	return out
+}
+
+// form prefills what accepting an action needs.
+func (b *binding) form(a *Action) (known map[string]any, missing []string) {
+	for _, f := range a.Form {
+		var v any
+		ok := false
+		if f.From != "" {
+			v, ok = b.Lookup(f.From)
+		}
+		switch {
+		case !ok:
+			missing = append(missing, f.Name)
+		default:
+			if known == nil {
+				known = make(map[string]any, len(a.Form))
+			}
+			if t, isTime := v.(time.Time); isTime {
+				v = t.Format(time.RFC3339)
+			}
+			known[f.Name] = v
+		}
+	}
+	return known, missing
+}
+
+func groupKey(g map[string]string) string {
+	return cmp.Or(g["asset_id"], g["device"]) + "\x00" + g["product_id"] + "\x00" + g["symptom"] + "\x00" + g["order_id"]
+}
+
+func capEvidence(contacts [][]evidence.Ref) []evidence.Ref {
+	refs := []evidence.Ref{}
+	for _, c := range contacts {
+		refs = join(refs, c)
+	}
+	return refs
+}

@@ -1,0 +1,327 @@
+package pack
+
+import (
+	"fmt"
+	"maps"
+	"math"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/rapport-cx/rapport/candidate"
+)
+
+// Limits of one file; a pack is written by hand.
+const (
+	largestFile = 1 << 20
+	deepest     = 24
+	mostFaults  = 200
+)
+
+// file is one YAML file that is being read. It never stops at the first fault.
+type file struct {
+	path   string
+	lines  []string
+	faults *Faults
+}
+
+// value is one node of a file.
+type value struct {
+	*file
+	node *yaml.Node
+}
+
+var yamlLine = regexp.MustCompile(`line (\d+)`)
+
+// open parses a file; ok is false when it cannot be read as YAML at all.
+func open(path, text string, faults *Faults) (v value, ok bool) {
+	f := &file{path: path, faults: faults}
+	v.file = f
+	if len(text) > largestFile {
+		f.fault(0, 0, "the file is %d bytes long; at most %d are read", len(text), largestFile)
+		return v, false
+	}
+	if !utf8.ValidString(text) {
+		f.fault(0, 0, "the file is not UTF-8")
+		return v, false
+	}
+	text = strings.TrimPrefix(text, "\ufeff")
+	f.lines = strings.Split(text, "\n")
+	var document yaml.Node
+	if err := parse(text, &document); err != nil {
+		line := 0
+		if m := yamlLine.FindStringSubmatch(err.Error()); m != nil {
+			line, _ = strconv.Atoi(m[1])
+		}
+		message := strings.TrimPrefix(err.Error(), "yaml: ")
+		message = strings.TrimPrefix(message, fmt.Sprintf("line %d: ", line))
+		column := 0
+		if line > 0 && line <= len(f.lines) {
+			column = 1 + len(f.lines[line-1]) - len(strings.TrimLeft(f.lines[line-1], " "))
+		}
+		f.fault(line, column, "not YAML: %s", message)
+		return v, false
+	}
+	if len(document.Content) == 0 {
+		f.fault(0, 0, "the file is empty")
+		return v, false
+	}
+	v.node = document.Content[0]
+	return v, f.plain(v.node, 0)
+}
+
+// parse keeps a panic of the YAML library, should there be one, from the caller.
+func parse(text string, into *yaml.Node) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("yaml: %v", r)
+		}
+	}()
+	return yaml.Unmarshal([]byte(text), into)
+}
+
+// plain refuses what a reader of packs would stumble over: aliases (which also
+// can make a small file a huge one), odd tags, depth.
+func (f *file) plain(n *yaml.Node, depth int) bool {
+	ok := true
+	switch {
+	case depth > deepest:
+		f.fault(n.Line, n.Column, "nested deeper than %d", deepest)
+		return false
+	case n.Kind == yaml.AliasNode || n.Anchor != "":
+		f.fault(n.Line, n.Column, "anchors and aliases are not used in packs; write it out")
+		return false
+	case n.Style&yaml.TaggedStyle != 0:
+		f.fault(n.Line, n.Column, "the tag %s is not used in packs", n.Tag)
+		ok = false
+	}
+	for _, c := range n.Content {
+		ok = f.plain(c, depth+1) && ok
+	}
+	return ok
+}
+
+func (f *file) fault(line, column int, format string, args ...any) {
+	if len(*f.faults) >= mostFaults {
+		return
+	}
+	fault := Fault{File: f.path, Line: line, Column: column, Message: fmt.Sprintf(format, args...)}
+	if line > 0 && line <= len(f.lines) {
+		fault.Caret = caret(f.lines[line-1], column)
+	}
+	*f.faults = append(*f.faults, fault)
+}
+
+func (v value) fault(format string, args ...any) {
+	v.file.fault(v.node.Line, v.node.Column, format, args...)
+}
+
+// fields says how each key of a mapping is read.
+type fields map[string]func(value)
+
+// object reads a mapping: unknown keys, keys given twice and missing required
+// ones are faults.
+func (v value) object(known fields, required ...string) {
+	if v.node.Kind != yaml.MappingNode {
+		v.fault("a mapping is expected here (%s)", strings.Join(slices.Sorted(maps.Keys(known)), ", "))
+		return
+	}
+	seen := map[string]bool{}
+	for i := 0; i+1 < len(v.node.Content); i += 2 {
+		key := value{v.file, v.node.Content[i]}
+		name := key.node.Value
+		read, ok := known[name]
+		switch {
+		case seen[name]:
+			key.fault("%q is given twice", name)
+		case !ok:
+			names := slices.Sorted(maps.Keys(known))
+			if near := nearest(name, names); near != "" {
+				key.fault("%q is not known here; is %q meant?", name, near)
+			} else {
+				key.fault("%q is not known here; known are %s", name, strings.Join(names, ", "))
+			}
+		default:
+			read(value{v.file, v.node.Content[i+1]})
+		}
+		seen[name] = true
+	}
+	for _, name := range required {
+		if !seen[name] {
+			v.fault("%q is missing", name)
+		}
+	}
+}
+
+// entries reads a mapping whose keys are free.
+func (v value) entries(each func(key, val value)) {
+	if v.node.Kind != yaml.MappingNode {
+		v.fault("a mapping is expected here")
+		return
+	}
+	seen := map[string]bool{}
+	for i := 0; i+1 < len(v.node.Content); i += 2 {
+		key := value{v.file, v.node.Content[i]}
+		if seen[key.node.Value] {
+			key.fault("%q is given twice", key.node.Value)
+			continue
+		}
+		seen[key.node.Value] = true
+		each(key, value{v.file, v.node.Content[i+1]})
+	}
+}
+
+// list reads a sequence.
+func (v value) list(each func(value)) {
+	if v.node.Kind != yaml.SequenceNode {
+		v.fault("a list is expected here")
+		return
+	}
+	for _, n := range v.node.Content {
+		each(value{v.file, n})
+	}
+}
+
+func (v value) scalar() (string, bool) {
+	if v.node.Kind != yaml.ScalarNode || v.node.Tag == "!!null" {
+		v.fault("a text is expected here")
+		return "", false
+	}
+	return v.node.Value, true
+}
+
+func (v value) str(into *string) {
+	if s, ok := v.scalar(); ok {
+		*into = s
+		if strings.TrimSpace(s) == "" {
+			v.fault("the text is empty")
+		}
+	}
+}
+
+func (v value) strs(into *[]string) {
+	v.list(func(e value) {
+		var s string
+		e.str(&s)
+		if s == "" {
+			return
+		}
+		if slices.Contains(*into, s) {
+			e.fault("%q is in the list twice", s)
+			return
+		}
+		*into = append(*into, s)
+	})
+}
+
+func (v value) boolean(into *bool) {
+	switch s, ok := v.scalar(); {
+	case !ok:
+	case s == "true":
+		*into = true
+	case s == "false":
+		*into = false
+	default:
+		v.fault("true or false is expected, not %q", s)
+	}
+}
+
+func (v value) integer(into *int, least int) {
+	s, ok := v.scalar()
+	if !ok {
+		return
+	}
+	n, err := strconv.Atoi(s)
+	if err != nil || n < least || n > 1_000_000 {
+		v.fault("a whole number of at least %d is expected, not %q", least, s)
+		return
+	}
+	*into = n
+}
+
+func (v value) number(into *float64) {
+	s, ok := v.scalar()
+	if !ok {
+		return
+	}
+	x, err := strconv.ParseFloat(s, 64)
+	if err != nil || math.IsNaN(x) || math.IsInf(x, 0) || math.Abs(x) > 1e9 {
+		v.fault("a number is expected, not %q", s)
+		return
+	}
+	*into = x
+}
+
+// positive reads a factor above zero.
+func (v value) positive(into *float64) {
+	x := math.NaN()
+	if v.number(&x); math.IsNaN(x) {
+		return
+	}
+	if x <= 0 {
+		v.fault("a factor must be above 0, not %v", x)
+		return
+	}
+	*into = x
+}
+
+// duration reads "90d", "2w", "36h", "15m".
+func (v value) duration(into *time.Duration) {
+	s, ok := v.scalar()
+	if !ok {
+		return
+	}
+	units := map[byte]time.Duration{'d': 24 * time.Hour, 'w': 7 * 24 * time.Hour, 'h': time.Hour, 'm': time.Minute}
+	if len(s) >= 2 {
+		n, err := strconv.Atoi(s[:len(s)-1])
+		if unit, known := units[s[len(s)-1]]; known && err == nil && n > 0 && n <= 100_000 {
+			*into = time.Duration(n) * unit
+			return
+		}
+	}
+	v.fault(`a length of time such as 90d, 2w, 36h or 15m is expected, not %q`, s)
+}
+
+// text reads a sentence in both languages; either missing is a fault.
+func (v value) text(into *candidate.Text) {
+	v.object(fields{
+		"zh": func(v value) { v.str(&into.Zh) },
+		"en": func(v value) { v.str(&into.En) },
+	}, "zh", "en")
+}
+
+func (v value) choice(into *string, among ...string) {
+	s, ok := v.scalar()
+	if !ok {
+		return
+	}
+	if !slices.Contains(among, s) {
+		v.fault("one of %s is expected, not %q", strings.Join(among, ", "), s)
+		return
+	}
+	*into = s
+}
+
+var (
+	identifier = regexp.MustCompile(`^[a-z][a-z0-9_]{0,63}$`)
+	label      = regexp.MustCompile(`^[a-z][a-z0-9_]*\.[a-z][a-z0-9_]*(/[a-z][a-z0-9_]*)?$`)
+)
+
+// name reads an identifier: ASCII, small letters, digits and underscores.
+func (v value) name(into *string) {
+	s, ok := v.scalar()
+	if !ok {
+		return
+	}
+	if !identifier.MatchString(s) {
+		v.fault("%q is not a name: small letters, digits and _ are used, at most 64", s)
+		return
+	}
+	*into = s
+}
+

@@ -1,0 +1,365 @@
+package pack
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"cel.dev/cel-go/cel"
+	"cel.dev/cel-go/common"
+	"cel.dev/cel-go/common/ast"
+	"cel.dev/cel-go/common/cost"
+	"cel.dev/cel-go/common/types"
+	"cel.dev/cel-go/parser"
+
+	"github.com/rapport-cx/rapport/decision"
+)
+
+// Limits of one rule. The estimate is CEL's own unit, about one per operation or
+// per ten bytes of text touched; at 4,000 a rule takes some 100 µs at the worst.
+const (
+	longestRule  = 2000
+	costliest    = 4000
+	listsOf      = 64  // members assumed of a list fact
+	textsOf      = 400 // runes assumed of a text fact
+	biggestRegex = 500 // instructions
+)
+
+// language is the typed environment in which the rules of one source are written.
+type language struct {
+	env   *cel.Env
+	types map[string]decision.FactType
+	names []string // sorted
+}
+
+var celTypes = map[decision.FactType]*cel.Type{
+	decision.Text:   cel.StringType,
+	decision.Bool:   cel.BoolType,
+	decision.Int:    cel.IntType,
+	decision.Number: cel.DoubleType,
+	decision.Time:   cel.TimestampType,
+	decision.List:   cel.ListType(cel.StringType),
+}
+
+// known(x) is true when the fact x is known; it never counts as asking for it.
+const knownPrefix = "known."
+
+var knownMacro = cel.GlobalMacro("known", 1, func(eh parser.ExprHelper, _ ast.Expr, args []ast.Expr) (ast.Expr, *common.Error) {
+	name, ok := dotted(args[0])
+	if !ok {
+		return nil, eh.NewError(args[0].ID(), "known() asks for the name of a fact, such as known(device.under_warranty)")
+	}
+	return eh.NewIdent(knownPrefix + name), nil
+})
+
+func dotted(e ast.Expr) (string, bool) {
+	switch e.Kind() {
+	case ast.IdentKind:
+		return e.AsIdent(), true
+	case ast.SelectKind:
+		head, ok := dotted(e.AsSelect().Operand())
+		return head + "." + e.AsSelect().FieldName(), ok && !e.AsSelect().IsTestOnly()
+	}
+	return "", false
+}
+
+// grammar is the part of the language that is the same for every source.
+var grammar = sync.OnceValues(func() (*cel.Env, error) {
+	return cel.NewCustomEnv(
+		cel.StdLib(),
+		cel.CrossTypeNumericComparisons(true),
+		cel.Macros(knownMacro, cel.HasMacro, cel.ExistsMacro, cel.AllMacro, cel.ExistsOneMacro, cel.FilterMacro),
+		cel.ParserRecursionLimit(40),
+		cel.ParserExpressionSizeLimit(longestRule),
+		cel.ASTValidators(cel.ValidateRegexLiterals(), cel.ValidateRegexProgramSizeLimit(biggestRegex), cel.ValidateTimestampLiterals(), cel.ValidateDurationLiterals()),
+	)
+})
+
+// speak declares the facts of a source beside those that every rule may read.
+func speak(extra map[string]decision.FactType) (*language, error) {
+	base, err := grammar()
+	if err != nil {
+		return nil, fmt.Errorf("rule language: %w", err)
+	}
+	l := &language{types: make(map[string]decision.FactType, 128)}
+	for _, f := range decision.KnownFacts() {
+		l.types[f.Name] = f.Type
+	}
+	for name, t := range extra {
+		l.types[name] = t
+	}
+	options := make([]cel.EnvOption, 0, 2*len(l.types))
+	for name, t := range l.types {
+		l.names = append(l.names, name)
+		options = append(options, cel.Variable(name, celTypes[t]), cel.Variable(knownPrefix+name, cel.BoolType))
+	}
+	slices.Sort(l.names)
+	if l.env, err = base.Extend(options...); err != nil {
+		return nil, fmt.Errorf("rule language: %w", err)
+	}
+	return l, nil
+}
+
+// rule is a compiled condition; it satisfies decision.Rule.
+type rule struct {
+	source  string
+	program cel.Program
+	reads   []string // names of facts, known() included, sorted
+	types   map[string]decision.FactType
+}
+
+// Source is the rule as written.
+func (r *rule) Source() string { return r.source }
+
+// Eval walks the rule over facts. CEL lets && and || absorb the error of a missing
+// name when the other side settles it; the names asked for in vain are kept here.
+func (r *rule) Eval(facts decision.Facts) decision.Verdict {
+	a := activations.Get().(*activation)
+	a.facts, a.types, a.missing = facts, r.types, nil
+	out, _, err := r.program.Eval(a)
+	v := decision.Verdict{Missing: a.missing}
+	a.facts, a.missing = nil, nil
+	activations.Put(a)
+	if err != nil {
+		if v.Unknown = len(v.Missing) > 0; !v.Unknown {
+			v.Fault = err.Error()
+		}
+		return v
+	}
+	v.Holds = out == types.True
+	return v
+}
+
+var activations = sync.Pool{New: func() any { return new(activation) }}
+
+// activation hands facts to CEL, lazily and by declared type.
+type activation struct {
+	facts   decision.Facts
+	types   map[string]decision.FactType
+	missing []string
+}
+
+// ResolveName implements cel.Activation.
+func (a *activation) ResolveName(name string) (any, bool) {
+	if fact, asks := strings.CutPrefix(name, knownPrefix); asks {
+		v, ok := a.facts.Lookup(fact)
+		if ok {
+			_, ok = typed(v, a.types[fact])
+		}
+		return ok, true
+	}
+	v, ok := a.facts.Lookup(name)
+	if ok {
+		v, ok = typed(v, a.types[name])
+	}
+	if !ok {
+		if !slices.Contains(a.missing, name) {
+			a.missing = append(a.missing, name)
+		}
+		return nil, false
+	}
+	return v, true
+}
+
+// Parent implements cel.Activation.
+func (a *activation) Parent() cel.Activation { return nil }
+
+// typed gives a value in the declared type of its fact. A trait that came in
+// another type than its name promises is as good as unknown.
+func typed(v any, t decision.FactType) (any, bool) {
+	switch v := v.(type) {
+	case string:
+		if t == decision.Time {
+			for _, layout := range []string{time.RFC3339Nano, time.DateOnly} {
+				if at, err := time.Parse(layout, v); err == nil {
+					return at, true
+				}
+			}
+			return nil, false
+		}
+		return v, t == decision.Text
+	case bool:
+		return v, t == decision.Bool
+	case int64:
+		if t == decision.Number {
+			return float64(v), true
+		}
+		return v, t == decision.Int
+	case float64:
+		if t == decision.Int {
+			return int64(v), v == math.Trunc(v) && math.Abs(v) < 1<<53
+		}
+		return v, t == decision.Number
+	case time.Time:
+		return v, t == decision.Time
+	case []string:
+		return v, t == decision.List
+	}
+	return nil, false
+}
+
+// compile turns the text of a rule into a rule; what is wrong with it is a fault
+// under the very character.
+func (l *language) compile(v value) *rule {
+	source, ok := v.scalar()
+	if !ok {
+		return nil
+	}
+	if strings.TrimSpace(source) == "" {
+		v.fault("the rule is empty")
+		return nil
+	}
+	if len(source) > longestRule {
+		v.fault("the rule is %d characters long; at most %d are allowed", len(source), longestRule)
+		return nil
+	}
+	checked, issues := l.env.Compile(source)
+	if issues != nil && issues.Err() != nil {
+		for _, e := range issues.Errors() {
+			l.faultAt(v, source, e)
+		}
+		return nil
+	}
+	if checked.OutputType() != cel.BoolType {
+		v.fault("a rule must be true or false; this one is a %s", checked.OutputType())
+		return nil
+	}
+	if !l.literalPatterns(v, checked.NativeRep().Expr()) {
+		return nil
+	}
+	estimate, err := l.env.EstimateCost(checked, sizes{})
+	if err != nil {
+		v.fault("the cost of the rule cannot be estimated: %v", err)
+		return nil
+	}
+	if estimate.Max > costliest {
+		v.fault("the rule may cost %d steps; at most %d are allowed. Nested loops over lists and long texts are what costs", estimate.Max, costliest)
+		return nil
+	}
+	program, err := l.env.Program(checked, cel.EvalOptions(cel.OptOptimize))
+	if err != nil {
+		v.fault("the rule cannot be compiled: %v", err)
+		return nil
+	}
+	r := &rule{source: source, program: program, types: l.types}
+	for _, ref := range checked.NativeRep().ReferenceMap() {
+		name := strings.TrimPrefix(ref.Name, knownPrefix)
+		if _, isFact := l.types[name]; isFact && !slices.Contains(r.reads, name) {
+			r.reads = append(r.reads, name)
+		}
+	}
+	slices.Sort(r.reads)
+	return r
+}
+
+// literalPatterns refuses a pattern that is not written in the rule: it could be
+// of any size.
+func (l *language) literalPatterns(v value, e ast.Expr) bool {
+	ok := true
+	ast.PostOrderVisit(e, ast.NewExprVisitor(func(e ast.Expr) {
+		if e.Kind() != ast.CallKind || e.AsCall().FunctionName() != "matches" {
+			return
+		}
+		args := e.AsCall().Args()
+		if last := args[len(args)-1]; last.Kind() != ast.LiteralKind {
+			v.fault("the pattern of matches() must be written in the rule")
+			ok = false
+		}
+	}))
+	return ok
+}
+
+// faultAt places a fault of the rule in its file: the rule's line is looked for
+// where the node begins and below, so that block texts and quotes come out right.
+func (l *language) faultAt(v value, source string, e *common.Error) {
+	message := e.Message
+	if name, found := undeclared(message); found {
+		message = fmt.Sprintf("%q is not a fact that a rule can read", name)
+		if name == "has" {
+			message = "has() is not used here; write known(device.under_warranty)"
+		} else if near := nearest(l.longest(source, name), l.names); near != "" {
+			message += fmt.Sprintf("; is %q meant?", near)
+		}
+	}
+	lines := strings.Split(source, "\n")
+	at := e.Location.Line() - 1
+	if at < 0 || at >= len(lines) {
+		v.fault("%s", message)
+		return
+	}
+	want := strings.TrimSpace(lines[at])
+	indent := len([]rune(lines[at])) - len([]rune(strings.TrimLeft(lines[at], " \t")))
+	for n := v.node.Line - 1; n < min(v.node.Line+len(lines)+1, len(v.lines)); n++ {
+		from := 0
+		if n == v.node.Line-1 {
+			from = byteOffset(v.lines[n], v.node.Column-1)
+		}
+		i := strings.Index(v.lines[n][from:], want)
+		if want == "" || i < 0 {
+			continue
+		}
+		column := len([]rune(v.lines[n][:from+i])) + e.Location.Column() - indent + 1
+		v.file.fault(n+1, column, "%s", message)
+		return
+	}
+	v.fault("%s", message)
+}
+
+func byteOffset(line string, runes int) int {
+	for i := range line {
+		if runes == 0 {
+			return i
+		}
+		runes--
+	}
+	return len(line)
+}
+
+// undeclared reads the name out of CEL's own message.
+func undeclared(message string) (string, bool) {
+	_, rest, ok := strings.Cut(message, "undeclared reference to '")
+	if !ok {
+		return "", false
+	}
+	name, _, ok := strings.Cut(rest, "'")
+	return name, ok
+}
+
+// longest finds the dotted name in the rule that begins with head, for CEL names
+// only its first part when none of the whole is declared.
+func (l *language) longest(source, head string) string {
+	i := strings.Index(source, head+".")
+	if i < 0 {
+		return strings.TrimPrefix(head, knownPrefix)
+	}
+	end := i
+	for end < len(source) && (source[end] == '.' || source[end] == '_' || source[end] >= 'a' && source[end] <= 'z' || source[end] >= '0' && source[end] <= '9') {
+		end++
+	}
+	return source[i:end]
+}
+
+// sizes tells the cost estimate how long facts can be.
+type sizes struct{}
+
+// EstimateSize implements cost.Estimator.
+func (sizes) EstimateSize(n cost.AstNode) *cost.SizeEstimate {
+	if path := n.Path(); len(path) == 0 {
+		return nil
+	}
+	switch n.Type().Kind() {
+	case types.ListKind:
+		return &cost.SizeEstimate{Min: 0, Max: listsOf}
+	case types.StringKind:
+		return &cost.SizeEstimate{Min: 0, Max: textsOf}
+	}
+	return nil
+}
+
+// EstimateCallCost implements cost.Estimator.
+func (sizes) EstimateCallCost(string, string, *cost.AstNode, []cost.AstNode) *cost.CallEstimate {
+	return nil
+}
