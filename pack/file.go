@@ -128,7 +128,7 @@ type fields map[string]func(value)
 // ones are faults.
 func (v value) object(known fields, required ...string) {
 	if v.node.Kind != yaml.MappingNode {
-		v.fault("a mapping is expected here (%s)", strings.Join(slices.Sorted(maps.Keys(known)), ", "))
+		v.fault("a mapping is expected here: %s", strings.Join(slices.Sorted(maps.Keys(known)), ", "))
 		return
 	}
 	seen := map[string]bool{}
@@ -139,6 +139,8 @@ func (v value) object(known fields, required ...string) {
 		switch {
 		case seen[name]:
 			key.fault("%q is given twice", name)
+		case !ok && v.node.Content[i+1].Tag == "!!null" && v.node.Style&yaml.FlowStyle != 0:
+			key.fault("%q stands alone: inside braces a text with a comma must be put in quotes", name)
 		case !ok:
 			names := slices.Sorted(maps.Keys(known))
 			if near := nearest(name, names); near != "" {
@@ -324,4 +326,3 @@ func (v value) name(into *string) {
 	}
 	*into = s
 }
-

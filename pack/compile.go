@@ -1,0 +1,405 @@
+package pack
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"io/fs"
+	"maps"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/rapport-cx/rapport/candidate"
+	"github.com/rapport-cx/rapport/decision"
+	"github.com/rapport-cx/rapport/need/signal"
+	"github.com/rapport-cx/rapport/strategy"
+	"github.com/rapport-cx/rapport/treatment"
+)
+
+// Base is the pack under every workspace; it is read first whether named or not.
+const Base = "base"
+
+// Compiler compiles sources over the packs in FS (one folder each). Its zero
+// value has no packs but those that a source brings as files.
+type Compiler struct {
+	FS    fs.FS
+	cache cache
+}
+
+// Compile turns a source into the version to serve. On failure the error is
+// Faults, all of them. The source comes back with the trained classifier in it, so
+// that publishing it again, or on another node, trains nothing.
+func (c *Compiler) Compile(ctx context.Context, s strategy.Source) (*strategy.Version, strategy.Source, error) {
+	files, faults := c.files(s)
+	digest := digestOf(files)
+	v, ok := c.cache.find(digest)
+	if !ok {
+		if err := ctx.Err(); err != nil {
+			return nil, s, fmt.Errorf("compile of strategy %d: %w", s.Number, err)
+		}
+		compiled := compile(files, &faults)
+		if len(faults) > 0 {
+			return nil, s, faults.sorted()
+		}
+		v = compiled
+		v.Digest = digest
+		c.cache.keep(digest, v)
+	}
+	out := *v
+	out.Number, out.Packs, out.Published, out.Note = s.Number, packsOf(s), s.At, s.Note
+	return &out, s, nil
+}
+
+// packsOf is the packs of a source in the order they are read: base first.
+func packsOf(s strategy.Source) []string {
+	all := []string{Base}
+	for _, p := range s.Packs {
+		if !slices.Contains(all, p) {
+			all = append(all, p)
+		}
+	}
+	return all
+}
+
+// packFile is one file of a source, in reading order.
+type packFile struct{ path, text string }
+
+// files collects what a source consists of: the YAML files of its packs, each
+// overridden by a file of the same path, then the workspace's own files.
+func (c *Compiler) files(s strategy.Source) (all []packFile, faults Faults) {
+	own := make(map[string]string, len(s.Files))
+	for p, text := range s.Files {
+		own[strings.TrimPrefix(path.Clean("/"+p), "/packs/")] = text
+	}
+	clean := make(map[string]string, len(own))
+	for p, text := range own {
+		clean[strings.TrimPrefix(p, "/")] = text
+	}
+	for _, name := range packsOf(s) {
+		found := map[string]string{}
+		if c.FS != nil && identifier.MatchString(name) {
+			err := fs.WalkDir(c.FS, name, func(p string, d fs.DirEntry, err error) error {
+				if err != nil || d.IsDir() || !rules(p) {
+					return err
+				}
+				text, err := fs.ReadFile(c.FS, p)
+				found[p] = string(text)
+				return err
+			})
+			if err != nil && len(found) > 0 {
+				faults = append(faults, Fault{File: name, Message: "cannot be read: " + err.Error()})
+			}
+		}
+		for p, text := range clean {
+			if strings.HasPrefix(p, name+"/") && rules(p) {
+				found[p] = text
+			}
+			if strings.HasPrefix(p, name+"/") {
+				delete(clean, p)
+			}
+		}
+		if len(found) == 0 && name != Base {
+			faults = append(faults, Fault{File: name, Message: fmt.Sprintf("there is no pack %q", name)})
+		}
+		for _, p := range slices.Sorted(maps.Keys(found)) {
+			all = append(all, packFile{p, found[p]})
+		}
+	}
+	for _, p := range slices.Sorted(maps.Keys(clean)) {
+		if rules(p) {
+			all = append(all, packFile{p, clean[p]})
+		} else if !strings.Contains(p, "tests/") {
+			faults = append(faults, Fault{File: p, Message: "is no YAML file"})
+		}
+	}
+	return all, faults
+}
+
+// rules tells a file of a pack that is compiled from its tests and other things.
+func rules(p string) bool {
+	ext := path.Ext(p)
+	return (ext == ".yaml" || ext == ".yml") && !strings.Contains("/"+p, "/tests/")
+}
+
+func digestOf(files []packFile) string {
+	h := sha256.New()
+	for _, f := range files {
+		fmt.Fprintf(h, "%d %s\n%d\n%s\n", len(f.path), f.path, len(f.text), f.text)
+	}
+	return hex.EncodeToString(h.Sum(nil))
+}
+
+// compile reads and compiles all files; what is wrong is added to faults.
+func compile(files []packFile, faults *Faults) *strategy.Version {
+	c := &content{
+		faults: faults, titles: map[string]candidate.Text{}, symptoms: map[string]candidate.Text{}, sources: map[string][]string{},
+		traits: maps.Clone(standardTraits), seen: map[string]value{},
+	}
+	c.need.Words = map[string]map[locale][]string{}
+	for _, f := range files {
+		if v, ok := open(f.path, f.text, faults); ok {
+			c.read(v)
+		}
+	}
+	for _, d := range c.dropped {
+		i := slices.IndexFunc(c.actions, func(a actionText) bool { return a.ID == d.name })
+		if i < 0 {
+			d.at.fault("there is no action %q to leave out", d.name)
+			continue
+		}
+		c.actions = slices.Delete(c.actions, i, i+1)
+	}
+	l, err := speak(c.facts())
+	if err != nil {
+		*faults = append(*faults, Fault{Message: err.Error()})
+		return nil
+	}
+	plan := &decision.Plan{Temperature: c.draw.temperature, Floor: c.draw.floor, Sales: c.draw.sales, Signals: map[string]decision.Pattern{}, Symptoms: c.symptoms}
+	plan.Problems = c.patterns(c.problems)
+	plan.Explained = c.patterns(c.explained)
+	for _, s := range c.need.Subintents {
+		if _, ok := c.titles[s.Parent]; !ok {
+			c.seen["subintent "+s.Parent+"/"+s.ID].fault("its parent %q is no intent", s.Parent)
+		}
+	}
+	for i := range c.signals {
+		c.compileSignal(&c.signals[i], plan)
+	}
+	for i := range c.actions {
+		plan.Actions = append(plan.Actions, c.compileAction(l, &c.actions[i]))
+	}
+	if len(*faults) > 0 {
+		return nil
+	}
+	return &strategy.Version{
+		Candidate: &candidate.Plan{Sources: c.sources}, Decision: plan,
+		Treatment:  &treatment.Plan{Brand: c.brand, Titles: c.titles},
+		Attributes: c.attributes,
+		Need:       needPlan(c.need),
+	}
+}
+
+// standardTraits are the traits that rules of every pack can read.
+var standardTraits = map[string]decision.FactType{
+	"household_size": decision.Int, "segment": decision.Text, "account_type": decision.Text, "aum": decision.Number,
+	"risk_level": decision.Text, "timezone": decision.Text, "locale": decision.Text, "adcode": decision.Text,
+	"age": decision.Int, "gender": decision.Text, "email": decision.Text, "phone": decision.Text, "name": decision.Text,
+	"birthday": decision.Time, "plan": decision.Text, "company_name": decision.Text, "role": decision.Text,
+}
+
+// facts are the names that rules of this source read beside the known ones.
+func (c *content) facts() map[string]decision.FactType {
+	all := make(map[string]decision.FactType, len(c.traits)+2*len(c.signals))
+	for name, t := range c.traits {
+		all["person.traits."+name] = t
+	}
+	for _, s := range c.signals {
+		all["signal."+s.ID+".holds"] = decision.Bool
+		all["signal."+s.ID+".count"] = decision.Int
+	}
+	return all
+}
+
+// patterns checks labels of intents, "group.*" included.
+func (c *content) patterns(all []labelled) []string {
+	var out []string
+	for _, l := range all {
+		if len(c.expand(l, false)) > 0 {
+			out = append(out, l.name)
+		}
+	}
+	return out
+}
+
+// expand gives the labels a written one stands for: itself, or every intent of
+// "group.*". A label that names nothing is a fault.
+func (c *content) expand(l labelled, withSubs bool) []string {
+	if prefix, ok := strings.CutSuffix(l.name, "*"); ok && strings.HasSuffix(prefix, ".") {
+		var all []string
+		for _, d := range c.need.Intents {
+			if strings.HasPrefix(d.Label, prefix) {
+				all = append(all, d.Label)
+			}
+		}
+		if len(all) == 0 {
+			l.at.fault("no intent begins with %q", prefix)
+		}
+		return all
+	}
+	if _, ok := c.titles[l.name]; ok && (withSubs || !strings.Contains(l.name, "/")) {
+		return []string{l.name}
+	}
+	if near := nearest(l.name, slices.Sorted(maps.Keys(c.titles))); near != "" {
+		l.at.fault("%q is no intent; is %q meant?", l.name, near)
+	} else {
+		l.at.fault("%q is no intent", l.name)
+	}
+	return nil
+}
+
+func (c *content) compileSignal(s *signalText, plan *decision.Plan) {
+	if s.Within > longestWindow {
+		s.at.fault("a window is at most five years long")
+	}
+	if s.Implies.Intent != "" {
+		name := s.Implies.Intent
+		if s.Implies.Subintent != "" {
+			name += "/" + s.Implies.Subintent
+		}
+		if _, ok := c.titles[name]; !ok {
+			s.at.fault("it implies %q, which is no intent", name)
+		}
+	}
+	filter := func(v *value) signal.Filter {
+		if v == nil {
+			return nil
+		}
+		if f := compileFilter(*v); f != nil {
+			return f
+		}
+		return nil
+	}
+	s.Where, s.After.Where = filter(s.where), filter(s.after)
+	for i := range s.Then {
+		s.Then[i].Where = filter(s.then[i])
+	}
+	c.need.Signals = append(c.need.Signals, s.Definition)
+	plan.Signals[s.ID] = decision.Pattern{Title: s.title, Event: s.counts, AtLeast: s.AtLeast, Within: s.Within}
+}
+
+func (c *content) compileAction(l *language, a *actionText) decision.Action {
+	out := a.Action
+	for _, s := range a.serves {
+		for _, name := range c.expand(s, true) {
+			if !slices.Contains(out.Needs, name) {
+				out.Needs = append(out.Needs, name)
+			}
+		}
+	}
+	if a.signal != nil && !slices.ContainsFunc(c.signals, func(s signalText) bool { return s.ID == a.Signal }) {
+		a.signal.fault("there is no signal %q", a.Signal)
+	}
+	compiled := func(v *value) decision.Rule {
+		if v == nil {
+			return nil
+		}
+		r := l.compile(*v)
+		if r == nil {
+			return nil
+		}
+		if a.Nature == decision.Right {
+			impartial(*v, r)
+		}
+		return r
+	}
+	for i := range a.policies {
+		p := &a.policies[i]
+		p.Rule = compiled(p.rule)
+		p.Cites = l.cited(p.cites)
+		l.placeholders(p.text, p.Reason, nil)
+		out.Policies = append(out.Policies, p.Policy)
+	}
+	slices.SortStableFunc(out.Policies, func(a, b decision.Policy) int { return stageOrder[a.Stage] - stageOrder[b.Stage] })
+	weights := func(all []weightText) (ws []decision.Weight) {
+		for i := range all {
+			all[i].Rule = compiled(all[i].when)
+			ws = append(ws, all[i].Weight)
+		}
+		return ws
+	}
+	out.Prior.Parts, out.Contexts = weights(a.parts), weights(a.contexts)
+	for i := range a.reasons {
+		r := &a.reasons[i]
+		r.When = compiled(r.when)
+		r.Cites = l.cited(r.cites)
+		l.placeholders(r.at, r.Text, nil)
+		out.Reasons = append(out.Reasons, r.Because)
+	}
+	for i := range a.treatments {
+		t := &a.treatments[i]
+		t.When = compiled(t.when)
+		l.placeholders(t.at, t.Title, nil)
+		l.placeholders(t.at, t.Body, nil)
+		out.Treatments = append(out.Treatments, t.Treatment)
+	}
+	if len(out.Treatments) == 0 {
+		out.Treatments = []decision.Treatment{{ID: "card_short"}}
+	}
+	for i := range a.form {
+		f := &a.form[i]
+		if f.from != nil && !l.isFact(f.From) {
+			f.from.fault("%q is not a fact", f.From)
+		}
+		out.Form = append(out.Form, f.Field)
+	}
+	if a.titleAt.node != nil {
+		l.placeholders(a.titleAt, a.Title, func(name string) bool { return decision.AlwaysKnown(name, a.Signal != "") })
+	}
+	if a.Fallback && !a.Handover {
+		a.at.fault("a fallback brings a person: it needs \"handover: true\"")
+	}
+	return out
+}
+
+var stageOrder = map[decision.Stage]int{decision.Eligibility: 0, decision.Applicability: 1, decision.Suitability: 2, decision.ContactPolicy: 3, decision.Budget: 4, decision.Consent: 5, decision.Arbitration: 6}
+
+// impartial refuses a rule of a right that asks who the customer is or what they
+// are worth. Whether they are who they say may count; what they are may not.
+func impartial(v value, r *rule) {
+	for _, name := range r.reads {
+		switch {
+		case name == "person.proven":
+		case strings.HasPrefix(name, "person."), name == "orders.count", name == "holdings.count", name == "cases.total":
+			v.fault("a right may not depend on %s: whoever is entitled is told, whoever they are", name)
+		}
+	}
+}
+
+func (l *language) isFact(name string) bool { _, ok := l.types[name]; return ok }
+
+// cited checks the names of facts that a statement cites; a whole record may be
+// named by its first part.
+func (l *language) cited(all []labelled) []string {
+	var out []string
+	for _, c := range all {
+		if !l.isFact(c.name) && !slices.Contains([]string{"group", "device", "order", "case", "need"}, c.name) {
+			if near := nearest(c.name, l.names); near != "" {
+				c.at.fault("%q is not a fact; is %q meant?", c.name, near)
+			} else {
+				c.at.fault("%q is not a fact", c.name)
+			}
+			continue
+		}
+		out = append(out, c.name)
+	}
+	return out
+}
+
+// placeholders checks what stands in braces in a text.
+func (l *language) placeholders(v value, t candidate.Text, may func(string) bool) {
+	for _, s := range []string{t.Zh, t.En} {
+		for {
+			i := strings.IndexByte(s, '{')
+			if i < 0 {
+				break
+			}
+			end := strings.IndexByte(s[i:], '}')
+			if end < 0 {
+				v.fault("a brace is not closed in %q", s)
+				break
+			}
+			name := s[i+1 : i+end]
+			s = s[i+end+1:]
+			switch {
+			case may != nil && !may(name):
+				v.fault("{%s} is not always known, so a title may not use it", name)
+			case !l.isFact(name) && !slices.Contains(decision.Placeholders(), name):
+				v.fault("{%s} is no placeholder: a fact, or one of %s", name, strings.Join(decision.Placeholders(), ", "))
+			case l.types[name] == decision.Bool:
+				v.fault("{%s} is true or false and cannot stand in a sentence", name)
+			}
+		}
+	}
+}

@@ -1,0 +1,498 @@
+package pack
+
+import (
+	"math"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/rapport-cx/rapport/candidate"
+	"github.com/rapport-cx/rapport/decision"
+	"github.com/rapport-cx/rapport/need"
+	"github.com/rapport-cx/rapport/need/signal"
+	"github.com/rapport-cx/rapport/scene"
+)
+
+// content is what the files of all packs of a source say, before their rules are
+// compiled. Values that the compiler must look at again are kept beside.
+type content struct {
+	faults *Faults
+
+	titles     map[string]candidate.Text // of intents, subintents, symptoms by label
+	need       need.Definition
+	symptoms   map[string]candidate.Text
+	brand      candidate.Text
+	attributes []candidate.Attribute
+	sources    map[string][]string
+	traits     map[string]decision.FactType
+	problems   []labelled
+	explained  []labelled
+	draw       draw
+	signals    []signalText
+	actions    []actionText
+	dropped    []labelled // ids of actions of earlier packs that are left out
+	seen       map[string]value
+}
+
+type draw struct {
+	temperature, floor float64
+	sales              int
+}
+
+// labelled is a name with the place where it was written.
+type labelled struct {
+	name string
+	at   value
+}
+
+type signalText struct {
+	signal.Definition
+	at     value
+	title  candidate.Text
+	counts candidate.Text
+	where  *value
+	after  *value // where of After
+	then   []*value
+}
+
+type actionText struct {
+	decision.Action
+	at         value
+	serves     []labelled
+	signal     *value
+	policies   []policyText
+	parts      []weightText
+	contexts   []weightText
+	reasons    []reasonText
+	treatments []treatmentText
+	form       []fieldText
+	titleAt    value
+	weighed    []value // what a right may not have
+}
+
+type policyText struct {
+	decision.Policy
+	at    value
+	rule  *value
+	cites []labelled
+	text  value
+}
+
+type weightText struct {
+	decision.Weight
+	when *value
+}
+
+type reasonText struct {
+	decision.Because
+	at    value
+	when  *value
+	cites []labelled
+}
+
+type treatmentText struct {
+	decision.Treatment
+	at   value
+	when *value
+}
+
+type fieldText struct {
+	decision.Field
+	from *value
+}
+
+// read reads one file into the content.
+func (c *content) read(v value) {
+	v.object(fields{
+		"pack":     func(v value) { var s string; v.name(&s) },
+		"title":    func(v value) { var t candidate.Text; v.text(&t) },
+		"about":    func(v value) { var t candidate.Text; v.text(&t) },
+		"requires": func(v value) { var s []string; v.strs(&s) },
+		"brand":    func(v value) { v.text(&c.brand) },
+		"intents":  func(v value) { v.list(c.intent) },
+		"subintents": func(v value) {
+			v.list(func(v value) { c.subintent(v, false) })
+		},
+		"symptoms": func(v value) {
+			v.list(func(v value) { c.subintent(v, true) })
+		},
+		"lexicon":    func(v value) { v.entries(c.words) },
+		"attributes": func(v value) { v.list(c.attribute) },
+		"sources": func(v value) {
+			v.entries(func(k, v value) {
+				var names []string
+				v.strs(&names)
+				name := k.node.Value
+				if name == "default" {
+					name = ""
+				}
+				c.sources[name] = names
+			})
+		},
+		"traits": func(v value) {
+			v.entries(func(k, v value) {
+				var t string
+				v.choice(&t, "string", "bool", "int", "double", "timestamp", "list")
+				if !identifier.MatchString(k.node.Value) {
+					k.fault("%q is not a name of a trait that rules can read: small letters, digits and _", k.node.Value)
+					return
+				}
+				c.traits[k.node.Value] = decision.FactType(t)
+			})
+		},
+		"problems":  func(v value) { c.problems = labels(v) },
+		"explained": func(v value) { c.explained = labels(v) },
+		"draw": func(v value) {
+			v.object(fields{
+				"temperature": func(v value) { v.number(&c.draw.temperature) },
+				"floor":       func(v value) { v.number(&c.draw.floor) },
+				"sales":       func(v value) { v.integer(&c.draw.sales, 1) },
+			})
+			if c.draw.temperature < 0 || c.draw.floor < 0 || c.draw.floor > 0.2 {
+				v.fault("a temperature is not below 0, a floor lies from 0 to 0.2")
+			}
+		},
+		"signals": func(v value) { v.list(c.signal) },
+		"actions": func(v value) { v.list(c.action) },
+		"without": func(v value) { c.dropped = append(c.dropped, labels(v)...) },
+	})
+}
+
+func labels(v value) []labelled {
+	var all []labelled
+	v.list(func(e value) {
+		var s string
+		e.str(&s)
+		all = append(all, labelled{s, e})
+	})
+	return all
+}
+
+// byLanguage reads {zh: [...], en: [...]}; a sentence given twice counts once.
+func byLanguage(v value) map[scene.Locale][]string {
+	out := map[scene.Locale][]string{}
+	read := func(l scene.Locale) func(value) {
+		return func(v value) {
+			seen := map[string]bool{}
+			v.list(func(e value) {
+				var s string
+				if e.str(&s); s != "" && !seen[s] {
+					seen[s] = true
+					out[l] = append(out[l], s)
+				}
+			})
+		}
+	}
+	v.object(fields{"zh": read(scene.Chinese), "en": read(scene.English)}, "zh", "en")
+	return out
+}
+
+func (c *content) intent(v value) {
+	var d need.IntentDefinition
+	var title candidate.Text
+	v.object(fields{
+		"intent": func(v value) {
+			v.str(&d.Label)
+			if d.Label != "" && (!label.MatchString(d.Label) || strings.Contains(d.Label, "/")) {
+				v.fault("%q is not a label of the form group.intent", d.Label)
+			}
+		},
+		"title":    func(v value) { v.text(&title) },
+		"examples": func(v value) { d.Examples = byLanguage(v) },
+	}, "intent", "title", "examples")
+	if d.Label == "" {
+		return
+	}
+	if i := slices.IndexFunc(c.need.Intents, func(o need.IntentDefinition) bool { return o.Label == d.Label }); i >= 0 {
+		// A later pack adds its own sentences to an intent.
+		for l, more := range d.Examples {
+			c.need.Intents[i].Examples[l] = union(c.need.Intents[i].Examples[l], more)
+		}
+		c.titles[d.Label] = title
+		return
+	}
+	c.titles[d.Label] = title
+	c.need.Intents = append(c.need.Intents, d)
+}
+
+func union(a, b []string) []string {
+	seen := make(map[string]bool, len(a))
+	for _, s := range a {
+		seen[s] = true
+	}
+	for _, s := range b {
+		if !seen[s] {
+			a = append(a, s)
+		}
+	}
+	return a
+}
+
+func (c *content) subintent(v value, symptom bool) {
+	var d need.SubintentDefinition
+	var title candidate.Text
+	var implied bool
+	v.object(fields{
+		"id":       func(v value) { v.name(&d.ID) },
+		"parent":   func(v value) { v.str(&d.Parent) },
+		"danger":   func(v value) { v.boolean(&d.Danger) },
+		"implied":  func(v value) { v.boolean(&implied) },
+		"title":    func(v value) { v.text(&title) },
+		"aliases":  func(v value) { v.strs(&d.Aliases) },
+		"cues":     func(v value) { d.Cues = byLanguage(v) },
+		"examples": func(v value) { d.Examples = byLanguage(v) },
+	}, "id", "parent", "title")
+	if d.ID == "" || d.Parent == "" {
+		return
+	}
+	name := d.Parent + "/" + d.ID
+	c.titles[name] = title
+	if symptom {
+		c.symptoms[d.ID] = title
+	}
+	c.seen["subintent "+name] = v
+	if i := slices.IndexFunc(c.need.Subintents, func(o need.SubintentDefinition) bool { return o.ID == d.ID && o.Parent == d.Parent }); i >= 0 {
+		c.need.Subintents[i] = d
+		return
+	}
+	c.need.Subintents = append(c.need.Subintents, d)
+}
+
+func (c *content) words(key, v value) {
+	class := key.node.Value
+	if !identifier.MatchString(class) {
+		key.fault("%q is not a class of words: small letters, digits and _", class)
+		return
+	}
+	if c.need.Words[class] == nil {
+		c.need.Words[class] = map[scene.Locale][]string{}
+	}
+	for l, more := range byLanguage(v) {
+		c.need.Words[class][l] = union(c.need.Words[class][l], more)
+	}
+}
+
+func (c *content) attribute(v value) {
+	var a candidate.Attribute
+	v.object(fields{
+		"name":   func(v value) { v.str(&a.Name) },
+		"label":  func(v value) { v.text(&a.Label) },
+		"unit":   func(v value) { v.str(&a.Unit) },
+		"better": func(v value) { v.choice(&a.Better, "higher", "lower") },
+		"fits":   func(v value) { v.name(&a.Fits) },
+	}, "name", "label")
+	if i := slices.IndexFunc(c.attributes, func(o candidate.Attribute) bool { return o.Name == a.Name }); i >= 0 {
+		c.attributes[i] = a
+		return
+	}
+	c.attributes = append(c.attributes, a)
+}
+
+func (c *content) signal(v value) {
+	s := signalText{at: v}
+	s.Form, s.AtLeast = signal.Count, 1
+	step := func(into *signal.Step, where **value) func(value) {
+		return func(v value) {
+			v.object(fields{
+				"event": func(v value) { v.str(&into.Event) },
+				"where": func(v value) { *where = &v },
+			}, "event")
+		}
+	}
+	v.object(fields{
+		"id":     func(v value) { v.name(&s.ID) },
+		"title":  func(v value) { v.text(&s.title) },
+		"counts": func(v value) { v.text(&s.counts) },
+		"form": func(v value) {
+			var f string
+			v.choice(&f, "count", "streak", "absent", "sequence")
+			s.Form = signal.Form(f)
+		},
+		"event":       func(v value) { v.str(&s.Event) },
+		"at_least":    func(v value) { v.integer(&s.AtLeast, 1) },
+		"within":      func(v value) { v.duration(&s.Within) },
+		"per":         func(v value) { var p string; v.choice(&p, "day", "week", "month"); s.Per = signal.Period(p) },
+		"by":          func(v value) { v.strs(&s.By) },
+		"where":       func(v value) { s.where = &v },
+		"undone_by":   func(v value) { v.strs(&s.Without) },
+		"since_first": func(v value) { v.boolean(&s.SinceFirst) },
+		"after":       step(&s.After, &s.after),
+		"then": func(v value) {
+			v.list(func(v value) {
+				s.Then = append(s.Then, signal.Step{})
+				s.then = append(s.then, nil)
+				step(&s.Then[len(s.Then)-1], &s.then[len(s.then)-1])(v)
+			})
+		},
+		"implies": func(v value) {
+			var l string
+			v.str(&l)
+			if l != "" && !label.MatchString(l) {
+				v.fault("%q is not a label of the form group.intent or group.intent/subintent", l)
+			}
+			s.Implies.Intent, s.Implies.Subintent, _ = strings.Cut(l, "/")
+		},
+	}, "id", "title", "counts", "event")
+	switch {
+	case s.Form == signal.Streak && s.Per == "":
+		v.fault("a streak needs \"per\": day, week or month")
+	case s.Form != signal.Streak && s.Within == 0:
+		v.fault("%q is missing: the window in which events count", "within")
+	case s.Form == signal.Absent && s.After.Event == "":
+		v.fault("an absence needs \"after\": the event from which it is counted")
+	case s.Form == signal.Sequence && len(s.Then) == 0:
+		v.fault("a sequence needs \"then\": what must follow")
+	}
+	if s.ID == "" {
+		return
+	}
+	if i := slices.IndexFunc(c.signals, func(o signalText) bool { return o.ID == s.ID }); i >= 0 {
+		c.signals[i] = s
+		return
+	}
+	c.signals = append(c.signals, s)
+}
+
+func (c *content) action(v value) {
+	a := actionText{at: v}
+	a.Value, a.Lever = 1, 1
+	weighed := func(v value) { a.weighed = append(a.weighed, v) }
+	stage := func(s decision.Stage) func(value) {
+		return func(v value) {
+			if s == decision.ContactPolicy {
+				weighed(v)
+			}
+			v.list(func(v value) { a.policy(v, s) })
+		}
+	}
+	v.object(fields{
+		"id": func(v value) { v.name(&a.ID) },
+		"nature": func(v value) {
+			var n string
+			v.choice(&n, "right", "service", "goodwill", "sale")
+			a.Nature = decision.Nature(n)
+		},
+		"title":  func(v value) { v.text(&a.Title); a.titleAt = v },
+		"serves": func(v value) { a.serves = labels(v) },
+		"signal": func(v value) { v.name(&a.Signal); a.signal = &v },
+		"grants": func(v value) { v.name(&a.Grants) },
+		"safety": func(v value) { v.boolean(&a.Safety) }, "resolves": func(v value) { v.boolean(&a.Resolves) },
+		"handover": func(v value) { v.boolean(&a.Handover) }, "fallback": func(v value) { v.boolean(&a.Fallback) },
+		"value": func(v value) { weighed(v); v.positive(&a.Value) }, "lever": func(v value) { weighed(v); v.positive(&a.Lever) },
+		"propensity": func(v value) {
+			weighed(v)
+			v.object(fields{
+				"base":  func(v value) { v.number(&a.Prior.Base) },
+				"parts": func(v value) { v.list(func(v value) { a.parts = append(a.parts, weight(v, "add")) }) },
+			}, "base")
+		},
+		"context": func(v value) {
+			weighed(v)
+			v.list(func(v value) { a.contexts = append(a.contexts, weight(v, "times")) })
+		},
+		"eligibility": stage(decision.Eligibility), "applicability": stage(decision.Applicability),
+		"suitability": stage(decision.Suitability), "contact_policy": stage(decision.ContactPolicy),
+		"consent": func(v value) { weighed(v); v.strs(&a.Consent) },
+		"cap": func(v value) {
+			weighed(v)
+			a.Cap = &decision.Cap{}
+			v.object(fields{
+				"shown":    func(v value) { v.integer(&a.Cap.Shown, 1) },
+				"within":   func(v value) { v.duration(&a.Cap.Within) },
+				"suppress": func(v value) { v.duration(&a.Cap.Suppress) },
+			})
+			if (a.Cap.Shown > 0) != (a.Cap.Within > 0) {
+				v.fault("a cap needs both \"shown\" and \"within\"")
+			}
+		},
+		"reasons":    func(v value) { v.list(a.reason) },
+		"treatments": func(v value) { v.list(a.treatment) },
+		"form":       func(v value) { v.list(a.field) },
+	}, "id", "nature", "title", "reasons")
+	if a.ID == "" {
+		return
+	}
+	if a.Nature == decision.Right {
+		for _, w := range a.weighed {
+			w.fault("a right is not weighed, capped or asked consent for: it is told to whoever is entitled")
+		}
+	}
+	if i := slices.IndexFunc(c.actions, func(o actionText) bool { return o.ID == a.ID }); i >= 0 {
+		if c.actions[i].at.file == v.file {
+			v.fault("the action %q is there twice", a.ID)
+		}
+		c.actions[i] = a
+		return
+	}
+	c.actions = append(c.actions, a)
+}
+
+func (a *actionText) policy(v value, s decision.Stage) {
+	p := policyText{at: v}
+	p.Stage = s
+	v.object(fields{
+		"id":     func(v value) { v.name(&p.ID) },
+		"rule":   func(v value) { p.rule = &v },
+		"reason": func(v value) { p.text = v; v.text(&p.Reason) },
+		"cites":  func(v value) { p.cites = labels(v) },
+	}, "id", "rule", "reason")
+	if slices.ContainsFunc(a.policies, func(o policyText) bool { return o.ID == p.ID && p.ID != "" }) {
+		v.fault("the rule %q is there twice", p.ID)
+	}
+	a.policies = append(a.policies, p)
+}
+
+// weight reads an addend of log-odds ("add") or a factor ("times", kept as its
+// logarithm).
+func weight(v value, amount string) weightText {
+	var w weightText
+	v.object(fields{
+		"name": func(v value) { v.name(&w.Name) },
+		"when": func(v value) { w.when = &v },
+		amount: func(v value) {
+			if amount == "add" {
+				v.number(&w.Value)
+				return
+			}
+			x := 1.0
+			v.positive(&x)
+			w.Value = math.Log(x)
+		},
+	}, "name", "when", amount)
+	return w
+}
+
+func (a *actionText) reason(v value) {
+	r := reasonText{at: v}
+	v.object(fields{
+		"text":  func(v value) { v.text(&r.Text) },
+		"cites": func(v value) { r.cites = labels(v) },
+		"when":  func(v value) { r.when = &v },
+	}, "text")
+	a.reasons = append(a.reasons, r)
+}
+
+func (a *actionText) treatment(v value) {
+	t := treatmentText{at: v}
+	v.object(fields{
+		"id":    func(v value) { v.name(&t.ID) },
+		"when":  func(v value) { t.when = &v },
+		"title": func(v value) { v.text(&t.Title) },
+		"body":  func(v value) { v.text(&t.Body) },
+	}, "id")
+	a.treatments = append(a.treatments, t)
+}
+
+func (a *actionText) field(v value) {
+	var f fieldText
+	v.object(fields{
+		"name":  func(v value) { v.name(&f.Name) },
+		"label": func(v value) { v.text(&f.Label) },
+		"from":  func(v value) { v.str(&f.From); f.from = &v },
+	}, "name", "label")
+	a.form = append(a.form, f)
+}
+
+// longestWindow bounds what a signal can look back on; a profile keeps its newest
+// 256 events of a name, whatever their age.
+const longestWindow = 5 * 366 * 24 * time.Hour

@@ -1,0 +1,103 @@
+package pack
+
+import (
+	"strings"
+	"sync"
+
+	"cel.dev/cel-go/cel"
+	"cel.dev/cel-go/common/types"
+
+	"github.com/rapport-cx/rapport/decision"
+	"github.com/rapport-cx/rapport/event"
+	"github.com/rapport-cx/rapport/evidence"
+	"github.com/rapport-cx/rapport/need/signal"
+	"github.com/rapport-cx/rapport/profile"
+)
+
+// filter is the compiled "where" of a signal; it satisfies signal.Filter. It reads
+// the event and the case that the event names, as the case is now.
+type filter struct{ program cel.Program }
+
+// eventFacts are what a "where" reads: event.properties (a map), event.verified,
+// event.time, case.known, case.status and case.kind.
+var eventLanguage = sync.OnceValues(func() (*language, error) {
+	base, err := grammar()
+	if err != nil {
+		return nil, err
+	}
+	l := &language{types: map[string]decision.FactType{
+		"event.verified": decision.Bool, "event.time": decision.Time,
+		"case.status": decision.Text, "case.kind": decision.Text,
+	}}
+	options := []cel.EnvOption{cel.Variable("event.properties", cel.MapType(cel.StringType, cel.DynType))}
+	for name, t := range l.types {
+		l.names = append(l.names, name)
+		options = append(options, cel.Variable(name, celTypes[t]), cel.Variable(knownPrefix+name, cel.BoolType))
+	}
+	l.names = append(l.names, "event.properties")
+	l.env, err = base.Extend(options...)
+	return l, err
+})
+
+func compileFilter(v value) signal.Filter {
+	l, err := eventLanguage()
+	if err != nil {
+		v.fault("%v", err)
+		return nil
+	}
+	r := l.compile(v)
+	if r == nil {
+		return nil
+	}
+	return filter{r.program}
+}
+
+// Match implements signal.Filter. A rule that asks for a property the event does
+// not have does not pass, unless the rest settles it.
+func (f filter) Match(e *event.Event, p *profile.Profile) bool {
+	out, _, err := f.program.Eval(&happening{e: e, p: p})
+	return err == nil && out == types.True
+}
+
+// happening hands one event to CEL, decoding it only when it is asked for.
+type happening struct {
+	e          *event.Event
+	p          *profile.Profile
+	properties map[string]any
+}
+
+// ResolveName implements cel.Activation.
+func (h *happening) ResolveName(name string) (any, bool) {
+	if fact, asks := strings.CutPrefix(name, knownPrefix); asks {
+		_, ok := h.ResolveName(fact)
+		return ok, true
+	}
+	switch name {
+	case "event.properties":
+		if h.properties == nil {
+			if h.properties = h.e.Properties(); h.properties == nil {
+				h.properties = map[string]any{}
+			}
+		}
+		return h.properties, true
+	case "event.verified":
+		return h.e.Verified, true
+	case "event.time":
+		return h.e.Time, true
+	case "case.status", "case.kind":
+		id := signal.Text(h.e, "case_id")
+		if id == "" || h.p == nil {
+			return nil, false
+		}
+		r := h.p.Records[evidence.Case][id]
+		if r == nil {
+			return nil, false
+		}
+		s := r.Text(strings.TrimPrefix(name, "case."))
+		return s, s != ""
+	}
+	return nil, false
+}
+
+// Parent implements cel.Activation.
+func (h *happening) Parent() cel.Activation { return nil }
