@@ -11,8 +11,10 @@ type Definition struct {
 	Subintents []SubintentDefinition
 	// Words are lists of words by class and language. A class that is a type of
 	// entity (attribute, brand, category, channel, carrier, color, person, place,
-	// scene, size, symptom …) makes entities of that type; the classes negation,
-	// condition, reference and greeting add to the grammar's own closed lists.
+	// scene, size …, or its plural) makes entities of that type; "color:black"
+	// gives them a value besides. The classes negation, condition, courtesy and
+	// connectives, references, reference_first, reference_last and reference_both
+	// add to the grammar's own closed lists. Other classes are not read here.
 	Words   map[string]map[scene.Locale][]string
 	Signals []signal.Definition
 }
@@ -26,10 +28,13 @@ type IntentDefinition struct {
 // SubintentDefinition is a more specific meaning of an intent: a symptom of
 // support.troubleshoot, a way to return.
 type SubintentDefinition struct {
-	ID      string // "overheat"
-	Parent  string // the intent
-	Danger  bool   // somebody can be hurt: safety comes before anything else
-	Aliases []string
+	ID     string // "overheat"
+	Parent string // the intent
+	Danger bool   // somebody can be hurt: safety comes before anything else
+	// Implied: usually not said, but follows from the wording. Its cues in a need
+	// of another intent of the same matter add it as an implied need.
+	Implied bool
+	Aliases []string // codes of other systems; compared without case, blanks, - and _
 	// Cues are words that give it away wherever they stand; Examples are whole
 	// sentences that mean it.
 	Cues     map[scene.Locale][]string

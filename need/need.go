@@ -49,6 +49,8 @@ type Entity struct {
 type Condition struct {
 	Need string `json:"need"` // id of the other need, "" when it is none of this enquiry's
 	Text string `json:"text"` // the customer's own words
+	// Failing: this need counts when the other one cannot be met ("没货的话就退款").
+	Failing bool `json:"failing,omitempty"`
 }
 
 // Need is one sub-need.

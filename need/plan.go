@@ -1,6 +1,17 @@
 package need
 
 import (
+	"slices"
+	"sort"
+	"strconv"
+	"time"
+
+	"github.com/rapport-cx/rapport/event"
+	"github.com/rapport-cx/rapport/evidence"
+	"github.com/rapport-cx/rapport/need/classify"
+	"github.com/rapport-cx/rapport/need/signal"
+	"github.com/rapport-cx/rapport/need/split"
+	"github.com/rapport-cx/rapport/need/text"
 	"github.com/rapport-cx/rapport/profile"
 	"github.com/rapport-cx/rapport/scene"
 )
@@ -12,10 +23,650 @@ type Recognition struct {
 	Signals []SignalState `json:"signals"`
 }
 
-// Plan is the need part of a published strategy: classifier, cues, symptoms, signals.
-type Plan struct{}
+// When to doubt. A margin is about +1 for a clear yes and −1 for a clear no.
+const (
+	outOfScope   = -0.55 // below it no intent is meant
+	clarifyBelow = 0.45  // chance of the best intent below which we ask back
+	kindMargin   = -0.30 // below it no subintent is told from its examples alone
+	cueBelief    = 0.80  // the chance of what a symptom's own word says
+	mostTurns    = 50    // earlier messages that are looked at
+	longestText  = 10000 // runes of an enquiry that are read
+)
 
-// Recognise finds the needs of an enquiry. at.Time is the clock of every window.
+// Recognise finds the needs of an enquiry: the spoken ones in the order of the
+// text, then the implied, then those that the person's history foretells.
+// at.Time is the clock of every window.
 func (p *Plan) Recognise(e Enquiry, who *profile.Profile, at scene.Scene, names Lexicon) Recognition {
-	return Recognition{Locale: at.Locale}
+	if names == nil {
+		names = NoNames{}
+	}
+	zone := p.zone(at, who)
+	r := Recognition{Locale: at.Locale, Needs: []Need{}, Signals: signal.Evaluate(p.signals, signal.Moment{Person: who, At: at.Time, Zone: zone, Symptom: p.symptomOf})}
+	if r.Signals == nil {
+		r.Signals = []SignalState{}
+	}
+	if r.Locale == "" {
+		r.Locale, _ = scene.LocaleOf(e.Text)
+	}
+	if len(e.Messages) > mostTurns {
+		e.Messages = e.Messages[len(e.Messages)-mostTurns:]
+	}
+	if e.Text != "" {
+		s, _ := p.pool.Get().(*scratch)
+		if s == nil {
+			s = new(scratch)
+		}
+		s.begin(p, e, who, at.Time.In(zone), r.Locale, names)
+		r.Needs = s.spoken()
+		r.Needs = s.implied(r.Needs)
+		s.end()
+		p.pool.Put(s)
+	}
+	r.Needs = p.predicted(r.Needs, r.Signals)
+	for i := range r.Needs {
+		n := &r.Needs[i]
+		n.ID = "n" + strconv.Itoa(i+1)
+		if n.Entities == nil {
+			n.Entities = []Entity{}
+		}
+		if n.RefersTo == nil {
+			n.RefersTo = []string{}
+		}
+		if n.Evidence == nil {
+			n.Evidence = []evidence.Ref{}
+		}
+	}
+	return r
+}
+
+// zone is the customer's time zone: the scene's, else the stated trait.
+func (p *Plan) zone(at scene.Scene, who *profile.Profile) *time.Location {
+	name := at.Zone
+	if name == "" && who != nil {
+		name, _ = who.Traits["timezone"].Value.(string)
+	}
+	if name == "" {
+		return time.UTC
+	}
+	if z, ok := p.zones.Load(name); ok {
+		return z.(*time.Location)
+	}
+	at.Zone = name
+	z := at.Location()
+	if z != time.UTC {
+		p.zones.Store(name, z)
+	}
+	return z
+}
+
+// predicted adds what holding signals foretell, unless the customer says it anyway.
+func (p *Plan) predicted(needs []Need, states []SignalState) []Need {
+	for _, state := range states {
+		if !state.Holds {
+			continue
+		}
+		i := slices.IndexFunc(p.signals, func(d signal.Definition) bool { return d.ID == state.Signal })
+		if i < 0 || p.signals[i].Implies.Intent == "" {
+			continue
+		}
+		implies := p.signals[i].Implies
+		if slices.ContainsFunc(needs, func(n Need) bool {
+			return n.Intent == implies.Intent && !n.Negated && (n.Origin != Predicted || n.Sub() == implies.Subintent)
+		}) {
+			continue
+		}
+		n := Need{Origin: Predicted, Intent: implies.Intent, Subintent: subintent(implies.Subintent), Confidence: 1, Evidence: slices.Clone(state.Events)}
+		for _, key := range []string{"asset_id", "product_id", "order_id", "case_id"} {
+			if id := state.Group[key]; id != "" {
+				n.point(id)
+				break
+			}
+		}
+		needs = append(needs, n)
+	}
+	return needs
+}
+
+func subintent(id string) *string {
+	if id == "" {
+		return nil
+	}
+	return &id
+}
+
+// SymptomOf gives the known symptom that a code or a description means, else the
+// code itself in its plain form.
+func (p *Plan) SymptomOf(codeOrText string) string {
+	if i, ok := p.aliases[foldCode(codeOrText)]; ok && p.subintents[i].Parent == symptomParent {
+		return p.subintents[i].ID
+	}
+	if id := p.symptomIn(codeOrText); id != "" {
+		return id
+	}
+	return text.Plain(codeOrText)
+}
+
+// symptomParent is the intent whose subintents are symptoms.
+const symptomParent = "support.troubleshoot"
+
+// symptomOf reads an event: its symptom code, else its text; "" when neither says.
+func (p *Plan) symptomOf(e *event.Event) string {
+	if code := signal.Text(e, "symptom"); code != "" {
+		return p.SymptomOf(code)
+	}
+	if words := signal.Text(e, "text"); words != "" {
+		return p.symptomIn(words)
+	}
+	return ""
+}
+
+// symptomIn finds the symptom that a description names, "" when it names none.
+func (p *Plan) symptomIn(description string) string {
+	runes := text.Normalise(description).Runes
+	if len(runes) > longestText {
+		runes = runes[:longestText]
+	}
+	var cues []cue
+	p.words.find(runes, func(start, end int, meaning int32) {
+		if meaning&meaningMask == meansCue {
+			cues = append(cues, cue{start, end, meaning &^ meaningMask})
+		}
+	})
+	if i, _ := p.kindIn(runes, symptomParent, cues, nil); i >= 0 {
+		return p.subintents[i].ID
+	}
+	return ""
+}
+
+type cue struct {
+	start, end int
+	sub        int32
+}
+
+// kindIn tells the subintent of an intent that runes express: the one with the
+// most runes of cues, a dangerous one before any other; failing that, what its
+// examples taught. -1: none. byCue tells whether its own words said so.
+func (p *Plan) kindIn(runes []rune, intent string, cues []cue, margins []float64) (sub int32, byCue bool) {
+	sub = -1
+	most := 0
+	for _, k := range p.children[intent] {
+		weight, covered := 0, 0
+		for _, c := range cues {
+			if c.sub == k && c.start >= covered && !denied(runes, c.start) {
+				weight += c.end - c.start
+				covered = c.end
+			}
+		}
+		if weight > 0 && p.subintents[k].Danger {
+			weight += 1000
+		}
+		if weight > most {
+			sub, most = k, weight
+		}
+	}
+	if sub >= 0 || p.kinds == nil || len(p.children[intent]) == 0 {
+		return sub, sub >= 0
+	}
+	margins = p.kinds.ScoreRunes(runes, margins)
+	best := kindMargin
+	for label, margin := range margins {
+		if k := p.kindOf[label]; margin > best && p.subintents[k].Parent == intent && !p.subintents[k].Implied {
+			sub, best = k, margin
+		}
+	}
+	return sub, false
+}
+
+var denials = index([]unit{{"没", "", "", 1}, {"没有", "", "", 1}, {"不", "", "", 1}, {"无", "", "", 1}, {"不会", "", "", 1}, {"没再", "", "", 1}, {"no", "", "", 1}, {"not", "", "", 1}, {"isn't", "", "", 1}, {"without", "", "", 1}, {"doesn't", "", "", 1}, {"no more", "", "", 1}, {"not been", "", "", 1}, {"isn't any", "", "", 1}})
+
+// denied tells whether what begins at i is denied: 没冒烟, "no smoke".
+func denied(runes []rune, i int) bool {
+	end := i
+	for end > 0 && runes[end-1] == ' ' {
+		end--
+	}
+	for j := max(0, end-9); j < end; j++ {
+		if wordEdge(runes, j) {
+			if _, stop := matchAt(denials, runes, j); stop == end && stop > j {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// scratch is the workbench of one recognition; it is pooled.
+type scratch struct {
+	*Plan
+	enquiry Enquiry
+	who     *profile.Profile
+	locale  scene.Locale
+	names   Lexicon
+
+	original []rune
+	plain    text.Normalised
+	mentions []mention // in the order of the text, not overlapping
+	cuesAt   []cue
+	pointing []pointing
+	places   []split.Range // of each need, in the plain text
+	spans    []split.Span
+	focus    focus
+	grammar  grammar
+
+	margins, kindMargins []float64
+	score                split.Score
+}
+
+type pointing struct {
+	start, end int
+	kind       pointer
+}
+
+func (s *scratch) begin(p *Plan, e Enquiry, who *profile.Profile, at time.Time, l scene.Locale, names Lexicon) {
+	s.Plan, s.enquiry, s.who, s.locale, s.names = p, e, who, l, names
+	s.original = s.original[:0]
+	for _, r := range e.Text {
+		s.original = append(s.original, r)
+	}
+	read := e.Text
+	if len(s.original) > longestText {
+		read = string(s.original[:longestText])
+	}
+	s.plain = text.Normalise(read)
+	s.cuesAt, s.pointing, s.places, s.focus = s.cuesAt[:0], s.pointing[:0], s.places[:0], focus{}
+	s.grammar = grammar{at: at, locale: l, found: s.grammar.found[:0]}
+	if s.score == nil {
+		s.score = func(part []rune) (int, float64) {
+			s.margins = s.Plan.intents.ScoreRunes(part, s.margins)
+			return classify.Best(s.margins)
+		}
+	}
+}
+
+// end lets go of what belongs to the caller.
+func (s *scratch) end() {
+	s.enquiry, s.who, s.names, s.spans = Enquiry{}, nil, nil, nil
+	s.plain = text.Normalised{}
+	clear(s.mentions)
+	s.mentions = s.mentions[:0]
+	clear(s.grammar.found)
+}
+
+// spoken finds the needs that have words of their own.
+func (s *scratch) spoken() []Need {
+	s.mark()
+	s.spans = split.Split(s.plain, s.score, s.cues)
+	needs := make([]Need, 0, len(s.spans)+2)
+	kept := make([]int, len(s.spans)) // index into needs, -1: dropped
+	asking := 0
+	for i := range s.spans {
+		n := s.understand(&s.spans[i])
+		kept[i] = len(needs)
+		needs = append(needs, n)
+		s.places = append(s.places, s.spans[i].Plain)
+		if n.Status == "" {
+			asking++
+		}
+	}
+	needs = s.dropChatter(needs, kept, asking)
+	needs = s.mergeRefusals(needs, kept)
+	s.takeEntities(needs)
+	needs = s.alarm(needs, kept)
+	s.ellipsis(needs)
+	for i := range s.spans {
+		k := kept[i]
+		if c := s.spans[i].Condition; k >= 0 && c != nil {
+			needs[k].Condition = &Condition{Text: string(s.original[c.Start:c.End]), Failing: c.Failing}
+			if c.On >= 0 && c.On < len(kept) && kept[c.On] >= 0 && kept[c.On] != k {
+				needs[k].Condition.Need = "n" + strconv.Itoa(kept[c.On]+1)
+			}
+		}
+	}
+	s.constrain(needs)
+	s.refer(needs)
+	return needs
+}
+
+// understand tells the intent and kind of one span.
+func (s *scratch) understand(span *split.Span) Need {
+	n := Need{Origin: Spoken, Text: string(s.original[span.Start:span.End]), Span: &Span{span.Start, span.End}, Negated: span.Negated}
+	part := s.mainPart(span)
+	_, margin := s.score(part)
+	confidence := s.intents.Confidence(s.margins)
+	first, second := twoBest(s.margins)
+	labels := s.intents.Intents()
+	n.Intent, n.Confidence = labels[first], confidence
+	cues := s.cuesIn(span.Plain)
+	symptom, byCue := int32(-1), false
+	if n.Intent != symptomParent && (margin < outOfScope || confidence < clarifyBelow) {
+		if symptom, byCue = s.kindIn(nil, symptomParent, s.relative(cues, span.Plain.Start), s.kindMargins); byCue {
+			n.Intent, n.Confidence = symptomParent, max(confidence, cueBelief)
+			n.Subintent = &s.subintents[symptom].ID
+			margin = 0
+		}
+	}
+	if !byCue {
+		local := s.plain.Runes[span.Plain.Start:span.Plain.End]
+		if k, own := s.kindIn(local, n.Intent, s.relative(cues, span.Plain.Start), s.kindMargins); k >= 0 {
+			n.Subintent = &s.subintents[k].ID
+			if own && n.Intent == symptomParent {
+				n.Confidence, margin = max(n.Confidence, cueBelief), max(margin, 0)
+			}
+		}
+	}
+	n.Confidence = round(n.Confidence)
+	switch {
+	case margin < outOfScope:
+		n.Intent, n.Subintent, n.Status = "", nil, Unanswered
+	case n.Confidence < clarifyBelow && second >= 0:
+		n.Status = Clarify
+		n.Readings = []Reading{{Intent: labels[first], Subintent: n.Sub(), Confidence: n.Confidence}, {Intent: labels[second], Confidence: round(min(confidence, 1-confidence) * 0.9)}}
+	}
+	return n
+}
+
+func round(x float64) float64 { return float64(int(x*1000+0.5)) / 1000 }
+
+// mainPart is what the customer wants, without the clause that conditions it and
+// without what is ruled out beside it.
+func (s *scratch) mainPart(span *split.Span) []rune {
+	part := s.plain.Runes[span.Plain.Start:span.Plain.End]
+	cut := func(r split.Range) {
+		from, to := s.plainPlace(r)
+		rest := slices.Concat(s.plain.Runes[span.Plain.Start:max(from, span.Plain.Start)], s.plain.Runes[min(to, span.Plain.End):span.Plain.End])
+		if len(rest) >= 2 {
+			part = rest
+		}
+	}
+	if span.Condition != nil {
+		cut(span.Condition.Range)
+	} else if len(span.Excluded) == 1 && !span.Negated {
+		cut(span.Excluded[0])
+	}
+	return part
+}
+
+// plainPlace is where a range of the original stands in the plain text.
+func (s *scratch) plainPlace(r split.Range) (start, end int) {
+	return sort.SearchInts(s.plain.Origin, r.Start), sort.SearchInts(s.plain.Origin, r.End)
+}
+
+func twoBest(margins []float64) (first, second int) {
+	first, second = -1, -1
+	for i, m := range margins {
+		switch {
+		case first < 0 || m > margins[first]:
+			first, second = i, first
+		case second < 0 || m > margins[second]:
+			second = i
+		}
+	}
+	return first, second
+}
+
+func (s *scratch) cuesIn(r split.Range) []cue {
+	var in []cue
+	for _, c := range s.cuesAt {
+		if c.start >= r.Start && c.end <= r.End {
+			in = append(in, c)
+		}
+	}
+	return in
+}
+
+// relative counts cues from the start of their need.
+func (s *scratch) relative(cues []cue, from int) []cue {
+	out := make([]cue, len(cues))
+	for i, c := range cues {
+		out[i] = cue{c.start - from, c.end - from, c.sub}
+	}
+	return out
+}
+
+// dropChatter leaves out what asks for nothing beside needs that do: no intent is
+// meant, it is no question, and nothing in it can hurt.
+func (s *scratch) dropChatter(needs []Need, kept []int, asking int) []Need {
+	if asking == 0 {
+		return needs
+	}
+	out, places := needs[:0], s.places[:0]
+	for i, n := range needs {
+		if n.Status == Unanswered && !s.asks(s.places[i]) {
+			kept[i] = -1
+			continue
+		}
+		kept[i] = len(out)
+		out, places = append(out, n), append(places, s.places[i])
+	}
+	s.places = places
+	return out
+}
+
+func (s *scratch) asks(at split.Range) bool {
+	if at.End < len(s.plain.Runes) && s.plain.Runes[at.End] == '?' {
+		return true
+	}
+	switch s.plain.Runes[at.End-1] {
+	case '?', '吗', '呢', '么':
+		return true
+	}
+	return false
+}
+
+// mergeRefusals makes "别推荐含酒精的" beside a recommendation a constraint of it.
+func (s *scratch) mergeRefusals(needs []Need, kept []int) []Need {
+	for i := 0; i < len(needs); i++ {
+		n := &needs[i]
+		if !n.Negated || n.Status != "" {
+			continue
+		}
+		j := slices.IndexFunc(needs, func(o Need) bool { return !o.Negated && o.Intent == n.Intent && o.Status == "" })
+		if j < 0 || j != i-1 && j != i+1 {
+			continue
+		}
+		needs[j].Constraints = append(needs[j].Constraints, n.Text)
+		lo, hi := min(i, j), max(i, j)
+		needs[j].Span = &Span{needs[lo].Span[0], needs[hi].Span[1]}
+		needs[j].Text = string(s.original[needs[j].Span[0]:needs[j].Span[1]])
+		s.places[j] = split.Range{Start: s.places[lo].Start, End: s.places[hi].End}
+		for k := range kept {
+			switch {
+			case kept[k] == i:
+				kept[k] = -1
+			case kept[k] > i:
+				kept[k]--
+			}
+		}
+		needs = slices.Delete(needs, i, i+1)
+		s.places = slices.Delete(s.places, i, i+1)
+		i--
+	}
+	return needs
+}
+
+// takeEntities gives every mention to the need it stands in; one between needs
+// (a dropped reason, "家里五口人") goes to the next, else to the last.
+func (s *scratch) takeEntities(needs []Need) {
+	for i := range s.mentions {
+		m := &s.mentions[i]
+		at := -1
+		for k := range needs {
+			if s.places[k].End >= m.end {
+				at = k
+				break
+			}
+		}
+		if at < 0 {
+			at = len(needs) - 1
+		}
+		if at < 0 {
+			return
+		}
+		needs[at].Entities = append(needs[at].Entities, m.Entity)
+	}
+}
+
+// alarm marks the needs that speak of something that can hurt somebody, and makes
+// one where such words stand alone. Safety comes before doubt: only a shopper's
+// confident question about a thing for sale is left in peace.
+func (s *scratch) alarm(needs []Need, kept []int) []Need {
+	for _, c := range s.cuesAt {
+		d := &s.subintents[c.sub]
+		if !d.Danger || denied(s.plain.Runes, c.start) {
+			continue
+		}
+		at := -1
+		for k := range needs {
+			if s.places[k].Start <= c.start && c.end <= s.places[k].End {
+				at = k
+			}
+		}
+		if at >= 0 {
+			n := &needs[at]
+			if n.Intent == d.Parent || n.Status != "" {
+				n.Intent, n.Subintent, n.Status, n.Readings = d.Parent, &d.ID, "", nil
+				n.Confidence = max(n.Confidence, cueBelief)
+				n.Danger = true
+			} else if group := intentGroup(n.Intent); group != "presale" || n.Confidence < 0.6 {
+				n.Danger = true
+			}
+			continue
+		}
+		from, to := s.plain.Source(c.start, c.end)
+		n := Need{Origin: Spoken, Intent: d.Parent, Subintent: &d.ID, Text: string(s.original[from:to]), Span: &Span{from, to}, Danger: true, Confidence: cueBelief}
+		k := 0
+		for k < len(needs) && s.places[k].Start < c.start {
+			k++
+		}
+		needs = slices.Insert(needs, k, n)
+		s.places = slices.Insert(s.places, k, split.Range{Start: c.start, End: c.end})
+		for j := range kept {
+			if kept[j] >= k {
+				kept[j]++
+			}
+		}
+	}
+	return needs
+}
+
+func intentGroup(intent string) string {
+	for i := range intent {
+		if intent[i] == '.' {
+			return intent[:i]
+		}
+	}
+	return intent
+}
+
+func (s *scratch) placeOf(n *Need) split.Range {
+	from, to := s.plainPlace(split.Range{Start: n.Span[0], End: n.Span[1]})
+	return split.Range{Start: from, End: to}
+}
+
+// mark finds everything named in the text.
+func (s *scratch) mark() {
+	runes := s.plain.Runes
+	g := &s.grammar
+	for _, e := range s.names.Find(runes) {
+		if e.Span[0] < 0 || e.Span[1] > len(runes) || e.Span[0] >= e.Span[1] {
+			continue
+		}
+		rank := rankName
+		if e.Span[1]-e.Span[0] == 1 && text.Letter(runes[e.Span[0]]) {
+			if s.isArticle(e.Span[0]) {
+				continue
+			}
+			rank = rankLetter
+		}
+		g.found = append(g.found, mention{Entity: e, start: e.Span[0], end: e.Span[1], rank: rank})
+	}
+	s.words.find(runes, func(start, end int, meaning int32) {
+		which := meaning &^ meaningMask
+		switch meaning & meaningMask {
+		case meansPointer:
+			if k := len(s.pointing); k > 0 && s.pointing[k-1].start <= start && end <= s.pointing[k-1].end {
+				return
+			} else if k > 0 && s.pointing[k-1].start == start {
+				s.pointing = s.pointing[:k-1]
+			}
+			s.pointing = append(s.pointing, pointing{start, end, pointer(which)})
+		case meansCue:
+			s.cuesAt = append(s.cuesAt, cue{start, end, which})
+			if s.subintents[which].Parent == symptomParent && !denied(runes, start) {
+				g.found = append(g.found, mention{Entity: Entity{Type: "symptom", ID: s.subintents[which].ID}, start: start, end: end, rank: rankWord})
+			}
+		default:
+			c := s.classes[which]
+			m := mention{Entity: Entity{Type: c.kind}, start: start, end: end, rank: rankWord}
+			if c.value != "" {
+				m.Value = c.value
+			}
+			g.found = append(g.found, m)
+		}
+	})
+	g.numbers(runes)
+	g.phrases(runes)
+	s.numbersOfRecords()
+	// Of mentions that overlap, the higher rank stays, then the longer, then the first.
+	slices.SortStableFunc(g.found, func(a, b mention) int {
+		if a.rank != b.rank {
+			return b.rank - a.rank
+		}
+		if la, lb := a.end-a.start, b.end-b.start; la != lb {
+			return lb - la
+		}
+		return a.start - b.start
+	})
+	s.mentions = s.mentions[:0]
+	for _, m := range g.found {
+		if !slices.ContainsFunc(s.mentions, func(o mention) bool { return m.start < o.end && o.start < m.end }) {
+			s.mentions = append(s.mentions, m)
+		}
+	}
+	slices.SortFunc(s.mentions, func(a, b mention) int { return a.start - b.start })
+	for i := range s.mentions {
+		m := &s.mentions[i]
+		from, to := s.plain.Source(m.start, m.end)
+		m.Span, m.Text = Span{from, to}, string(s.original[from:to])
+	}
+}
+
+// named are the things that an earlier turn names.
+func (s *scratch) named(turn string) []mention {
+	if len(turn) > 4*longestText {
+		turn = turn[:4*longestText]
+	}
+	inner := scratch{}
+	inner.begin(s.Plan, Enquiry{Text: turn}, s.who, s.grammar.at, s.locale, s.names)
+	inner.mark()
+	return inner.mentions
+}
+
+// isArticle tells whether the letter at i of an English sentence is no name: "a"
+// and "i" in lower case, or "A" before an ordinary word.
+func (s *scratch) isArticle(i int) bool {
+	runes := s.plain.Runes
+	if runes[i] != 'a' && runes[i] != 'i' {
+		return false
+	}
+	next := i + 1
+	if next >= len(runes) || runes[next] != ' ' {
+		return false
+	}
+	next++
+	for _, w := range []string{"and", "or", "vs", "versus", "with", "is", "has", "does", "against", "to"} {
+		k := len(w)
+		if next+k <= len(runes) && string(runes[next:next+k]) == w && wordEdge(runes, next+k) {
+			return false
+		}
+	}
+	lower := s.original[s.plain.Origin[i]] == runes[i]
+	if i >= 4 {
+		for _, w := range []string{"and ", " or ", " vs ", "than "} {
+			if string(runes[i-4:i]) == w {
+				return false
+			}
+		}
+	}
+	return next < len(runes) && !text.Han(runes[next]) && (lower || i == 0)
 }

@@ -1,0 +1,202 @@
+package need
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/rapport-cx/rapport/evidence"
+	"github.com/rapport-cx/rapport/need/split"
+	"github.com/rapport-cx/rapport/need/text"
+)
+
+var exclusions = index([]unit{
+	{"不含", "", "", 1}, {"不要", "", "", 1}, {"不带", "", "", 1}, {"别太", "", "", 1}, {"不要太", "", "", 1}, {"不能太", "", "", 1}, {"不玩", "", "", 1}, {"不吃", "", "", 1}, {"不喜欢", "", "", 1}, {"过敏", "", "behind", 1},
+	{"without", "", "", 1}, {"no", "", "", 1}, {"not too", "", "", 1}, {"free of", "", "", 1}, {"allergic to", "", "", 1}, {"don't want", "", "", 1}, {"doesn't need", "", "", 1}, {"don't need", "", "", 1},
+})
+
+// constrain gathers the customer's own words that bound a need: what is ruled out
+// inside it, the budget, whom it is for.
+func (s *scratch) constrain(needs []Need) {
+	for i := range needs {
+		n := &needs[i]
+		for k := range s.spans {
+			if s.spans[k].Negated {
+				continue
+			}
+			for _, x := range s.spans[k].Excluded {
+				if n.Span != nil && x.Start >= n.Span[0] && x.End <= n.Span[1] {
+					n.constrain(string(s.original[x.Start:x.End]))
+				}
+			}
+		}
+		shopping := intentGroup(n.Intent) == "presale" || n.Intent == "order.place" || n.Intent == "finance.advice"
+		for _, e := range n.Entities {
+			switch e.Type {
+			case "budget":
+				n.constrain(e.Text)
+			case "person":
+				if shopping {
+					n.constrain(e.Text)
+				}
+			case "scene":
+				if _, people := e.Value.(People); people && shopping {
+					n.constrain(e.Text)
+				}
+			}
+		}
+		if shopping {
+			s.exclusions(n, s.places[i])
+		}
+	}
+}
+
+func (n *Need) constrain(words string) {
+	if words != "" && !slices.ContainsFunc(n.Constraints, func(c string) bool { return strings.Contains(c, words) }) {
+		n.Constraints = append(n.Constraints, words)
+	}
+}
+
+func (s *scratch) exclusions(n *Need, at split.Range) {
+	runes := s.plain.Runes
+	for i := at.Start; i < at.End; i++ {
+		if !wordEdge(runes, i) {
+			continue
+		}
+		u, end := matchAt(exclusions, runes, i)
+		if u == nil || end > at.End {
+			continue
+		}
+		from, to := i, end
+		if u.name == "behind" { // 海鲜过敏
+			for from > at.Start && i-from < 6 && (text.Han(runes[from-1]) || text.Letter(runes[from-1])) && runes[from-1] != '对' {
+				from--
+			}
+		} else {
+			for to < at.End && to-end < 24 && !strings.ContainsRune(",。!?;、\n.:的", runes[to]) {
+				to++
+			}
+			for to > end && runes[to-1] == ' ' {
+				to--
+			}
+		}
+		if to > end || from < i {
+			a, b := s.plain.Source(from, to)
+			n.constrain(string(s.original[a:b]))
+		}
+		i = to
+	}
+}
+
+// numbersOfRecords finds the ids of the customer's own records in the text, and
+// what looks like the number of an order.
+func (s *scratch) numbersOfRecords() {
+	runes := s.plain.Runes
+	for i := 0; i < len(runes); {
+		if !idRune(runes[i]) && runes[i] != '#' {
+			i++
+			continue
+		}
+		start := i
+		for i++; i < len(runes) && (idRune(runes[i]) || (runes[i] == '-' || runes[i] == '_' || runes[i] == '.') && i+1 < len(runes) && idRune(runes[i+1])); i++ {
+		}
+		token := runes[start:i]
+		if m, ok := s.record(token); ok {
+			m.start, m.end = start, i
+			s.grammar.found = append(s.grammar.found, m)
+			continue
+		}
+		digits := 0
+		for _, r := range token {
+			if digit(r) {
+				digits++
+			}
+		}
+		named := orderBefore(runes, start)
+		switch {
+		case digits == 0 || digits == len(token) && len(token) == 11 && token[0] == '1' && !named: // a telephone number
+		case named && digits >= 3, token[0] == '#' && digits >= 3, digits >= 8 && len(token)-digits <= 4 && !slices.Contains(token, '.'):
+			id := string(s.original[s.plain.Origin[start] : s.plain.Origin[i-1]+1])
+			s.grammar.found = append(s.grammar.found, mention{Entity: Entity{Type: "order_id", ID: strings.TrimPrefix(id, "#")}, start: start, end: i, rank: rankRecord})
+		}
+	}
+}
+
+func idRune(r rune) bool { return r >= 'a' && r <= 'z' || digit(r) }
+
+// orderBefore tells whether 订单, 单号, "order" … stands before i.
+func orderBefore(runes []rune, i int) bool {
+	before := string(runes[max(0, i-14):i])
+	before = strings.TrimRight(before, " :#是为")
+	for _, w := range []string{"订单", "订单号", "单号", "订单编号", "order", "order number", "order no", "order no.", "order id"} {
+		if strings.HasSuffix(before, w) {
+			return true
+		}
+	}
+	return false
+}
+
+// recordKinds are the records whose ids customers write, and the entity they make.
+var recordKinds = []struct {
+	kind evidence.Kind
+	name string
+}{{evidence.Order, "order_id"}, {evidence.Case, "case"}, {evidence.Asset, "asset"}, {evidence.Holding, "holding"}, {evidence.Contract, "contract"}, {evidence.Enrolment, "enrolment"}}
+
+// record finds a token among the ids of the customer's own records.
+func (s *scratch) record(token []rune) (mention, bool) {
+	if s.who == nil || len(token) < 2 || len(token) > 64 {
+		return mention{}, false
+	}
+	digits := slices.ContainsFunc(token, digit)
+	word := strings.TrimPrefix(string(token), "#")
+	for _, k := range recordKinds {
+		for id := range s.who.Records[k.kind] {
+			if len(id) >= len(word) && len(id) <= len(word)+1 && strings.EqualFold(strings.TrimPrefix(id, "#"), word) && (digits || len(word) >= 4) {
+				return mention{Entity: Entity{Type: k.name, ID: id}, rank: rankRecord}, true
+			}
+		}
+	}
+	return mention{}, false
+}
+
+var ellipses = []string{"what about", "how about", "and what about", "and how about", "and the", "and in", "and for"}
+
+// ellipsis lends a text that only varies the last question ("白色的呢", "what
+// about the white one") the intent of that question.
+func (s *scratch) ellipsis(needs []Need) {
+	if len(needs) != 1 || needs[0].Danger || len(s.plain.Runes) > 40 {
+		return
+	}
+	whole := strings.TrimRight(string(s.plain.Runes), "?!. ")
+	short := strings.HasSuffix(whole, "呢") && len([]rune(whole)) <= 12 && !slices.ContainsFunc([]string{"怎么", "多少", "什么", "哪", "几", "谁", "为"}, func(w string) bool { return strings.Contains(whole, w) }) ||
+		slices.ContainsFunc(ellipses, func(w string) bool { return strings.HasPrefix(whole, w+" ") }) && len(strings.Fields(whole)) <= 8
+	if !short {
+		return
+	}
+	for _, turn := range slices.Backward(s.enquiry.Messages) {
+		if turn.Role != "user" {
+			continue
+		}
+		plain := text.Normalise(turn.Text)
+		if len(plain.Runes) == 0 || len(plain.Runes) > 600 {
+			return
+		}
+		inner := scratch{}
+		inner.begin(s.Plan, Enquiry{Text: turn.Text}, s.who, s.grammar.at, s.locale, s.names)
+		before := inner.spoken()
+		for _, b := range slices.Backward(before) {
+			if b.Negated || b.Intent == "" {
+				continue
+			}
+			n := &needs[0]
+			n.Intent, n.Subintent, n.Status, n.Readings = b.Intent, b.Subintent, "", nil
+			n.Confidence = round(min(b.Confidence, cueBelief))
+			if b.Status == Clarify {
+				n.Status, n.Readings = b.Status, b.Readings
+			}
+			if len(thingIDs(n.Entities)) == 0 {
+				n.point(thingIDs(b.Entities)...)
+			}
+			return
+		}
+	}
+}
