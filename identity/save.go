@@ -31,7 +31,10 @@ type dirt struct {
 
 // Save writes the whole graph. It does not count as an export: Dirty still gives
 // what changed since the last Dirty.
-func (g *Graph) Save() []byte {
+func (g *Graph) Save() []byte { return g.encode(g.everything()) }
+
+// everything is all of the graph as something to export.
+func (g *Graph) everything() dirt {
 	all := dirt{keys: 1}
 	for n := uint32(1); n < uint32(len(g.nodes)); n++ {
 		if g.nodes[n].kind == kindUser || g.nodes[n].link == 0 {
@@ -48,7 +51,7 @@ func (g *Graph) Save() []byte {
 	for n := range g.cuts {
 		all.cuts = append(all.cuts, n)
 	}
-	return g.encode(all)
+	return all
 }
 
 // Dirty writes what changed since the last call, nil when nothing did. Whoever

@@ -253,6 +253,21 @@ func own(e *event.Event) {
 	}
 }
 
+// empty is the frame of an erased event: its place, time and id, and nothing that
+// it said.
+func (f frame) empty() frame {
+	b := append(frame(nil), f[:headerSize]...)
+	if f.name() == 0 {
+		b = appendText(b, "")
+	}
+	binary.LittleEndian.PutUint32(b, uint32(len(b)))
+	binary.LittleEndian.PutUint32(b[28:], 0)
+	binary.LittleEndian.PutUint32(b[68:], 0)
+	b[65] = flagErased
+	b[72] = 0
+	return b
+}
+
 // Definitions.
 const (
 	defineEnd       = 0

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/rapport-cx/rapport/event"
+	"github.com/rapport-cx/rapport/internal/storage/storetest"
 	"github.com/rapport-cx/rapport/journal"
 )
 
@@ -76,23 +77,15 @@ func commit(t testing.TB, s *Store, workspace string, events ...event.Event) jou
 	return r
 }
 
-func TestSmoke(t *testing.T) {
-	dir := t.TempDir()
-	s := openAt(t, Options{Dir: dir})
-	for _, b := range crowd(1, 10000, 100, 37) {
-		commit(t, s, "shop", b...)
-	}
-	t.Log(s.Stats())
-	if err := s.Close(); err != nil {
-		t.Fatal(err)
-	}
-	s = openAt(t, Options{Dir: dir})
-	for _, b := range crowd(1, 10000, 100, 37) {
-		for _, d := range commit(t, s, "shop", b...).Duplicates {
-			if !d {
-				t.Fatal("not a duplicate")
-			}
-		}
-	}
-	t.Log(s.Stats())
+// folder is one data folder of the suite.
+type folder struct{ dir string }
+
+func (f folder) Open(t testing.TB, shelf storetest.Shelf, followers ...journal.Follower) storetest.Store {
+	t.Helper()
+	return openAt(t, Options{Dir: f.dir, Shelf: shelf, Followers: followers})
+}
+
+func TestStore(t *testing.T) {
+	t.Parallel()
+	storetest.Run(t, func(t testing.TB) storetest.Home { return folder{t.TempDir()} })
 }
