@@ -19,13 +19,15 @@ const (
 	kindHan
 	kindHanPair
 	kindEdge
+	kindFirst
+	kindStem
 	kinds
 )
 
 // kindWeight multiplies the weight of every feature of a kind. Pieces of words are many and say the
 // same thing several times; at 0.7 they help the words without drowning them (10 examples an intent:
 // 71.6 to 71.8 %, measured on training parts).
-var kindWeight = [kinds]float64{0, 1, 1, 0.7, 1, 1, 1}
+var kindWeight = [kinds]float64{0, 1, 1, 0.7, 1, 1, 1, 1, 1}
 
 // longestGram is the number of characters of the longest piece of a word, its edges counted.
 const longestGram = 5
@@ -41,12 +43,13 @@ func tag(kind feature, h uint64) feature { return h>>4 | kind<<60 }
 
 // featuresOf appends to dst the features of a plain text, with repetitions: words and pairs of
 // neighbouring words, the pieces of 2 to 5 characters of each word with its edges marked, single Han
-// characters and neighbouring pairs of them, the Han character a text begins and ends with. A mixed
-// text gives both. Punctuation counts as a Han character does: "哪个好？" and "这个好。" differ by it.
+// characters and neighbouring pairs of them, what a text begins and ends with. A mixed text gives
+// both. A word counts once more without its English ending. Punctuation counts as a Han character does: "哪个好？" and "这个好。" differ by it.
 func featuresOf(runes []rune, dst []feature) []feature {
 	const edge = '\x02'
 	var word, before uint64 // hash of the previous word
 	var han rune            // the previous Han character or mark
+	words := 0
 	for i := 0; i < len(runes); {
 		r := runes[i]
 		if r == ' ' || r == '\n' {
@@ -80,7 +83,17 @@ func featuresOf(runes []rune, dst []feature) []feature {
 		for _, c := range runes[i:j] {
 			word = mix(word, c)
 		}
-		dst = append(dst, tag(kindWord, word))
+		words++
+		dst = append(dst, tag(kindWord, word), tag(kindStem, stem(runes[i:j])))
+		switch words {
+		case 1:
+			dst = append(dst, tag(kindFirst, word))
+		case 2:
+			dst = append(dst, tag(kindFirst, mix(before, 1)^word>>1))
+		}
+		if j >= len(runes)-1 {
+			dst = append(dst, tag(kindFirst, mix(word, 2)))
+		}
 		if before != 0 {
 			dst = append(dst, tag(kindWordPair, mix(before^word>>1, 0)))
 		}
@@ -95,6 +108,31 @@ func featuresOf(runes []rune, dst []feature) []feature {
 	}
 	return dst
 }
+
+// stem is the hash of a word without its commonest English endings: "charged", "charging", "charges"
+// and "charge" are one.
+func stem(word []rune) uint64 {
+	for _, ending := range endings {
+		if len(word) > len(ending)+2 && slices.Equal(word[len(word)-len(ending):], ending) {
+			word = word[:len(word)-len(ending)]
+			break
+		}
+	}
+	n := len(word)
+	if n > 3 && word[n-1] == word[n-2] {
+		n--
+	}
+	h := seed(kindStem)
+	for _, c := range word[:n-1] {
+		h = mix(h, c)
+	}
+	if n > 2 && word[n-1] == 'i' {
+		return mix(h, 'y')
+	}
+	return mix(h, word[n-1])
+}
+
+var endings = [][]rune{[]rune("ing"), []rune("ed"), []rune("es"), []rune("ly"), []rune("s"), []rune("e")}
 
 func at(runes []rune, k, from, to int, edge rune) rune {
 	if k < from || k >= to {

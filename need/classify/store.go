@@ -8,7 +8,7 @@ import (
 	"math"
 )
 
-// A stored model is: magic, version, counts (intents, features, rows), confidence, the intents, the
+// A stored model is: magic, version, counts (intents, features, rows), confidence, thresholds, the intents, the
 // features (hash, weight, row, scale), bias and rows, all little endian, and a CRC-32C of all that.
 const (
 	magic   = "RCLS"
@@ -39,6 +39,9 @@ func (m *Model) MarshalBinary() ([]byte, error) {
 	b = le.AppendUint32(b, uint32(len(m.rows)/m.width))
 	for _, v := range []float64{m.confidence.offset, m.confidence.margin, m.confidence.lead} {
 		b = le.AppendUint64(b, math.Float64bits(v))
+	}
+	for _, v := range m.tail {
+		b = le.AppendUint32(b, math.Float32bits(v))
 	}
 	for _, name := range m.intents {
 		b = le.AppendUint32(b, uint32(len(name)))
@@ -80,6 +83,13 @@ func (m *Model) UnmarshalBinary(b []byte) error {
 		*v = math.Float64frombits(le.Uint64(b[20+8*i:]))
 	}
 	body = body[44:]
+	if len(body) < 4*len(n.tail) {
+		return fmt.Errorf("%w: cut off in the thresholds", ErrStored)
+	}
+	for i := range n.tail {
+		n.tail[i] = math.Float32frombits(le.Uint32(body[4*i:]))
+	}
+	body = body[4*len(n.tail):]
 	for range intents {
 		if len(body) < 4 || uint64(len(body)-4) < uint64(le.Uint32(body)) {
 			return fmt.Errorf("%w: cut off in the names", ErrStored)
@@ -116,6 +126,6 @@ func (m *Model) UnmarshalBinary(b []byte) error {
 	n.bias, n.rows = read(width), read(rows*width)
 	m.intents, m.width, m.table = n.intents, n.width, n.table
 	m.weight, m.row, m.scale, m.rows, m.bias = n.weight, n.row, n.scale, n.rows, n.bias
-	m.confidence = n.confidence
+	m.confidence, m.tail = n.confidence, n.tail
 	return nil
 }

@@ -1,0 +1,135 @@
+package evaluate_test
+
+import (
+	"context"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/rapport-cx/rapport/internal/evaluate"
+	"github.com/rapport-cx/rapport/need/classify"
+	"github.com/rapport-cx/rapport/need/split"
+)
+
+func write(t *testing.T, folder string, files map[string]string) string {
+	t.Helper()
+	for name, content := range files {
+		path := filepath.Join(folder, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(content), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return folder
+}
+
+const parcels = "where is my parcel\nhas my parcel arrived\ntrack my parcel\nmy parcel is late\n"
+const refunds = "refund my lamp\ni want a refund\nplease refund me\nmy refund please\n"
+
+func TestAFormatIsKnownByItsFiles(t *testing.T) {
+	t.Parallel()
+	csv := "text,category\n\"where, oh where, is it\",parcel\nrefund me,refund\n"
+	for name, files := range map[string]map[string]string{
+		"CSV files":        {"train.csv": csv, "test.csv": csv},
+		"seq.in and label": {"train/seq.in": "where is it\nrefund me\n", "train/label": "parcel\nrefund\n", "test/seq.in": "where\n", "test/label": "parcel\n"},
+		"token blocks":     {"train.txt": "where O\nis O\nit O\nparcel\n\nrefund O\nme O\nrefund\n", "test.txt": "where O\nparcel\n"},
+	} {
+		set, err := evaluate.Load(write(t, t.TempDir(), files), "")
+		if err != nil || len(set.Train) != 2 || len(set.Test) == 0 || set.Train[0].Intent != "parcel" || set.Train[1].Text != "refund me" {
+			t.Errorf("%s: %+v, %v", name, set, err)
+		}
+	}
+	folder := write(t, t.TempDir(), map[string]string{"all.json": `[{"text":"where","domain":"parcel"},{"text":"refund me","intent":"refund"}]`})
+	if set, err := evaluate.Load(filepath.Join(folder, "all.json"), ""); err != nil || len(set.Train) != 2 || set.Train[1].Intent != "refund" {
+		t.Errorf("JSON list: %+v, %v", set, err)
+	}
+	if _, err := evaluate.Load(t.TempDir(), ""); err == nil {
+		t.Error("an empty folder was read")
+	}
+}
+
+func TestIntentsAreMeasuredOnWhatWasNotLearned(t *testing.T) {
+	t.Parallel()
+	lines := func(label string, text string) string { return strings.Repeat(label+"\n", strings.Count(text, "\n")) }
+	folder := write(t, t.TempDir(), map[string]string{
+		"train/seq.in": parcels + refunds, "train/label": lines("parcel", parcels) + lines("refund", refunds),
+		"test/seq.in": "is my parcel here\na refund now\nrefund it\nwhere is my refund\n", "test/label": "parcel\nrefund\nrefund\nparcel\n",
+	})
+	set, err := evaluate.Load(folder, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var said strings.Builder
+	r, err := evaluate.Intents(context.Background(), set, classify.Options{}, &said)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.Accuracy != 75 || r.Test != 4 || r.Train != 8 || r.Cost.P99 < r.Cost.P50 || len(r.Confused) != 1 || said.Len() == 0 {
+		t.Errorf("%+v after %q", r, said.String())
+	}
+	set.Test = nil
+	if r, err = evaluate.Intents(context.Background(), set, classify.Options{}, io.Discard); err != nil || r.Test != 8 || !strings.Contains(r.Protocol, "five-fold") {
+		t.Errorf("without a test part: %+v, %v", r, err)
+	}
+	gone, stop := context.WithCancel(context.Background())
+	stop()
+	if _, err = evaluate.Intents(gone, set, classify.Options{}, io.Discard); err == nil {
+		t.Error("went on after it was told to stop")
+	}
+}
+
+func TestNeedsAreMatchedBySpanAndIntent(t *testing.T) {
+	t.Parallel()
+	folder := write(t, t.TempDir(), map[string]string{"x.jsonl": `{"text":"包裹呢，退款","subneeds":[{"intent":"parcel","source":"text","start":0,"end":3},{"intent":"refund","source":"text","start":4,"end":6},{"intent":"voucher","source":"history","implicit":true}]}
+{"text":"退款吧","subneeds":[{"intent":"refund","source":"text","start":0,"end":3}]}
+`})
+	answers := map[string][]evaluate.Spoken{
+		"包裹呢，退款": {{Intent: "parcel", Start: 0, End: 3}, {Intent: "parcel", Start: 4, End: 6}},
+		"退款吧":    {{Intent: "refund", Start: 0, End: 2}},
+	}
+	r, err := evaluate.Needs(context.Background(), filepath.Join(folder, "x.jsonl"), func(s string) []evaluate.Spoken { return answers[s] }, io.Discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.Exact != 50 || r.SpanF1 != 100 || r.Counted != 100 || r.Needs != 3 || r.NeedF1 < 66 || r.NeedF1 > 67 || len(r.Missed) != 1 {
+		t.Errorf("%+v", r)
+	}
+}
+
+// corpus is a folder of public data that is not part of the project.
+func corpus(t *testing.T, parts ...string) string {
+	t.Helper()
+	root := os.Getenv("RAPPORT_BENCH_DATA")
+	if root == "" {
+		root = filepath.Join("..", "..", "..", "shared", "data")
+	}
+	path := filepath.Join(append([]string{root}, parts...)...)
+	if _, err := os.Stat(path); err != nil {
+		t.Skipf("the public data is not here: set RAPPORT_BENCH_DATA to its folder (%v)", err)
+	}
+	return path
+}
+
+func TestMission_1_1_CompoundUtterancesAreUnderstoodFromSingleOnes(t *testing.T) {
+	t.Parallel()
+	set, err := evaluate.Load(corpus(t, "nlu", "mixsnips", "single"), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	recognise, err := evaluate.Learn(set.Train, split.Words{}, classify.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := evaluate.Needs(context.Background(), corpus(t, "nlu", "mixsnips", "mix", "dev.txt"), recognise, io.Discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("sets of intents exact: %.2f %%", r.SetExact)
+	if r.SetExact < 95 {
+		t.Errorf("sets of intents exact in %.2f %% of the development part, 95 are wanted", r.SetExact)
+	}
+}
