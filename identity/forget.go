@@ -4,27 +4,71 @@ import "slices"
 
 // Forget takes keys out of the graph for good: their texts, links and statements
 // are gone, as if they had never been seen, and their numbers name nobody any
-// more. All other numbers stay. It costs a pass over the whole graph. What was
-// written before by Save or Dirty still holds the keys: the next Dirty, or Save,
-// is the whole graph and takes its place.
-func (g *Graph) Forget(numbers []uint32) {
+// more. All other numbers stay; a key that comes again later gets a new one. It
+// costs a walk over all keys. What was written before by Save or Dirty still holds
+// the keys: the next Dirty, or Save, is the whole graph and takes its place. The
+// joins tell what it means for those who stay, as Observe does.
+func (g *Graph) Forget(numbers []uint32) []Join {
+	g.fresh = uint32(len(g.values))
+	g.joined = g.joined[:0]
 	gone := map[uint32]bool{}
+	var touched []uint32
 	for _, n := range numbers {
-		if n != 0 && int(n) < len(g.nodes) {
+		if n != 0 && n < g.fresh && g.values[n] != "" {
 			gone[n] = true
+			touched = append(touched, n)
 		}
 	}
-	all := g.everything()
-	all.links = slices.DeleteFunc(all.links, func(l [2]uint32) bool { return gone[l[0]] || gone[l[1]] })
-	all.pairs = slices.DeleteFunc(all.pairs, func(p pair) bool { return gone[p.a] || gone[p.b] })
-	all.cuts = slices.DeleteFunc(all.cuts, func(n uint32) bool { return gone[n] })
+	if len(gone) == 0 {
+		return nil
+	}
+	for n := uint32(1); n < g.fresh; n++ {
+		if g.nodes[n].kind == kindUser || g.nodes[n].link == 0 {
+			continue
+		}
+		users := append([]uint32{g.nodes[n].link}, g.more[n]...)
+		if !gone[n] && !slices.ContainsFunc(users, func(u uint32) bool { return gone[u] }) {
+			continue
+		}
+		touched = append(touched, n)
+		delete(g.more, n)
+		g.nodes[n].link = 0
+		for i, u := range users {
+			if i > 0 {
+				delete(g.also, uint64(n)<<32|uint64(u))
+			}
+			switch {
+			case gone[n] || gone[u]:
+				g.nodes[u].link--
+				g.apart[u] = slices.DeleteFunc(g.apart[u], func(m uint32) bool { return m == n })
+				touched = append(touched, u)
+			case g.nodes[n].link == 0:
+				g.nodes[n].link = u
+			default:
+				g.more[n] = append(g.more[n], u)
+				g.also[uint64(n)<<32|uint64(u)] = struct{}{}
+			}
+		}
+	}
+	for p := range g.pairs {
+		if gone[p.a] || gone[p.b] {
+			delete(g.pairs, p)
+			g.near[p.a] = slices.DeleteFunc(g.near[p.a], func(m uint32) bool { return m == p.b })
+			g.near[p.b] = slices.DeleteFunc(g.near[p.b], func(m uint32) bool { return m == p.a })
+			touched = append(touched, p.a, p.b)
+		}
+	}
 	for n := range gone {
-		g.values[n], g.prints[n], g.nodes[n].seen = "", 0, false
+		delete(g.cuts, n)
+		delete(g.near, n)
+		delete(g.apart, n)
+		g.nodes[n].seen, g.nodes[n].link = false, 0
 	}
-	fresh := NewGraph(g.workspace)
-	if err := fresh.load(g.encode(all)); err != nil {
-		panic("identity: a graph does not read what it wrote: " + err.Error())
+	slices.Sort(touched)
+	g.settle(slices.Compact(touched)...)
+	for n := range gone {
+		g.values[n], g.prints[n] = "", 0
 	}
-	*g = *fresh
 	g.saved = g.everything()
+	return slices.DeleteFunc(g.joined, func(j Join) bool { return gone[j.From] })
 }

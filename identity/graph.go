@@ -52,7 +52,7 @@ type Graph struct {
 	more  map[uint32][]uint32 // loose → its second and further users
 	apart map[uint32][]uint32 // user → loose keys seen with it that another user or a statement may keep from it
 	pairs map[pair]statement
-	near  map[uint32][]uint32 // explicit neighbours, whatever their last statement says
+	near  map[uint32][]uint32 // explicit neighbours, whatever their newest statement says
 	cuts  map[uint32]stamp    // keys that an unmerge parted from everybody
 
 	fresh   uint32 // numbers from here on were made by the running Observe
@@ -380,6 +380,9 @@ func (g *Graph) add(kind uint8, value string, print uint32) uint32 {
 	g.values = append(g.values, value)
 	g.nodes = append(g.nodes, node{next: n, person: n, kind: kind})
 	g.prints = append(g.prints, print)
+	if value == "" { // forgotten before it was saved
+		return n
+	}
 	g.byKey.add(g.hash(kind, value), n)
 	g.byPerson.add(print, n)
 	return n

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"hash/crc32"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -224,7 +225,7 @@ func TestAnUnknownKeyIsAPersonOfItsOwn(t *testing.T) {
 }
 
 // byTheBook computes the persons of a set of events from rules A to E, naively.
-func byTheBook(events []*event.Event) string {
+func byTheBook(events []*event.Event, forgotten ...Key) string {
 	type edge = [2]Key
 	seen, links := map[Key]bool{}, map[edge]bool{}
 	latest, cuts := map[edge]statement{}, map[Key]stamp{}
@@ -234,7 +235,11 @@ func byTheBook(events []*event.Event) string {
 		}
 		return edge{a, b}
 	}
+	gone := func(k Key) bool { return slices.Contains(forgotten, k) }
 	say := func(a, b Key, s statement) {
+		if gone(a) || gone(b) {
+			return
+		}
 		if was, ok := latest[order(a, b)]; !ok || was.before(s.stamp) {
 			latest[order(a, b)] = s
 		}
@@ -282,6 +287,9 @@ func byTheBook(events []*event.Event) string {
 			}
 		}
 	}
+	maps.DeleteFunc(seen, func(k Key, _ bool) bool { return gone(k) })
+	maps.DeleteFunc(links, func(l edge, _ bool) bool { return gone(l[0]) || gone(l[1]) })
+	maps.DeleteFunc(cuts, func(k Key, _ stamp) bool { return gone(k) })
 	parent := map[Key]Key{}
 	var find func(k Key) Key
 	find = func(k Key) Key {
@@ -432,6 +440,86 @@ func TestPersonsDoNotDependOnTheOrderOfArrival(t *testing.T) {
 			}
 		}
 	}
+}
+
+func TestAForgottenKeyLeavesNoTrace(t *testing.T) {
+	t.Parallel()
+	seed := uint64(time.Now().UnixNano())
+	for round := range 800 {
+		r := rand.New(rand.NewPCG(seed, uint64(round)))
+		events := randomEvents(r)
+		g := NewGraph("w")
+		alive := map[uint32]bool{}
+		follow := func(from uint32, joined []Join) {
+			for n := from; int(n) <= g.Len(); n++ {
+				alive[n] = g.PersonNumber(n) == n
+			}
+			for _, j := range joined {
+				alive[j.From] = j.Parted
+			}
+		}
+		var parts [][]byte
+		for _, e := range events {
+			from := uint32(g.Len() + 1)
+			_, joined := g.Observe(e)
+			follow(from, joined)
+			if r.IntN(8) == 0 {
+				parts = append(parts, g.Dirty())
+			}
+		}
+		var numbers []uint32
+		var keys []Key
+		for range 1 + r.IntN(3) {
+			n := uint32(1 + r.IntN(g.Len()))
+			if g.KeyAt(n).Zero() || slices.Contains(numbers, n) || !g.nodes[n].seen {
+				continue
+			}
+			numbers, keys = append(numbers, n), append(keys, g.KeyAt(n))
+		}
+		follow(uint32(g.Len()+1), g.Forget(numbers))
+		if len(keys) > 0 {
+			parts = nil // the next one is the whole graph
+		}
+		want := byTheBook(events, keys...)
+		if got := people(g); got != want {
+			t.Fatalf("seed %d round %d: persons without %v\n%s\nby the book\n%s\nof %s", seed, round, keys, got, want, describe(events))
+		}
+		for n := uint32(1); int(n) <= g.Len(); n++ {
+			if !slices.Contains(numbers, n) && alive[n] != (g.PersonNumber(n) == n) {
+				t.Fatalf("seed %d round %d: a follower takes %v for a person: %v; of %s", seed, round, g.KeyAt(n), alive[n], describe(events))
+			}
+		}
+		if last := g.Dirty(); last != nil {
+			parts = append(parts, last)
+		}
+		parts = slices.DeleteFunc(parts, func(p []byte) bool { return p == nil })
+		saved := g.Save()
+		for _, k := range keys {
+			if _, _, known := g.Resolve(k); known {
+				t.Fatalf("%v is still known", k)
+			}
+		}
+		for name, from := range map[string][][]byte{"one save": {saved}, "its parts": parts} {
+			h := NewGraph("w")
+			if err := h.Load(from...); err != nil {
+				t.Fatalf("seed %d round %d: %v", seed, round, err)
+			}
+			if got := people(h); got != want {
+				t.Fatalf("seed %d round %d: loaded from %s\n%s\nwanted\n%s", seed, round, name, got, want)
+			}
+		}
+	}
+}
+
+func TestASaveHoldsNoErasedText(t *testing.T) {
+	t.Parallel()
+	g := observe(NewGraph("w"), visit("secret-name", "a1"), visit("u2", "a1"))
+	g.Forget([]uint32{g.Number(User("secret-name"))})
+	if bytes.Contains(g.Save(), []byte("secret-name")) {
+		t.Error("the text is still there")
+	}
+	wantPeople(t, g, "user:u2 = anon:a1 user:u2")
+	wantPeople(t, observe(g, visit("secret-name", "")), "user:u2 = anon:a1 user:u2", "user:secret-name = user:secret-name")
 }
 
 func describe(events []*event.Event) string {

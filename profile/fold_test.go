@@ -83,6 +83,7 @@ func randomHistory(r *rand.Rand, n int) []*event.Event {
 			e = happened(pick("Product Viewed", "Balance Viewed", "Return Requested"), at, fmt.Sprintf(`{"product_id":"p%d","case_id":"c%d","i":%d}`, r.IntN(5), r.IntN(3), i))
 		}
 		e.Verified = r.IntN(4) > 0
+		e.ID[0], e.ID[15] = byte(r.IntN(256)), byte(i)
 		events = append(events, e)
 	}
 	return events

@@ -251,6 +251,10 @@ func (p *Profile) Number(trait string) (n float64, ok bool) { return number(p.Tr
 
 // Tags are the person's tags, sorted, each once; those the person blocked are not among them.
 func (p *Profile) Tags() []string {
+	return slices.DeleteFunc(p.allTags(), func(t string) bool { return slices.Contains(p.Preferences.BlockedTags, t) })
+}
+
+func (p *Profile) allTags() []string {
 	var tags []string
 	switch v := p.Traits["tags"].Value.(type) {
 	case []any:
@@ -267,8 +271,7 @@ func (p *Profile) Tags() []string {
 		}
 	}
 	slices.Sort(tags)
-	tags = slices.Compact(tags)
-	return slices.DeleteFunc(tags, func(t string) bool { return slices.Contains(p.Preferences.BlockedTags, t) })
+	return slices.Compact(tags)
 }
 
 type preferencePart struct {

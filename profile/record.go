@@ -15,7 +15,7 @@ import (
 // on the way.
 var closed = map[string]bool{
 	"completed": true, "closed": true, "resolved": true, "cancelled": true, "canceled": true, "rejected": true, "done": true,
-	"finished": true, "settled": true, "withdrawn": true, "refunded": true, "已完成": true, "已关闭": true, "已解决": true, "已取消": true, "已退款": true, "已拒绝": true,
+	"finished": true, "settled": true, "delivered": true, "returned": true, "expired": true, "已送达": true, "已签收": true, "withdrawn": true, "refunded": true, "已完成": true, "已关闭": true, "已解决": true, "已取消": true, "已退款": true, "已拒绝": true,
 }
 
 // Open tells that the record's status does not say that it is over.
