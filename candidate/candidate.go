@@ -44,6 +44,7 @@ type Request struct {
 	Signals   []need.SignalState
 	Scene     scene.Scene
 	Catalogue View
+	Plan      *Plan // nil: the usual sources
 }
 
 // Source proposes answers. It must return when ctx ends; what it returns must

@@ -149,6 +149,7 @@ func (c *Catalogue) putItem(id string, body []byte, deleted bool, at time.Time, 
 		}
 		it.Revision = position
 		it.ref = it.Ref()
+		it.purposes, it.purposed = purposesOf(it.Tags), true
 		e.value = it
 		doc = search.Prepare(itemText(it))
 	}

@@ -31,6 +31,9 @@ type Item struct {
 
 	stated []named      // Attributes, read; by name
 	ref    evidence.Ref // made once, for it stands in every answer
+
+	purposes []*purpose // read from Tags when purposed
+	purposed bool
 }
 
 type named struct {
@@ -125,6 +128,9 @@ type Article struct {
 	UpdatedAt  time.Time    `json:"updated_at,omitzero"`
 	Revision   uint64       `json:"-"`
 }
+
+// Ref is the article at the revision it was read.
+func (a *Article) Ref() evidence.Ref { return evidence.Make(evidence.Article, a.ID, a.Revision) }
 
 // Media are recorded forms of an article.
 type Media struct {

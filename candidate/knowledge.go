@@ -1,0 +1,118 @@
+package candidate
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"github.com/rapport-cx/rapport/need"
+	"github.com/rapport-cx/rapport/scene"
+)
+
+// Knowledge answers from the workspace's articles: the best passage, its steps and
+// its recordings.
+type Knowledge struct{}
+
+// Name is "knowledge".
+func (Knowledge) Name() string { return KnowledgeSource }
+
+const (
+	mostRead     = 8    // articles looked at for one need
+	leastCovered = 0.25 // of the question's information; below it an article is an accident of words
+	tagged       = 1.5  // an article that bears the need's own label
+	aboutItem    = 1.3  // an article about the item in focus
+)
+
+// Propose finds one article for each need; a need that nothing covers gets none.
+func (Knowledge) Propose(_ context.Context, r *Request) ([]Answer, error) {
+	var answers []Answer
+	for i := range r.Needs {
+		n := &r.Needs[i]
+		if n.Negated || !r.serves(KnowledgeSource, n) {
+			continue
+		}
+		if p := r.passage(n); p != nil {
+			answers = append(answers, Answer{Need: n.ID, Passage: p})
+		}
+	}
+	return answers, nil
+}
+
+func (r *Request) passage(n *need.Need) *Passage {
+	if n.Text == "" {
+		return nil
+	}
+	lang := r.Scene.Locale
+	if lang == "" {
+		lang, _ = scene.LocaleOf(n.Text)
+	}
+	items := r.focus(n)
+	var best *Found
+	var top float64
+	found := r.Catalogue.Articles(n.Text, lang, r.Scene.Time, mostRead)
+	for i := range found {
+		f := &found[i]
+		score, least := f.Score, leastCovered
+		if label(f.Article, n) {
+			score, least = score*tagged, least/2
+		}
+		if about(r.Catalogue, f.Article, items) {
+			score, least = score*aboutItem, least/2
+		}
+		if f.Coverage >= least && score > top {
+			best, top = f, score
+		}
+	}
+	if best == nil {
+		return nil
+	}
+	a := best.Article
+	p := &Passage{
+		Article: a.ID, Title: a.Title, Text: best.Passage, Lang: a.Lang, Steps: a.Steps,
+		Score: top, Ref: a.Ref(), UpdateAt: a.UpdatedAt.UTC(), Experienced: r.hasDone(a),
+	}
+	if a.Media != nil {
+		p.Voice, p.Video = a.Media.Voice, a.Media.Video
+	}
+	return p
+}
+
+// hasDone tells whether the customer has completed the task that an article
+// explains: one named like the article or one of its tags.
+func (r *Request) hasDone(a *Article) bool {
+	if r.Person == nil {
+		return false
+	}
+	for _, e := range r.Person.History["Task Completed"] {
+		task, _ := e.Properties()["task"].(string)
+		if task != "" && !e.Time.After(r.Scene.Time) && (task == a.ID || slices.Contains(a.Tags, task)) {
+			return true
+		}
+	}
+	return false
+}
+
+// label tells whether an article's tags name the need: its intent or its finer meaning.
+func label(a *Article, n *need.Need) bool {
+	return slices.ContainsFunc(a.Tags, func(tag string) bool {
+		return strings.EqualFold(tag, n.Intent) || n.Sub() != "" && strings.EqualFold(tag, n.Sub())
+	})
+}
+
+// about tells whether an article belongs to one of the items: a tag names the item
+// or its category, or a relation leads from the article to it.
+func about(v View, a *Article, items []*Item) bool {
+	for _, it := range items {
+		for _, tag := range a.Tags {
+			if strings.EqualFold(tag, it.ID) || it.Category != "" && strings.EqualFold(tag, it.Category) {
+				return true
+			}
+		}
+		for _, rel := range v.Related("article:" + a.ID) {
+			if bare(rel.To) == it.ID {
+				return true
+			}
+		}
+	}
+	return false
+}
