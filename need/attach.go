@@ -29,7 +29,7 @@ func (s *scratch) constrain(needs []Need) {
 				}
 			}
 		}
-		shopping := intentGroup(n.Intent) == "presale" || n.Intent == "order.place" || n.Intent == "finance.advice"
+		shopping := shopping(n.Intent)
 		for _, e := range n.Entities {
 			switch e.Type {
 			case "budget":

@@ -31,7 +31,7 @@ type Plan struct {
 	aliases    map[string]int32   // by folded code: the subintent
 	words      *vocabulary        // meanings: see meaning
 	classes    []class
-	pointers   []pointer
+	known      map[uint64]struct{} // words and pairs of Han characters of the examples
 	signals    []signal.Definition
 
 	pool  sync.Pool // *scratch
@@ -94,8 +94,17 @@ func Compile(def Definition, model []byte) (p *Plan, newModel []byte, err error)
 		return nil, nil, err
 	}
 	single := make([]string, len(intents))
+	p.known = map[uint64]struct{}{}
 	for i, e := range intents {
 		single[i] = e.Text
+		units := text.Normalise(e.Text).Runes
+		for at := 0; at < len(units); {
+			key, next := wordAt(units, at)
+			if key != 0 {
+				p.known[key] = struct{}{}
+			}
+			at = next
+		}
 	}
 	both := func(classes ...string) (all []string) {
 		for _, c := range classes {
@@ -263,4 +272,21 @@ func foldCode(s string) string {
 		}
 		return r
 	}, text.Plain(s))
+}
+
+// wordAt is a key of the word, or of the two Han characters, at i, and where the
+// next begins; marks and single characters have key 0.
+func wordAt(runes []rune, i int) (key uint64, next int) {
+	if text.Letter(runes[i]) {
+		key = 14695981039346656037
+		for i < len(runes) && text.Letter(runes[i]) {
+			key = (key ^ uint64(runes[i])) * 1099511628211
+			i++
+		}
+		return key | 1, i
+	}
+	if text.Han(runes[i]) && i+1 < len(runes) && text.Han(runes[i+1]) {
+		return (uint64(runes[i])<<21 | uint64(runes[i+1])) << 1, i + 1
+	}
+	return 0, i + 1
 }

@@ -25,7 +25,7 @@ type Recognition struct {
 
 // When to doubt. A margin is about +1 for a clear yes and −1 for a clear no.
 const (
-	outOfScope   = -0.55 // below it no intent is meant
+	outOfScope   = -0.60 // below it no intent is meant; 2 % of the packs' own sentences, unseen, lie below
 	clarifyBelow = 0.45  // chance of the best intent below which we ask back
 	kindMargin   = -0.30 // below it no subintent is told from its examples alone
 	cueBelief    = 0.80  // the chance of what a symptom's own word says
@@ -250,6 +250,7 @@ type scratch struct {
 	pointing []pointing
 	places   []split.Range // of each need, in the plain text
 	spans    []split.Span
+	parts    []part
 	focus    focus
 	grammar  grammar
 
@@ -286,6 +287,7 @@ func (s *scratch) begin(p *Plan, e Enquiry, who *profile.Profile, at time.Time, 
 // end lets go of what belongs to the caller.
 func (s *scratch) end() {
 	s.enquiry, s.who, s.names, s.spans = Enquiry{}, nil, nil, nil
+	clear(s.parts)
 	s.plain = text.Normalised{}
 	clear(s.mentions)
 	s.mentions = s.mentions[:0]
@@ -296,35 +298,77 @@ func (s *scratch) end() {
 func (s *scratch) spoken() []Need {
 	s.mark()
 	s.spans = split.Split(s.plain, s.score, s.cues)
-	needs := make([]Need, 0, len(s.spans)+2)
-	kept := make([]int, len(s.spans)) // index into needs, -1: dropped
-	asking := 0
-	for i := range s.spans {
-		n := s.understand(&s.spans[i])
-		kept[i] = len(needs)
-		needs = append(needs, n)
-		s.places = append(s.places, s.spans[i].Plain)
-		if n.Status == "" {
-			asking++
+	s.join()
+	needs := make([]Need, len(s.parts), len(s.parts)+2)
+	s.places = s.places[:0]
+	kept := make([]int, len(s.spans)) // by span: its need, -1: dropped
+	for i := range kept {
+		kept[i] = -1
+	}
+	for i := range s.parts {
+		needs[i] = s.parts[i].Need
+		s.places = append(s.places, s.parts[i].place)
+		for _, k := range s.parts[i].spans {
+			kept[k] = i
 		}
 	}
-	needs = s.dropChatter(needs, kept, asking)
-	needs = s.mergeRefusals(needs, kept)
 	s.takeEntities(needs)
 	needs = s.alarm(needs, kept)
 	s.ellipsis(needs)
 	for i := range s.spans {
-		k := kept[i]
-		if c := s.spans[i].Condition; k >= 0 && c != nil {
-			needs[k].Condition = &Condition{Text: string(s.original[c.Start:c.End]), Failing: c.Failing}
-			if c.On >= 0 && c.On < len(kept) && kept[c.On] >= 0 && kept[c.On] != k {
-				needs[k].Condition.Need = "n" + strconv.Itoa(kept[c.On]+1)
-			}
+		if k := kept[i]; k >= 0 && s.spans[i].Condition != nil {
+			s.condition(&needs[k], s.spans[i].Condition, k, kept, needs)
 		}
 	}
 	s.constrain(needs)
 	s.refer(needs)
+	for i := range needs {
+		s.dropSymptoms(&needs[i])
+	}
 	return needs
+}
+
+// condition attaches a conditional clause. Which need it speaks of is the
+// splitter's guess: it is kept when the clause is of that need's intent or tells
+// how a result may come out, not when it states a fact ("if I buy two").
+func (s *scratch) condition(n *Need, c *split.Condition, at int, kept []int, needs []Need) {
+	n.Condition = &Condition{Text: string(s.original[c.Start:c.End]), Failing: c.Failing}
+	if c.On < 0 || c.On >= len(kept) || kept[c.On] < 0 || kept[c.On] == at {
+		return
+	}
+	on := kept[c.On]
+	from, to := s.plainPlace(c.Range)
+	label, margin := s.score(s.plain.Runes[from:to])
+	if c.Failing || margin > 0 && s.intents.Intents()[label] == needs[on].Intent || outcome(s.plain.Runes[from:to]) {
+		n.Condition.Need = "n" + strconv.Itoa(on+1)
+	}
+}
+
+// outcomes are words that tell how a question or a wish came out.
+var outcomes = index([]unit{{"没", "", "", 1}, {"不", "", "", 1}, {"无", "", "", 1}, {"行", "", "", 1}, {"可以", "", "", 1}, {"有", "", "", 1}, {"能", "", "", 1}, {"否则", "", "", 1}, {"不然", "", "", 1}, {"so", "", "", 1}, {"not", "", "", 1}, {"no", "", "", 1}, {"isn't", "", "", 1}, {"can't", "", "", 1}, {"won't", "", "", 1}, {"cannot", "", "", 1}, {"doesn't", "", "", 1}, {"possible", "", "", 1}, {"otherwise", "", "", 1}, {"else", "", "", 1}, {"it is", "", "", 1}, {"unless", "", "", 1}, {"impossible", "", "", 1}})
+
+func outcome(runes []rune) bool {
+	for i := range runes {
+		if u, _ := matchAt(outcomes, runes, i); u != nil && wordEdge(runes, i) {
+			return true
+		}
+	}
+	return false
+}
+
+// dropSymptoms leaves symptoms to the needs that can have one: "烟雾报警器" in a
+// question about its price is no fault.
+func (s *scratch) dropSymptoms(n *Need) {
+	switch intentGroup(n.Intent) {
+	case "presale", "order", "payment", "account", "finance":
+	default:
+		if n.Intent != "support.howto" {
+			return
+		}
+	}
+	if !n.Danger {
+		n.Entities = slices.DeleteFunc(n.Entities, func(e Entity) bool { return e.Type == "symptom" })
+	}
 }
 
 // understand tells the intent and kind of one span.
@@ -356,13 +400,30 @@ func (s *scratch) understand(span *split.Span) Need {
 	}
 	n.Confidence = round(n.Confidence)
 	switch {
-	case margin < outOfScope:
+	case margin < outOfScope, margin < 0 && s.foreign(span.Plain):
 		n.Intent, n.Subintent, n.Status = "", nil, Unanswered
 	case n.Confidence < clarifyBelow && second >= 0:
 		n.Status = Clarify
 		n.Readings = []Reading{{Intent: labels[first], Subintent: n.Sub(), Confidence: n.Confidence}, {Intent: labels[second], Confidence: round(min(confidence, 1-confidence) * 0.9)}}
 	}
 	return n
+}
+
+// foreign tells whether most words of a stretch are ones that no example has and
+// that name nothing either: another language, or none.
+func (s *scratch) foreign(at split.Range) bool {
+	words, known := 0, 0
+	for i := at.Start; i < at.End; {
+		key, next := wordAt(s.plain.Runes[:at.End], i)
+		if key != 0 {
+			words++
+			if _, ok := s.known[key]; ok || slices.ContainsFunc(s.mentions, func(m mention) bool { return m.start <= i && next <= m.end }) {
+				known++
+			}
+		}
+		i = next
+	}
+	return words > 1 && known*3 < words
 }
 
 func round(x float64) float64 { return float64(int(x*1000+0.5)) / 1000 }
@@ -421,67 +482,6 @@ func (s *scratch) relative(cues []cue, from int) []cue {
 		out[i] = cue{c.start - from, c.end - from, c.sub}
 	}
 	return out
-}
-
-// dropChatter leaves out what asks for nothing beside needs that do: no intent is
-// meant, it is no question, and nothing in it can hurt.
-func (s *scratch) dropChatter(needs []Need, kept []int, asking int) []Need {
-	if asking == 0 {
-		return needs
-	}
-	out, places := needs[:0], s.places[:0]
-	for i, n := range needs {
-		if n.Status == Unanswered && !s.asks(s.places[i]) {
-			kept[i] = -1
-			continue
-		}
-		kept[i] = len(out)
-		out, places = append(out, n), append(places, s.places[i])
-	}
-	s.places = places
-	return out
-}
-
-func (s *scratch) asks(at split.Range) bool {
-	if at.End < len(s.plain.Runes) && s.plain.Runes[at.End] == '?' {
-		return true
-	}
-	switch s.plain.Runes[at.End-1] {
-	case '?', '吗', '呢', '么':
-		return true
-	}
-	return false
-}
-
-// mergeRefusals makes "别推荐含酒精的" beside a recommendation a constraint of it.
-func (s *scratch) mergeRefusals(needs []Need, kept []int) []Need {
-	for i := 0; i < len(needs); i++ {
-		n := &needs[i]
-		if !n.Negated || n.Status != "" {
-			continue
-		}
-		j := slices.IndexFunc(needs, func(o Need) bool { return !o.Negated && o.Intent == n.Intent && o.Status == "" })
-		if j < 0 || j != i-1 && j != i+1 {
-			continue
-		}
-		needs[j].Constraints = append(needs[j].Constraints, n.Text)
-		lo, hi := min(i, j), max(i, j)
-		needs[j].Span = &Span{needs[lo].Span[0], needs[hi].Span[1]}
-		needs[j].Text = string(s.original[needs[j].Span[0]:needs[j].Span[1]])
-		s.places[j] = split.Range{Start: s.places[lo].Start, End: s.places[hi].End}
-		for k := range kept {
-			switch {
-			case kept[k] == i:
-				kept[k] = -1
-			case kept[k] > i:
-				kept[k]--
-			}
-		}
-		needs = slices.Delete(needs, i, i+1)
-		s.places = slices.Delete(s.places, i, i+1)
-		i--
-	}
-	return needs
 }
 
 // takeEntities gives every mention to the need it stands in; one between needs

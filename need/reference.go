@@ -29,7 +29,6 @@ var pointers = map[pointer][]string{
 
 func (p *Plan) compilePointers(words map[string]map[scene.Locale][]string) {
 	classes := map[pointer]string{pointsAll: "reference_both", pointsFirst: "reference_first", pointsLast: "reference_last", pointsOne: "references"}
-	p.pointers = []pointer{pointsOne, pointsAll, pointsFirst, pointsLast, pointsOrder}
 	known := map[string]bool{}
 	for _, k := range []pointer{pointsFirst, pointsLast, pointsAll, pointsOrder, pointsOne} {
 		list := slices.Clone(pointers[k])

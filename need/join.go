@@ -1,0 +1,285 @@
+package need
+
+import (
+	"slices"
+
+	"github.com/rapport-cx/rapport/need/split"
+	"github.com/rapport-cx/rapport/need/text"
+)
+
+// part is one need while the spans that the splitter found are put together.
+type part struct {
+	Need
+	place split.Range // in the plain text
+	spans []int       // of the splitter, in order
+	acts  bool        // it asks or demands something by itself
+}
+
+// join understands every span and puts together what speaks of one need: a name
+// that was cut off, a reason before its request, a wish about the thing that was
+// just asked for ("三百左右", "she is allergic to nickel"), a bare "看一下".
+func (s *scratch) join() {
+	s.parts = s.parts[:0]
+	for i := range s.spans {
+		span := &s.spans[i]
+		p := part{Need: s.understand(span), place: span.Plain, spans: []int{i}}
+		p.acts = s.cues.Acts(s.plain.Runes, p.place.Start, p.place.End)
+		s.parts = append(s.parts, p)
+	}
+	for i := 1; i < len(s.parts); i++ {
+		if s.onlyNames(i) {
+			s.absorb(i-1, i, true)
+			i--
+		}
+	}
+	for i := 0; i < len(s.parts); i++ {
+		switch to := s.belongsTo(i); {
+		case to >= 0 && s.parts[i].Negated:
+			s.parts[to].Constraints = append(s.parts[to].Constraints, s.parts[i].Text)
+			s.absorb(min(i, to), max(i, to), false)
+			i = max(-1, i-2)
+		case to >= 0:
+			s.absorb(min(i, to), max(i, to), false)
+			i = max(-1, i-2)
+		}
+	}
+	s.dropChatter()
+}
+
+// absorb puts part k = i+1 into part i. Of the two, the need that acts and is
+// sure stays; again tells to understand the whole anew.
+func (s *scratch) absorb(i, k int, again bool) {
+	a, b := &s.parts[i], &s.parts[k]
+	keep := a.Need
+	if weight(b) > weight(a) {
+		keep = b.Need
+	}
+	keep.Constraints = append(slices.Clone(a.Constraints), b.Constraints...)
+	a.place.End = b.place.End
+	from, to := s.plain.Source(a.place.Start, a.place.End)
+	if again {
+		whole := split.Span{Range: split.Range{Start: from, End: to}, Plain: a.place}
+		keep = s.understand(&whole)
+	}
+	keep.Span, keep.Text = &Span{from, to}, string(s.original[from:to])
+	if keep.Subintent == nil && a.Intent == b.Intent {
+		if keep.Subintent = a.Subintent; keep.Subintent == nil {
+			keep.Subintent = b.Subintent
+		}
+	}
+	a.Need = keep
+	a.acts = a.acts || b.acts
+	a.spans = append(a.spans, b.spans...)
+	s.parts = slices.Delete(s.parts, k, k+1)
+}
+
+// weight orders two parts that become one: sure before doubtful, then the one
+// that acts, then the more certain.
+func weight(p *part) float64 {
+	w := p.Confidence
+	if p.Status == "" && !p.Negated {
+		w += 4
+	}
+	if p.acts {
+		w += 2
+	}
+	return w
+}
+
+// between is what stands between parts i and i+1, without blanks.
+func (s *scratch) between(i int) string {
+	gap := s.plain.Runes[s.parts[i].place.End:s.parts[i+1].place.Start]
+	return string(slices.DeleteFunc(slices.Clone(gap), func(r rune) bool { return r == ' ' }))
+}
+
+func mark(gap string) bool {
+	for _, r := range gap {
+		switch r {
+		case ',', '，', '。', '.', '!', ';', '…', '~', '\n', '、', '-', ':':
+		default:
+			return false
+		}
+	}
+	return true
+}
+
+// onlyNames tells whether part i is nothing but names that "and" cut off from the
+// part before: "compare A and | B".
+func (s *scratch) onlyNames(i int) bool {
+	switch s.between(i - 1) {
+	case "and", "or", "和", "与", "跟", "或", "及", "vs", "、":
+	default:
+		return false
+	}
+	p := &s.parts[i]
+	if p.acts {
+		return false
+	}
+	runes := s.plain.Runes[p.place.Start:p.place.End]
+	words, named := 1, 0
+	for _, r := range runes {
+		if r == ' ' {
+			words++
+		} else if text.Han(r) {
+			words++
+		}
+	}
+	for i := range s.mentions {
+		if m := &s.mentions[i]; m.start >= p.place.Start && m.end <= p.place.End {
+			named += m.end - m.start
+		}
+	}
+	return named*10 >= len(runes)*7 || s.parts[i-1].Intent == "presale.compare" && words <= 4
+}
+
+// shopping tells whether a need is one for something to choose or buy.
+func shopping(intent string) bool {
+	return intentGroup(intent) == "presale" || intent == "order.place" || intent == "finance.advice"
+}
+
+// belongsTo gives the neighbour that part i is a part of, or -1.
+func (s *scratch) belongsTo(i int) int {
+	p := &s.parts[i]
+	conditional := slices.ContainsFunc(p.spans, func(k int) bool { return s.spans[k].Condition != nil })
+	for _, to := range []int{i - 1, i + 1} {
+		if to < 0 || to >= len(s.parts) {
+			continue
+		}
+		o := &s.parts[to]
+		if o.Status != "" || o.Negated {
+			continue
+		}
+		gap := s.between(min(i, to))
+		switch {
+		case p.Negated && !conditional:
+			// "推荐一款，别推荐含酒精的": the refusal bounds the wish.
+			if o.Intent == p.Intent && p.Status == "" && s.saysMore(i) {
+				return to
+			}
+		case conditional:
+		case s.reasonFor(p, o) && to == i+1 && mark(gap):
+			return to
+		case p.Status == Unanswered && mark(gap) && !s.asks(p.place) && s.mentioned(p.place):
+			return to
+		case p.acts && !s.empty(p.place):
+		case s.empty(p.place):
+			// "帮我查一下" asks for whatever was just said.
+			if to == i-1 && (p.Status != "" || p.Confidence < 0.7) {
+				return to
+			}
+		case o.Intent == "presale.compare" && to == i-1 && s.bounds(p.place):
+			// Whom it is for, said of things compared, asks which one suits.
+			if !shopping(p.Intent) || p.Status != "" {
+				p.Intent, p.Subintent, p.Status, p.Readings = "presale.recommend", nil, "", nil
+				p.Confidence = max(p.Confidence, 0.7)
+			}
+			return -1
+		case shopping(o.Intent) && s.bounds(p.place) && mark(gap):
+			return to
+		case p.Status == Clarify && mark(gap):
+			return to
+		}
+	}
+	return -1
+}
+
+// reasonFor tells whether p states why the next part o is asked for: of the same
+// intent and kind, no question of its own, about no other thing.
+func (s *scratch) reasonFor(p, o *part) bool {
+	if o.Intent != p.Intent || p.Status == Unanswered || s.asks(p.place) || p.Intent == symptomParent && p.Sub() != o.Sub() {
+		return false
+	}
+	named := func(at split.Range) (ids []string) {
+		for i := range s.mentions {
+			if m := &s.mentions[i]; m.start >= at.Start && m.end <= at.End && thing(&m.Entity) {
+				ids = append(ids, m.ID)
+			}
+		}
+		return ids
+	}
+	return len(named(p.place)) == 0 || len(named(o.place)) == 0
+}
+
+// saysMore tells whether a refusal says what is refused besides the act: "别推荐
+// 含酒精的" does, "别取消" does not.
+func (s *scratch) saysMore(i int) bool {
+	return s.parts[i].place.End-s.parts[i].place.Start > 5
+}
+
+var emptyRequests = index([]unit{
+	{"帮我查一下", "", "", 1}, {"查一下", "", "", 1}, {"帮我查查", "", "", 1}, {"帮我看看", "", "", 1}, {"帮我看一下", "", "", 1}, {"看一下", "", "", 1}, {"看看", "", "", 1}, {"帮忙看看", "", "", 1}, {"处理一下", "", "", 1}, {"帮我处理一下", "", "", 1}, {"怎么办", "", "", 1}, {"该怎么办", "", "", 1}, {"咋办", "", "", 1}, {"怎么回事", "", "", 1}, {"什么情况", "", "", 1}, {"怎么处理", "", "", 1}, {"怎么解决", "", "", 1}, {"急", "", "", 1}, {"急用", "", "", 1}, {"可以吗", "", "", 1}, {"行吗", "", "", 1}, {"好吗", "", "", 1},
+	{"what should i do", "", "", 1}, {"what do i do", "", "", 1}, {"please check", "", "", 1}, {"can you check", "", "", 1}, {"please help", "", "", 1}, {"can you help", "", "", 1}, {"help me", "", "", 1}, {"what's going on", "", "", 1}, {"what is going on", "", "", 1}, {"is that ok", "", "", 1}, {"is that possible", "", "", 1}, {"asap", "", "", 1}, {"check it", "", "", 1}, {"please look into it", "", "", 1}, {"look into it", "", "", 1},
+})
+
+// empty tells whether a stretch asks without saying for what.
+func (s *scratch) empty(at split.Range) bool {
+	u, end := matchAt(emptyRequests, s.plain.Runes, at.Start)
+	return u != nil && end >= at.End-1
+}
+
+var describing = index([]unit{{"她", "", "", 1}, {"他", "", "", 1}, {"它", "", "", 1}, {"家里", "", "", 1}, {"我家", "", "", 1}, {"平时", "", "", 1}, {"主要", "", "", 1}, {"she", "", "", 1}, {"he", "", "", 1}, {"they", "", "", 1}, {"we", "", "", 1}, {"we're", "", "", 1}, {"mostly", "", "", 1}, {"mainly", "", "", 1}, {"it's for", "", "", 1}, {"my budget", "", "", 1}})
+
+// bounds tells whether a stretch describes what or whom the thing is for: a budget,
+// a household, something to avoid, a person.
+func (s *scratch) bounds(at split.Range) bool {
+	for i := range s.mentions {
+		m := &s.mentions[i]
+		if m.start < at.Start || m.end > at.End {
+			continue
+		}
+		if _, people := m.Value.(People); people {
+			return true
+		}
+		switch m.Type {
+		case "budget", "person", "size", "color":
+			return true
+		}
+	}
+	for i := at.Start; i < at.End; i++ {
+		if wordEdge(s.plain.Runes, i) {
+			if u, _ := matchAt(exclusions, s.plain.Runes, i); u != nil {
+				return true
+			}
+		}
+	}
+	u, _ := matchAt(describing, s.plain.Runes, at.Start)
+	return u != nil
+}
+
+// dropChatter leaves out what means no intent and asks nothing, beside needs that
+// do; what it names goes to its neighbours.
+func (s *scratch) dropChatter() {
+	if !slices.ContainsFunc(s.parts, func(p part) bool { return p.Status == "" }) {
+		return
+	}
+	s.parts = slices.DeleteFunc(s.parts, func(p part) bool { return p.Status == Unanswered && !s.asks(p.place) })
+}
+
+var questionWords = index([]unit{
+	{"多少", "", "", 1}, {"几", "", "", 1}, {"谁", "", "", 1}, {"什么", "", "", 1}, {"啥", "", "", 1}, {"怎么", "", "", 1}, {"咋", "", "", 1}, {"哪", "", "", 1}, {"为何", "", "", 1}, {"如何", "", "", 1}, {"能不能", "", "", 1}, {"可不可以", "", "", 1}, {"是不是", "", "", 1}, {"有没有", "", "", 1}, {"要不要", "", "", 1}, {"是否", "", "", 1}, {"吗", "", "", 1}, {"多久", "", "", 1}, {"多大", "", "", 1},
+	{"what", "", "", 1}, {"what's", "", "", 1}, {"which", "", "", 1}, {"who", "", "", 1}, {"when", "", "", 1}, {"where", "", "", 1}, {"where's", "", "", 1}, {"why", "", "", 1}, {"how", "", "", 1}, {"can i", "", "", 1}, {"can you", "", "", 1}, {"do you", "", "", 1}, {"does it", "", "", 1}, {"is it", "", "", 1}, {"is there", "", "", 1}, {"could you", "", "", 1},
+})
+
+// asks tells whether a stretch is a question.
+func (s *scratch) asks(at split.Range) bool {
+	if at.End < len(s.plain.Runes) && s.plain.Runes[at.End] == '?' {
+		return true
+	}
+	switch s.plain.Runes[at.End-1] {
+	case '?', '吗', '呢', '么':
+		return true
+	}
+	for i := at.Start; i < at.End; i++ {
+		if wordEdge(s.plain.Runes, i) {
+			if u, _ := matchAt(questionWords, s.plain.Runes, i); u != nil {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// mentioned tells whether anything is named in a stretch.
+func (s *scratch) mentioned(at split.Range) bool {
+	return slices.ContainsFunc(s.mentions, func(m mention) bool { return m.start >= at.Start && m.end <= at.End })
+}
