@@ -20,10 +20,11 @@ import (
 // then walks the stages. What passes is shown in the order of natures, safety
 // first of all: rights and safety always, services as far as the limit goes,
 // goodwill and sales drawn from choice probabilities that are computed first.
-func Decide(plan *Plan, in Input) Decision { return decideWith(plan, &in, nil) }
+func Decide(plan *Plan, in Input) Decision { return decide(plan, newMoment(plan, &in)) }
 
-func decideWith(plan *Plan, in *Input, changed map[string]any) Decision {
-	c := chooser{moment: newMoment(plan, in, changed), limit: in.Limit, served: make([]service, len(in.Needs))}
+func decide(plan *Plan, m *moment) Decision {
+	in := m.in
+	c := chooser{moment: m, limit: in.Limit, served: make([]service, len(in.Needs))}
 	if c.limit <= 0 {
 		c.limit = 3
 	}

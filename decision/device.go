@@ -431,10 +431,24 @@ func (b *binding) returnableUntil(o *profile.Record) (last time.Time, ok bool) {
 	return last, ok
 }
 
-// closed are the states in which nothing is left to do for a case.
-var closed = []string{"repaired", "completed", "complete", "done", "finished", "closed", "resolved", "sent_back", "shipped_back", "returned", "delivered", "cancelled", "canceled", "rejected", "refunded"}
+// over are the states, beside those that profile knows, in which nothing is left
+// to do for a case.
+var over = []string{"repaired", "complete", "sent_back", "shipped_back", "returned", "delivered", "已修好", "已寄回"}
 
-func openCase(r *profile.Record) bool { return !slices.Contains(closed, r.Text("status")) }
+func openCase(r *profile.Record) bool {
+	return r.Open() && !slices.Contains(over, strings.ToLower(r.Text("status")))
+}
+
+// unnumbered tells that a case was never opened by the company: a report without a
+// number stands under the id of its event, and nobody may ever close it.
+func unnumbered(r *profile.Record) bool { return evidence.Ref(r.ID).Kind() == evidence.Event }
+
+// forgottenAfter is when a report without a number no longer counts as pending.
+const forgottenAfter = 30 * 24 * time.Hour
+
+func (m *moment) pending(r *profile.Record) bool {
+	return openCase(r) && (!unnumbered(r) || m.now.Sub(r.CreatedAt) < forgottenAfter)
+}
 
 func gone(o *profile.Record) bool {
 	return slices.Contains([]string{"cancelled", "canceled", "refunded"}, o.Text("status"))
@@ -444,8 +458,8 @@ func openOrder(o *profile.Record) bool {
 	return !gone(o) && !slices.Contains([]string{"delivered", "completed", "complete", "received", "signed", "closed"}, o.Text("status"))
 }
 
-// openCaseOf is the case this candidate is about: the one named, else the newest
-// open one of the device, else the newest open one.
+// openCaseOf is the numbered case this candidate is about: the one named, else the
+// newest open one of the device, else the newest open one.
 func (b *binding) openCaseOf() *profile.Record {
 	if b.casFound {
 		return b.cas
@@ -461,7 +475,7 @@ func (b *binding) openCaseOf() *profile.Record {
 	}
 	d := b.device()
 	for _, c := range sorted(cases) {
-		if !openCase(c) {
+		if !openCase(c) || unnumbered(c) {
 			continue
 		}
 		if b.cas == nil {

@@ -118,8 +118,10 @@ type moment struct {
 	now     time.Time
 	person  *profile.Profile
 	intents []string
-	// changed overrides facts by name, for counterfactuals.
-	changed map[string]any
+	// changed is the one fact that a counterfactual sees otherwise, nil in life.
+	changed *change
+	// asked collects the facts that rules read, when somebody wants to know.
+	asked map[string]bool
 
 	location *time.Location
 	devices  []device
@@ -128,8 +130,8 @@ type moment struct {
 
 var nobody = &profile.Profile{}
 
-func newMoment(plan *Plan, in *Input, changed map[string]any) *moment {
-	m := &moment{plan: plan, in: in, now: in.Scene.Time, person: in.Person, changed: changed}
+func newMoment(plan *Plan, in *Input) *moment {
+	m := &moment{plan: plan, in: in, now: in.Scene.Time, person: in.Person}
 	if m.person == nil {
 		m.person = nobody
 	}
@@ -164,10 +166,11 @@ func (b *binding) Lookup(name string) (any, bool) {
 	if !slices.Contains(b.read, name) {
 		b.read = append(b.read, name)
 	}
-	if len(b.changed) > 0 {
-		if v, ok := b.changed[name]; ok {
-			return v, v != nil
-		}
+	if b.asked != nil {
+		b.asked[name] = true
+	}
+	if c := b.changed; c != nil && c.fact == name && c.concerns(b) {
+		return c.value, true
 	}
 	return b.fact(name)
 }
@@ -210,7 +213,7 @@ func (b *binding) fact(name string) (any, bool) {
 		case "total":
 			return int64(len(b.person.Records[evidence.Case])), true
 		case "open":
-			return b.countRecords(evidence.Case, openCase), true
+			return b.countRecords(evidence.Case, b.pending), true
 		}
 	case "assets":
 		if rest == "count" {
@@ -371,23 +374,15 @@ func (b *binding) personFact(name string) (any, bool) {
 	return nil, false
 }
 
+// tags are the person's; with personalisation off nobody knows any.
 func (b *binding) tags() (any, bool) {
-	t, ok := b.person.Traits["tags"]
-	if !ok || !b.in.Personal {
+	if !b.in.Personal {
 		return nil, false
 	}
-	list, ok := native(t.Value)
-	tags, isList := list.([]string)
-	if !ok || !isList {
-		return nil, false
+	if tags := b.person.Tags(); tags != nil {
+		return tags, true
 	}
-	kept := make([]string, 0, len(tags))
-	for _, tag := range tags {
-		if !slices.Contains(b.person.Preferences.BlockedTags, tag) {
-			kept = append(kept, tag)
-		}
-	}
-	return kept, true
+	return []string{}, true
 }
 
 // native turns a JSON value into one that a rule reads; objects and mixed lists

@@ -5,6 +5,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/rapport-cx/rapport/candidate"
 	"github.com/rapport-cx/rapport/evidence"
@@ -14,7 +16,7 @@ import (
 // Placeholders lists the placeholders that every text may use beside the names
 // of facts: what stands in braces is replaced in the language of the text.
 func Placeholders() []string {
-	return []string{"at_least", "brand", "count", "dates", "device", "order_date", "symptom", "within"}
+	return []string{"at_least", "brand", "count", "dates", "device", "order_date", "symptom", "times", "within"}
 }
 
 // AlwaysKnown tells whether a placeholder can be filled for every candidate of an
@@ -23,7 +25,7 @@ func AlwaysKnown(placeholder string, hasSignal bool) bool {
 	switch placeholder {
 	case "device":
 		return true
-	case "dates", "count", "symptom", "within", "at_least":
+	case "dates", "count", "times", "symptom", "within", "at_least":
 		return hasSignal
 	}
 	return false
@@ -59,12 +61,29 @@ func (b *binding) fillIn(s string, l scene.Locale) (string, bool) {
 			return "", false
 		}
 		out.WriteString(s[:i])
-		out.WriteString(value)
 		s = s[i+end+1:]
+		if l == scene.Chinese && hanBefore(out.String()) && figure(value[:min(1, len(value))]) {
+			out.WriteByte(' ') // 到 9 月 13 日, not 到9 月 13 日
+		}
+		out.WriteString(value)
+		if l == scene.Chinese && value != "" && figure(value[len(value)-1:]) && hanAfter(s) {
+			out.WriteByte(' ')
+		}
 	}
 	out.WriteString(s)
 	return out.String(), true
 }
+
+// figure tells an ASCII letter or digit, which stands apart from Han characters.
+func figure(c string) bool {
+	return c != "" && (c[0] >= '0' && c[0] <= '9' || c[0] >= 'a' && c[0] <= 'z' || c[0] >= 'A' && c[0] <= 'Z')
+}
+
+func hanBefore(s string) bool {
+	r, _ := utf8.DecodeLastRuneInString(s)
+	return unicode.Is(unicode.Han, r)
+}
+func hanAfter(s string) bool { r, _ := utf8.DecodeRuneInString(s); return unicode.Is(unicode.Han, r) }
 
 func (b *binding) argument(name string, l scene.Locale) (string, bool) {
 	switch name {
@@ -98,6 +117,8 @@ func (b *binding) argument(name string, l scene.Locale) (string, bool) {
 			return b.dates(b.group.Times, l), len(b.group.Times) > 0
 		case "count":
 			return strconv.Itoa(b.group.Count), true
+		case "times":
+			return times(b.group.Count, l), true
 		case "within":
 			return strconv.FormatInt(days(p.Within), 10), p.Within > 0
 		case "at_least":
@@ -114,7 +135,7 @@ func (b *binding) argument(name string, l scene.Locale) (string, bool) {
 	case int64:
 		return strconv.FormatInt(v, 10), true
 	case float64:
-		return strconv.FormatFloat(v, 'f', -1, 64), true
+		return number(v), true
 	case time.Time:
 		// An end at midnight is the end of the day before: "until 5 July".
 		local := v.In(b.zone())
@@ -127,6 +148,8 @@ func (b *binding) argument(name string, l scene.Locale) (string, bool) {
 	}
 	return "", false
 }
+
+func number(x float64) string { return strconv.FormatFloat(x, 'f', -1, 64) }
 
 // date writes a day as the adviser says it; the year only when it is not this one.
 func (m *moment) date(t time.Time, l scene.Locale) string {
@@ -162,7 +185,19 @@ func (m *moment) dates(times []time.Time, l scene.Locale) string {
 		}
 		out.WriteString(m.date(t, l))
 	}
-	return strings.ReplaceAll(out.String(), "和 ", "和")
+	return out.String()
+}
+
+// times writes a count as the adviser says it: 两次, twice.
+func times(n int, l scene.Locale) string {
+	han, words := "零一两三四五六七八九十", []string{"never", "once", "twice", "three times", "four times", "five times", "six times", "seven times", "eight times", "nine times", "ten times"}
+	switch {
+	case n < 0 || n > 10:
+		return strconv.Itoa(n) + map[bool]string{true: " 次", false: " times"}[l == scene.Chinese]
+	case l == scene.Chinese:
+		return string([]rune(han)[n]) + "次"
+	}
+	return words[n]
 }
 
 // shortfall says why a signal does not hold, in both languages, from the

@@ -5,7 +5,6 @@ import (
 
 	"github.com/rapport-cx/rapport/need"
 	"github.com/rapport-cx/rapport/scene"
-	"github.com/rapport-cx/rapport/strategy"
 )
 
 type locale = scene.Locale
@@ -18,22 +17,22 @@ const cached = 32
 // workspaces share one.
 type cache struct {
 	mu    sync.Mutex
-	byKey map[string]*strategy.Version
+	byKey map[string]*compiled
 	order []string
 }
 
-func (c *cache) find(digest string) (*strategy.Version, bool) {
+func (c *cache) find(digest string) (*compiled, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	v, ok := c.byKey[digest]
 	return v, ok
 }
 
-func (c *cache) keep(digest string, v *strategy.Version) {
+func (c *cache) keep(digest string, v *compiled) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.byKey == nil {
-		c.byKey = map[string]*strategy.Version{}
+		c.byKey = map[string]*compiled{}
 	}
 	if _, ok := c.byKey[digest]; !ok {
 		c.order = append(c.order, digest)

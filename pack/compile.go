@@ -33,23 +33,37 @@ type Compiler struct {
 // that publishing it again, or on another node, trains nothing.
 func (c *Compiler) Compile(ctx context.Context, s strategy.Source) (*strategy.Version, strategy.Source, error) {
 	files, faults := c.files(s)
-	digest := digestOf(files)
-	v, ok := c.cache.find(digest)
-	if !ok {
-		if err := ctx.Err(); err != nil {
-			return nil, s, fmt.Errorf("compile of strategy %d: %w", s.Number, err)
-		}
-		compiled := compile(files, &faults)
-		if len(faults) > 0 {
-			return nil, s, faults.sorted()
-		}
-		v = compiled
-		v.Digest = digest
-		c.cache.keep(digest, v)
+	compiled, err := c.compiled(ctx, s, files, faults)
+	if err != nil {
+		return nil, s, err
 	}
-	out := *v
+	out := *compiled.version
 	out.Number, out.Packs, out.Published, out.Note = s.Number, packsOf(s), s.At, s.Note
 	return &out, s, nil
+}
+
+// compiled is what files were compiled to, with what the test cases need of it.
+type compiled struct {
+	version *strategy.Version
+	signals []signal.Definition
+	dangers map[string]bool // subintents that can hurt somebody
+}
+
+func (c *Compiler) compiled(ctx context.Context, s strategy.Source, files []packFile, faults Faults) (*compiled, error) {
+	digest := digestOf(files)
+	if found, ok := c.cache.find(digest); ok && len(faults) == 0 {
+		return found, nil
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, fmt.Errorf("compile of strategy %d: %w", s.Number, err)
+	}
+	made := compile(files, &faults)
+	if len(faults) > 0 {
+		return nil, faults.sorted()
+	}
+	made.version.Digest = digest
+	c.cache.keep(digest, made)
+	return made, nil
 }
 
 // packsOf is the packs of a source in the order they are read: base first.
@@ -69,13 +83,9 @@ type packFile struct{ path, text string }
 // files collects what a source consists of: the YAML files of its packs, each
 // overridden by a file of the same path, then the workspace's own files.
 func (c *Compiler) files(s strategy.Source) (all []packFile, faults Faults) {
-	own := make(map[string]string, len(s.Files))
+	clean := make(map[string]string, len(s.Files))
 	for p, text := range s.Files {
-		own[strings.TrimPrefix(path.Clean("/"+p), "/packs/")] = text
-	}
-	clean := make(map[string]string, len(own))
-	for p, text := range own {
-		clean[strings.TrimPrefix(p, "/")] = text
+		clean[own(p)] = text
 	}
 	for _, name := range packsOf(s) {
 		found := map[string]string{}
@@ -110,11 +120,17 @@ func (c *Compiler) files(s strategy.Source) (all []packFile, faults Faults) {
 	for _, p := range slices.Sorted(maps.Keys(clean)) {
 		if rules(p) {
 			all = append(all, packFile{p, clean[p]})
-		} else if !strings.Contains(p, "tests/") {
+		} else if !strings.Contains("/"+p, "/tests/") {
 			faults = append(faults, Fault{File: p, Message: "is no YAML file"})
 		}
 	}
 	return all, faults
+}
+
+// own is the path of a source's file below the packs: "packs/base/pack.yaml" and
+// "base/pack.yaml" are one.
+func own(p string) string {
+	return strings.TrimPrefix(strings.TrimPrefix(path.Clean("/"+p), "/packs"), "/")
 }
 
 // rules tells a file of a pack that is compiled from its tests and other things.
@@ -132,7 +148,7 @@ func digestOf(files []packFile) string {
 }
 
 // compile reads and compiles all files; what is wrong is added to faults.
-func compile(files []packFile, faults *Faults) *strategy.Version {
+func compile(files []packFile, faults *Faults) *compiled {
 	c := &content{
 		faults: faults, titles: map[string]candidate.Text{}, symptoms: map[string]candidate.Text{}, sources: map[string][]string{},
 		traits: maps.Clone(standardTraits), seen: map[string]value{},
@@ -173,12 +189,17 @@ func compile(files []packFile, faults *Faults) *strategy.Version {
 	if len(*faults) > 0 {
 		return nil
 	}
-	return &strategy.Version{
+	made := &compiled{signals: c.need.Signals, dangers: map[string]bool{}}
+	for _, d := range c.need.Subintents {
+		made.dangers[d.ID] = made.dangers[d.ID] || d.Danger
+	}
+	made.version = &strategy.Version{
 		Candidate: &candidate.Plan{Sources: c.sources}, Decision: plan,
 		Treatment:  &treatment.Plan{Brand: c.brand, Titles: c.titles},
 		Attributes: c.attributes,
 		Need:       needPlan(c.need),
 	}
+	return made
 }
 
 // standardTraits are the traits that rules of every pack can read.

@@ -85,9 +85,12 @@ func (h *happening) ResolveName(name string) (any, bool) {
 	case "event.time":
 		return h.e.Time, true
 	case "case.status", "case.kind":
-		id := signal.Text(h.e, "case_id")
-		if id == "" || h.p == nil {
+		if h.p == nil {
 			return nil, false
+		}
+		id := signal.Text(h.e, "case_id")
+		if id == "" {
+			id = h.e.ID.String() // a report without a number is a case of its own
 		}
 		r := h.p.Records[evidence.Case][id]
 		if r == nil {

@@ -1,0 +1,261 @@
+package decision
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/rapport-cx/rapport/candidate"
+	"github.com/rapport-cx/rapport/evidence"
+	"github.com/rapport-cx/rapport/need"
+)
+
+// Counterfactual is what would have been decided if one thing had been otherwise.
+type Counterfactual struct {
+	Change  candidate.Text `json:"change"`
+	Outcome candidate.Text `json:"outcome"`
+	Without evidence.Ref   `json:"without,omitempty"` // the record that was left out
+	Fact    string         `json:"fact,omitempty"`    // or the fact that was seen otherwise
+	Value   any            `json:"value,omitempty"`
+	Gone    []string       `json:"gone"`    // actions no longer offered
+	Instead []string       `json:"instead"` // actions offered in their place
+}
+
+// mostCounterfactuals bounds how often an explanation decides again.
+const mostCounterfactuals = 12
+
+// change is one fact seen otherwise; about is the device it is limited to, "" for all.
+type change struct {
+	fact  string
+	value any
+	about string
+}
+
+func (c *change) concerns(b *binding) bool {
+	if c.about == "" {
+		return true
+	}
+	d := b.device()
+	return d != nil && d.id() == c.about
+}
+
+// Counterfactuals decides again with one thing changed at a time and tells what
+// would have come out otherwise: without each event that a chosen action's group
+// rests on; with the warranty, the returnability or the proof of identity the
+// other way round; with one person more or less in the household. Only what
+// changes the offers is told. An event is left out of the signals (a signal that
+// loses one it needs no longer holds); facts folded from it into the profile stay,
+// for that the engine replays the whole decision.
+func Counterfactuals(plan *Plan, in Input, d Decision) []Counterfactual {
+	asked := map[string]bool{}
+	m := newMoment(plan, &in)
+	m.asked = asked
+	decide(plan, m)
+	titles := make(map[string]candidate.Text, len(plan.Actions))
+	for i := range plan.Actions {
+		titles[plan.Actions[i].ID] = plan.Actions[i].Title
+	}
+	out := []Counterfactual{}
+	tries := 0
+	try := func(c Counterfactual, in Input, changed *change) {
+		if tries++; tries > mostCounterfactuals {
+			return
+		}
+		m := newMoment(plan, &in)
+		m.changed = changed
+		c.Gone, c.Instead = difference(d.Chosen, decide(plan, m).Chosen)
+		if len(c.Gone)+len(c.Instead) == 0 {
+			return
+		}
+		c.Outcome = outcome(c.Gone, c.Instead, titles, d.Chosen)
+		out = append(out, c)
+	}
+	for _, c := range without(m, d) {
+		try(c, leaveOut(plan, in, c.Without), nil)
+	}
+	for _, s := range switches(m, d, asked) {
+		try(s.told, in, &s.change)
+	}
+	return out
+}
+
+// without lists the events on which the chosen groups rest, oldest first.
+func without(m *moment, d Decision) (all []Counterfactual) {
+	var seen []evidence.Ref
+	for _, c := range d.Chosen {
+		if c.Group == nil {
+			continue
+		}
+		for k := range m.in.Signals {
+			s := &m.in.Signals[k]
+			if !s.Holds || groupKey(s.Group) != groupKey(c.Group) {
+				continue
+			}
+			for i, ref := range s.Events {
+				if slices.Contains(seen, ref) || i >= len(s.Times) {
+					continue
+				}
+				seen = append(seen, ref)
+				all = append(all, Counterfactual{Without: ref, Change: candidate.Text{
+					Zh: "如果没有 " + m.date(s.Times[i], "zh-CN") + "的这条记录",
+					En: "without the record of " + m.date(s.Times[i], "en"),
+				}})
+			}
+		}
+	}
+	return all
+}
+
+// leaveOut is the input without one event in its signals.
+func leaveOut(plan *Plan, in Input, ref evidence.Ref) Input {
+	in.Signals = slices.Clone(in.Signals)
+	for k := range in.Signals {
+		s := &in.Signals[k]
+		i := slices.Index(s.Events, ref)
+		if i < 0 {
+			continue
+		}
+		s.Events = slices.Delete(slices.Clone(s.Events), i, i+1)
+		if i < len(s.Times) {
+			s.Times = slices.Delete(slices.Clone(s.Times), i, i+1)
+		}
+		s.Count--
+		if s.Count < max(plan.Signals[s.Signal].AtLeast, 1) {
+			s.Holds, s.Fault = false, "count"
+		}
+	}
+	return in
+}
+
+type switched struct {
+	told   Counterfactual
+	change change
+}
+
+// switches lists the facts that rules asked for and that are worth seeing the
+// other way round, once for each device or order they are about.
+func switches(m *moment, d Decision, asked map[string]bool) (all []switched) {
+	add := func(about, fact string, value any, zh, en string) {
+		all = append(all, switched{
+			told:   Counterfactual{Fact: fact, Value: value, Change: candidate.Text{Zh: zh, En: en}},
+			change: change{fact: fact, value: value, about: about},
+		})
+	}
+	if asked["device.under_warranty"] {
+		for _, b := range bindings(m, d) {
+			dev := b.device()
+			if dev == nil || slices.ContainsFunc(all, func(s switched) bool { return s.change.about == dev.id() }) {
+				continue
+			}
+			zh, _ := b.fillIn("{device}", "zh-CN")
+			en, _ := b.fillIn("{device}", "en")
+			if v, ok := b.fact("device.under_warranty"); ok && v == true {
+				add(dev.id(), "device.under_warranty", false, "如果这台"+zh+"已过保修期", "if this "+en+" were out of warranty")
+			} else {
+				add(dev.id(), "device.under_warranty", true, "如果这台"+zh+"还在保修期内", "if this "+en+" were under warranty")
+			}
+		}
+	}
+	b := &binding{moment: m}
+	if len(m.in.Needs) > 0 {
+		b.need = &m.in.Needs[0]
+	}
+	flip := func(fact string, ifTrue, ifFalse candidate.Text) {
+		v, ok := b.fact(fact)
+		if !asked[fact] || !ok {
+			return
+		}
+		if v == true {
+			add("", fact, false, ifTrue.Zh, ifTrue.En)
+		} else {
+			add("", fact, true, ifFalse.Zh, ifFalse.En)
+		}
+	}
+	flip("order.returnable", candidate.Text{Zh: "如果这一单已过退货期", En: "if the return period of this order were over"},
+		candidate.Text{Zh: "如果这一单还在退货期内", En: "if this order could still be returned"})
+	flip("order.delivered", candidate.Text{Zh: "如果这一单还没签收", En: "if this order had not been delivered"},
+		candidate.Text{Zh: "如果这一单已经签收", En: "if this order had been delivered"})
+	flip("person.proven", candidate.Text{Zh: "如果身份没有核实", En: "if the identity were not proven"},
+		candidate.Text{Zh: "如果身份已经核实", En: "if the identity were proven"})
+	if size, ok := b.fact("person.traits.household_size"); ok && asked["person.traits.household_size"] {
+		if n, isNumber := size.(float64); isNumber {
+			for _, other := range []float64{n - 1, n + 1} {
+				if other >= 1 {
+					s := number(other)
+					add("", "person.traits.household_size", other, "如果家里是 "+s+" 口人", "if the household were of "+s)
+				}
+			}
+		}
+	}
+	return all
+}
+
+// bindings are the (need, group) pairs of what was chosen or rejected, each once.
+func bindings(m *moment, d Decision) (all []*binding) {
+	var seen []string
+	add := func(id string, group map[string]string) {
+		key := id + "\x00" + groupKey(group)
+		if slices.Contains(seen, key) {
+			return
+		}
+		seen = append(seen, key)
+		b := &binding{moment: m}
+		if i := slices.IndexFunc(m.in.Needs, func(n need.Need) bool { return n.ID == id }); i >= 0 {
+			b.need = &m.in.Needs[i]
+		}
+		if len(group) > 0 {
+			b.group = &need.SignalState{Group: group}
+		}
+		all = append(all, b)
+	}
+	for _, c := range d.Chosen {
+		add(c.Need, c.Group)
+	}
+	for _, r := range d.Rejected {
+		add(r.Need, r.Group)
+	}
+	return all
+}
+
+func difference(was, is []Chosen) (gone, instead []string) {
+	gone, instead = []string{}, []string{}
+	same := func(a Chosen) func(Chosen) bool {
+		return func(b Chosen) bool { return a.Action == b.Action && groupKey(a.Group) == groupKey(b.Group) }
+	}
+	for _, c := range was {
+		if !slices.ContainsFunc(is, same(c)) {
+			gone = append(gone, c.Action)
+		}
+	}
+	for _, c := range is {
+		if !slices.ContainsFunc(was, same(c)) {
+			instead = append(instead, c.Action)
+		}
+	}
+	return gone, instead
+}
+
+func outcome(gone, instead []string, titles map[string]candidate.Text, chosen []Chosen) candidate.Text {
+	name := func(action string) candidate.Text {
+		if i := slices.IndexFunc(chosen, func(c Chosen) bool { return c.Action == action }); i >= 0 {
+			return chosen[i].Title
+		}
+		return bare(titles[action])
+	}
+	list := func(actions []string) (zh, en string) {
+		var a, b []string
+		for _, id := range actions {
+			t := name(id)
+			a, b = append(a, "「"+t.Zh+"」"), append(b, "“"+t.En+"”")
+		}
+		return strings.Join(a, "、"), strings.Join(b, ", ")
+	}
+	goneZh, goneEn := list(gone)
+	newZh, newEn := list(instead)
+	switch {
+	case len(gone) == 0:
+		return candidate.Text{Zh: "还会有" + newZh, En: "there would also be " + newEn}
+	case len(instead) == 0:
+		return candidate.Text{Zh: "就没有" + goneZh, En: "there would be no " + goneEn}
+	}
+	return candidate.Text{Zh: goneZh + "会换成" + newZh, En: newEn + " would take the place of " + goneEn}
+}
