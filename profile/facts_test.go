@@ -61,6 +61,9 @@ func TestAHouseholdListImpliesItsSize(t *testing.T) {
 	if got, _ := fold(stated, listed).Number("household_size"); got != 5 {
 		t.Errorf("a list made %v people of five that were stated", got)
 	}
+	if _, known := fold(listed, identify(day(3), `{"household":null}`)).Number("household_size"); known {
+		t.Error("the list was taken back, the size that followed from it was not")
+	}
 	p := fold(listed, identify(day(3), `{"household":[]}`))
 	if got, _ := p.Number("household_size"); got != 1 || !p.Traits["household_size"].Implied {
 		t.Errorf("a new list leaves the size at %v", got)

@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"reflect"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -454,4 +455,27 @@ func BenchmarkDigest(b *testing.B) {
 	for range b.N {
 		p.Digest()
 	}
+}
+
+func TestReadersAreNotDisturbedByTheWriter(t *testing.T) {
+	t.Parallel()
+	events := randomHistory(rand.New(rand.NewPCG(7, 7)), 300)
+	slices.SortFunc(events, Compare)
+	p := New(anna, annaKeys)
+	var readers sync.WaitGroup
+	for i, e := range events {
+		p.Apply(e, uint64(i))
+		if i%5 == 0 {
+			s := p.Snapshot()
+			want := s.Digest()
+			readers.Go(func() {
+				own := s.Clone()
+				own.Apply(happened("Order Completed", day(999), `{"order_id":"o1"}`), 1)
+				if s.Digest() != want || s.Masked(Mask{Off: true}).Digest() == want || s.View().ID != anna {
+					t.Error("a snapshot changed under its reader")
+				}
+			})
+		}
+	}
+	readers.Wait()
 }

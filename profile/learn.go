@@ -188,6 +188,9 @@ func (p *Profile) identify(e *event.Event, traits fields) {
 		p.state(snake(key), traits[key], e, ref)
 	}
 	v, ok := p.Traits["household"]
+	if !ok && p.Traits["household_size"].Implied { // the list was taken back
+		delete(p.Traits, "household_size")
+	}
 	if !ok || v.Evidence != ref {
 		return
 	}
