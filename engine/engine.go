@@ -5,3 +5,164 @@
 // Time, randomness and ids come in as values, so that every decision can be made
 // again.
 package engine
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/rapport-cx/rapport/candidate"
+	"github.com/rapport-cx/rapport/strategy"
+)
+
+// Options are the parts an engine is made of. Store and Compiler must be given;
+// for everything else the default is right for who runs one server.
+type Options struct {
+	Store    Store
+	Compiler Compiler
+	// Sources gives the answering sources of a workspace, in the order in which
+	// their answers are read. nil: no source, every need stays unanswered.
+	Sources func(workspace string) []candidate.Source
+	// Counts opens a cohort ref onto its counts; nil: cohorts do not open.
+	Counts func(workspace, id string) (data any, ok bool)
+	// Deadline is how long a source may take. 0: 800 ms, for those that ask the network.
+	Deadline time.Duration
+	// Clock tells the time; nil: the machine's. A test or a replay brings its own.
+	Clock func() time.Time
+	// Random gives 16 fresh random bytes for ids and seeds; nil: the machine's.
+	Random func() [16]byte
+	// Build names the code that decides; a replay by another build says so.
+	Build string
+}
+
+// Engine answers and observes for all workspaces. It is safe for concurrent use.
+type Engine struct {
+	Options
+	mu      sync.Mutex // guards changes of tenants
+	tenants atomic.Pointer[map[string]*tenant]
+}
+
+// tenant is one workspace at work: its keys and the version in force.
+type tenant struct {
+	Workspace
+	sources []candidate.Source
+	current atomic.Pointer[strategy.Version]
+
+	mu       sync.Mutex
+	compiled map[int]*strategy.Version // for replays; bounded by keepCompiled
+	order    []int
+}
+
+// keepCompiled bounds how many old versions stay compiled for replays.
+const keepCompiled = 8
+
+// Open makes an engine over a store and compiles the version in force of every workspace.
+func Open(ctx context.Context, o Options) (*Engine, error) {
+	if o.Clock == nil {
+		o.Clock = time.Now
+	}
+	if o.Random == nil {
+		o.Random = randomBytes
+	}
+	if o.Deadline == 0 {
+		o.Deadline = 800 * time.Millisecond
+	}
+	e := &Engine{Options: o}
+	e.tenants.Store(&map[string]*tenant{})
+	all, err := o.Store.Workspaces(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("workspaces: %w", err)
+	}
+	for _, w := range all {
+		t := e.admit(w)
+		number, err := o.Store.CurrentStrategy(ctx, w.ID)
+		if err != nil {
+			return nil, fmt.Errorf("strategy in force of %s: %w", w.ID, err)
+		}
+		if number == 0 {
+			continue
+		}
+		v, err := e.version(ctx, t, number)
+		if err != nil {
+			return nil, fmt.Errorf("strategy %d of %s: %w", number, w.ID, err)
+		}
+		t.current.Store(v)
+	}
+	return e, nil
+}
+
+// Ready is nil when every workspace has a strategy in force whose classifier answers.
+func (e *Engine) Ready() error {
+	for id, t := range *e.tenants.Load() {
+		if t.current.Load() == nil {
+			return fmt.Errorf("workspace %s: %w", id, ErrNoStrategy)
+		}
+	}
+	return nil
+}
+
+// Workspaces lists the tenants by id.
+func (e *Engine) Workspaces() []Workspace {
+	m := *e.tenants.Load()
+	all := make([]Workspace, 0, len(m))
+	for _, t := range m {
+		all = append(all, t.Workspace)
+	}
+	slices.SortFunc(all, func(a, b Workspace) int { return compare(a.ID, b.ID) })
+	return all
+}
+
+// AddWorkspace makes a tenant and publishes its first strategy from the packs
+// named. A workspace that is there already keeps its keys and its strategy.
+func (e *Engine) AddWorkspace(ctx context.Context, w Workspace, packs []string) (Workspace, error) {
+	if t, err := e.tenant(w.ID); err == nil {
+		return t.Workspace, nil
+	}
+	if w.Created.IsZero() {
+		w.Created = e.now()
+	}
+	if err := e.Store.SaveWorkspace(ctx, w); err != nil {
+		return w, fmt.Errorf("workspace %s: %w", w.ID, err)
+	}
+	e.admit(w)
+	s, err := e.Draft(ctx, w.ID, strategy.Source{Packs: packs})
+	if err != nil {
+		return w, err
+	}
+	_, err = e.Publish(ctx, w.ID, s.Number, "first version")
+	return w, err
+}
+
+// admit puts a tenant on the list of those served.
+func (e *Engine) admit(w Workspace) *tenant {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	old := *e.tenants.Load()
+	if t, ok := old[w.ID]; ok {
+		return t
+	}
+	t := &tenant{Workspace: w, compiled: map[int]*strategy.Version{}}
+	if e.Sources != nil {
+		t.sources = e.Sources(w.ID)
+	}
+	next := make(map[string]*tenant, len(old)+1)
+	for id, other := range old {
+		next[id] = other
+	}
+	next[w.ID] = t
+	e.tenants.Store(&next)
+	return t
+}
+
+func (e *Engine) tenant(id string) (*tenant, error) {
+	t, ok := (*e.tenants.Load())[id]
+	if !ok {
+		return nil, fmt.Errorf("workspace %q: %w", id, ErrNoWorkspace)
+	}
+	return t, nil
+}
+
+func (e *Engine) now() time.Time { return e.Clock().UTC().Truncate(time.Millisecond) }

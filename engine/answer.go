@@ -1,0 +1,254 @@
+package engine
+
+import (
+	"context"
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/rapport-cx/rapport/candidate"
+	"github.com/rapport-cx/rapport/decision"
+	"github.com/rapport-cx/rapport/event"
+	"github.com/rapport-cx/rapport/identity"
+	"github.com/rapport-cx/rapport/ledger"
+	"github.com/rapport-cx/rapport/need"
+	"github.com/rapport-cx/rapport/profile"
+	"github.com/rapport-cx/rapport/scene"
+	"github.com/rapport-cx/rapport/strategy"
+	"github.com/rapport-cx/rapport/treatment"
+)
+
+// Inputs are all that a decision rests on. They are stored with it, and a replay
+// starts from them.
+type Inputs struct {
+	Asker        identity.Asker `json:"asker"`
+	Conversation string         `json:"conversation,omitempty"`
+	Placement    string         `json:"placement,omitempty"`
+	Enquiry      need.Enquiry   `json:"enquiry"`
+	Scene        scene.Scene    `json:"scene"` // language and time resolved
+	Limit        int            `json:"limit"`
+	Seed         uint64         `json:"seed"`
+
+	Person   identity.PersonID `json:"person"`
+	Keys     []identity.Key    `json:"keys"` // whose events were folded
+	Position uint64            `json:"position"`
+	Profile  string            `json:"profile"` // digest of the fold
+	Personal bool              `json:"personal"`
+
+	Catalogue uint64             `json:"catalogue"` // revision
+	Strategy  int                `json:"strategy"`
+	Digest    string             `json:"digest"` // of the strategy's sources
+	Build     string             `json:"build,omitempty"`
+	Results   []candidate.Result `json:"results"` // what each source said
+}
+
+// moment is a decision's surroundings, read once: the fold, the shelf, the version.
+type moment struct {
+	who       *profile.Profile // as known, unmasked
+	catalogue candidate.View
+	version   *strategy.Version
+	sources   []candidate.Source
+}
+
+// walked is what the rooms made of one moment.
+type walked struct {
+	recognition need.Recognition
+	input       decision.Input
+	decision    decision.Decision
+	solution    treatment.Solution
+}
+
+// record is a decision as the ledger keeps it.
+type record struct {
+	Inputs   Inputs            `json:"inputs"`
+	Decision decision.Decision `json:"decision"`
+	Answer   json.RawMessage   `json:"answer"`
+}
+
+// Answer walks one enquiry through every room. The decision is in the ledger,
+// durable, before it returns.
+func (e *Engine) Answer(ctx context.Context, r Request) (*Answer, error) {
+	a, _, err := e.answer(ctx, r, nil)
+	return a, err
+}
+
+// answer decides and commits; said are events that must become durable with the decision.
+func (e *Engine) answer(ctx context.Context, r Request, said func(*Answer) []event.Event) (*Answer, []byte, error) {
+	t, err := e.tenant(r.Workspace)
+	if err != nil {
+		return nil, nil, err
+	}
+	id, in, m, err := e.prepare(ctx, t, r)
+	if err != nil {
+		return nil, nil, err
+	}
+	w := e.walk(ctx, &in, m)
+	a := assemble(id, &in, m, &w)
+	body, err := json.Marshal(a)
+	if err != nil {
+		return nil, nil, fmt.Errorf("answer %s: %w", id, err)
+	}
+	kept, err := json.Marshal(record{Inputs: in, Decision: w.decision, Answer: body})
+	if err != nil {
+		return nil, nil, fmt.Errorf("ledger entry %s: %w", id, err)
+	}
+	batch := Batch{Workspace: t.ID, Decision: &ledger.Entry{
+		ID: id, Workspace: t.ID, Person: string(in.Person), Asker: askedBy(r.Asker), At: in.Scene.Time,
+		Strategy: in.Strategy, Placement: in.Placement, Actions: chosenActions(&w.decision), Bytes: kept,
+	}}
+	if said != nil {
+		batch.Events = said(a)
+	}
+	if _, err := e.Store.Commit(ctx, batch); err != nil {
+		return nil, nil, fmt.Errorf("ledger of %s: %w", id, err)
+	}
+	if r.Explain {
+		x, err := e.explain(&in, m, &w, a)
+		if err != nil {
+			return nil, nil, err
+		}
+		a.Explanation = x
+	}
+	return a, body, nil
+}
+
+// prepare reads, once, everything a decision rests on, and names it in Inputs.
+func (e *Engine) prepare(ctx context.Context, t *tenant, r Request) (id string, in Inputs, m moment, err error) {
+	m = moment{version: t.current.Load(), sources: t.sources}
+	if m.version == nil {
+		return "", in, m, fmt.Errorf("workspace %s: %w", t.ID, ErrNoStrategy)
+	}
+	scope, err := e.Who(ctx, t.ID, r.Asker)
+	if err != nil {
+		return "", in, m, err
+	}
+	if m.who, err = e.Profile(ctx, scope); err != nil {
+		return "", in, m, fmt.Errorf("profile of %s: %w", scope.Person, err)
+	}
+	if m.catalogue, err = e.Store.Catalogue(ctx, t.ID, 0); err != nil {
+		return "", in, m, fmt.Errorf("catalogue: %w", err)
+	}
+	random := e.Random()
+	now := e.now()
+	id = decisionID(now, random)
+	if r.Scene.Time.IsZero() {
+		r.Scene.Time = now
+	}
+	r.Scene.Time = r.Scene.Time.UTC().Truncate(time.Millisecond)
+	r.Scene.Locale = language(r)
+	if r.Scene.Zone == "" {
+		if zone, ok := m.who.Traits["timezone"].Value.(string); ok {
+			r.Scene.Zone = zone
+		}
+	}
+	if r.Limit <= 0 {
+		r.Limit = 3
+	}
+	if len(r.Enquiry.Messages) == 0 && r.Conversation != "" {
+		r.Enquiry.Messages = turns(m.who, r.Conversation)
+	}
+	in = Inputs{
+		Asker: r.Asker, Conversation: r.Conversation, Placement: r.Placement, Enquiry: r.Enquiry,
+		Scene: r.Scene, Limit: r.Limit, Seed: binary.LittleEndian.Uint64(random[8:]),
+		Person: scope.Person, Keys: scope.Keys, Position: m.who.Position, Profile: m.who.Digest(),
+		Personal:  !m.who.Preferences.PersonalizationOff,
+		Catalogue: m.catalogue.Revision(), Strategy: m.version.Number, Digest: m.version.Digest, Build: e.Build,
+	}
+	return id, in, m, nil
+}
+
+// walk is the flow from need to treatment. With in.Results set it decides from
+// what the sources said then; else it asks them and keeps what they say.
+func (e *Engine) walk(ctx context.Context, in *Inputs, m moment) (w walked) {
+	who := m.who.Masked(!in.Personal)
+	w.recognition = m.version.Need.Recognise(in.Enquiry, who, in.Scene, m.catalogue)
+	if in.Results == nil {
+		in.Results = candidate.Gather(ctx, m.sources, &candidate.Request{
+			Needs: w.recognition.Needs, Person: who, Signals: w.recognition.Signals, Scene: in.Scene, Catalogue: m.catalogue,
+		}, e.Deadline)
+	}
+	w.input = decision.Input{
+		Needs: w.recognition.Needs, Signals: w.recognition.Signals, Results: in.Results,
+		Person: who, Personal: in.Personal, Proven: in.Asker.Proven, Scene: in.Scene,
+		Catalogue: m.catalogue, Seed: in.Seed, Limit: in.Limit,
+	}
+	w.decision = decision.Decide(m.version.Decision, w.input)
+	w.solution = treatment.Compose(m.version.Treatment, &w.decision, in.Scene)
+	return w
+}
+
+// assemble makes the outer form: evidence named ev1, ev2 … and opened once.
+func assemble(id string, in *Inputs, m moment, w *walked) *Answer {
+	n := namer{in: in, moment: m}
+	a := &Answer{
+		ID:       id,
+		Person:   AnswerPerson{ID: string(in.Person), Personalized: in.Personal && len(in.Keys) > 0},
+		Strategy: AnswerStrategy{Version: in.Strategy},
+		Locale:   in.Scene.Locale, At: in.Scene.Time,
+		Needs:    n.needs(w.solution.Needs),
+		Blocks:   n.blocks(w.solution.Blocks),
+		Actions:  n.actions(w.solution.Actions),
+		Degraded: []candidate.Degraded{},
+	}
+	for _, r := range in.Results {
+		if r.Degraded != nil {
+			a.Degraded = append(a.Degraded, *r.Degraded)
+		}
+	}
+	a.Evidence = n.table()
+	return a
+}
+
+// language is scene.locale, else the enquiry's, else what the caller accepts, else Chinese.
+func language(r Request) scene.Locale {
+	if r.Scene.Locale != "" {
+		return r.Scene.Locale
+	}
+	if l, ok := scene.LocaleOf(r.Enquiry.Text); ok {
+		return l
+	}
+	if r.Fallback != "" {
+		return r.Fallback
+	}
+	return scene.Chinese
+}
+
+// turns are the earlier messages of a conversation, oldest first, from the person's own events.
+func turns(who *profile.Profile, conversation string) []need.Turn {
+	var all []stamped
+	for name, role := range map[string]string{MessageSent: "user", MessageReceived: "agent"} {
+		for _, ev := range who.History[name] {
+			p := ev.Properties()
+			if c, _ := p["conversation_id"].(string); c != conversation {
+				continue
+			}
+			if text, _ := p["message_body"].(string); text != "" {
+				all = append(all, stamped{ev.Time, need.Turn{Role: role, Text: text}})
+			}
+		}
+	}
+	return inOrder(all, keepTurns)
+}
+
+func askedBy(a identity.Asker) string {
+	if !a.Proven {
+		for _, k := range a.Keys {
+			if k.Kind == "anon" {
+				return k.String()
+			}
+		}
+	}
+	if len(a.Keys) == 0 {
+		return ""
+	}
+	return a.Keys[0].String()
+}
+
+func chosenActions(d *decision.Decision) []string {
+	ids := make([]string, len(d.Chosen))
+	for i, c := range d.Chosen {
+		ids[i] = c.Action
+	}
+	return ids
+}

@@ -1,0 +1,88 @@
+package engine
+
+import (
+	"context"
+
+	"github.com/rapport-cx/rapport/candidate"
+	"github.com/rapport-cx/rapport/decision"
+	"github.com/rapport-cx/rapport/scene"
+	"github.com/rapport-cx/rapport/treatment"
+)
+
+// Explanation tells why a stored decision came out as it did. It makes the
+// decision again from its inputs, so it is the computation and no story; locale
+// "" keeps the language of the answer.
+func (e *Engine) Explanation(ctx context.Context, workspace, id string, locale scene.Locale) (*Explanation, error) {
+	_, rec, err := e.recall(ctx, workspace, id)
+	if err != nil {
+		return nil, err
+	}
+	in := rec.Inputs
+	m, err := e.revisit(ctx, workspace, &in, nil)
+	if err != nil {
+		return nil, err
+	}
+	w := e.walk(ctx, &in, m)
+	if locale != "" {
+		in.Scene.Locale = locale
+	}
+	return e.explain(&in, m, &w, &Answer{ID: id})
+}
+
+// explain puts a walk into words and names its evidence as the answer does, going
+// on where the answer's table ends.
+func (e *Engine) explain(in *Inputs, m moment, w *walked, a *Answer) (*Explanation, error) {
+	n := namer{in: in, moment: m}
+	n.needs(w.solution.Needs)
+	n.blocks(w.solution.Blocks)
+	actions := n.actions(w.solution.Actions)
+	l := in.Scene.Locale
+	x := &Explanation{
+		Decision: a.ID, Chosen: []ExplainedChoice{}, Rejected: []ExplainedRejection{},
+		Counterfactuals: []Counterfactual{}, Draw: w.decision.Draw,
+		Procedure: treatment.Procedure(treatment.Course{
+			Proven: in.Asker.Proven, Personal: in.Personal, Keys: len(in.Keys), Events: m.who.Events,
+			Decision: &w.decision, Results: in.Results, Strategy: in.Strategy,
+		}, in.Scene),
+		Inputs: ExplainedInputs{
+			LogPosition: in.Position, CatalogueVersion: in.Catalogue, StrategyVersion: in.Strategy,
+			ModelVersions: map[string]string{"intents": in.Digest}, ProfileDigest: in.Profile,
+		},
+	}
+	for i, c := range w.decision.Chosen {
+		choice := ExplainedChoice{
+			Action: c.Action, Nature: c.Nature, Need: c.Need, Score: c.Score, Propensity: c.Propensity,
+			Probability: c.Probability, Position: c.Position,
+			Terms: n.terms(c.Terms), Parts: n.terms(c.Parts),
+		}
+		if i < len(actions) {
+			choice.Reasons = actions[i].Reasons
+		}
+		x.Chosen = append(x.Chosen, choice)
+	}
+	for _, r := range w.decision.Rejected {
+		rejection := ExplainedRejection{
+			Action: r.Action, Need: r.Need, Group: r.Group, Stage: r.Stage, Rule: r.Rule,
+			Reason: r.Reason.In(l), Missing: r.Missing, Evidence: n.all(r.Evidence),
+		}
+		if r.Stage == decision.Arbitration {
+			score := r.Score
+			rejection.Score = &score
+		}
+		x.Rejected = append(x.Rejected, rejection)
+	}
+	for _, c := range decision.Counterfactuals(m.version.Decision, w.input, w.decision) {
+		x.Counterfactuals = append(x.Counterfactuals, Counterfactual{Change: c.Change.In(l), Outcome: c.Outcome.In(l)})
+	}
+	x.Evidence = n.table()
+	return x, nil
+}
+
+func (n *namer) terms(in []candidate.Term) []ExplainedTerm {
+	out := make([]ExplainedTerm, len(in))
+	for i, t := range in {
+		out[i] = ExplainedTerm{Name: t.Name, Value: t.Value, Evidence: n.all(t.Evidence)}
+	}
+	return out
+}
+

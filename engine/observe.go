@@ -1,0 +1,101 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/rapport-cx/rapport/event"
+	"github.com/rapport-cx/rapport/identity"
+	"github.com/rapport-cx/rapport/profile"
+)
+
+// Observe takes in what happened. When it returns without error every event is on
+// stable storage, applied once, and visible to the very next decision.
+func (e *Engine) Observe(ctx context.Context, workspace string, events []event.Event) (Receipt, error) {
+	if _, err := e.tenant(workspace); err != nil {
+		return Receipt{}, err
+	}
+	return e.Store.Commit(ctx, Batch{Workspace: workspace, Events: events})
+}
+
+// Who resolves the ids of a request to a person and the keys whose events may be
+// read. An asker who has proven nothing is their anonymous key and nothing more.
+func (e *Engine) Who(ctx context.Context, workspace string, a identity.Asker) (Scope, error) {
+	s := Scope{Workspace: workspace}
+	if !a.Proven {
+		for _, k := range a.Keys {
+			if k.Kind == "anon" {
+				s.Keys, s.Person = []identity.Key{k}, identity.PersonOf(workspace, k)
+				return s, nil
+			}
+		}
+		return s, nil // a bare claim: nobody's events
+	}
+	for i, k := range a.Keys {
+		p, _, err := e.Store.Person(ctx, workspace, k)
+		if err != nil {
+			return s, fmt.Errorf("person of %s: %w", k, err)
+		}
+		if i == 0 {
+			s.Person, s.Keys = p.ID, p.Keys
+			continue
+		}
+		if p.ID != s.Person && !named(p.Keys, "user") {
+			s.Keys = append(s.Keys[:len(s.Keys):len(s.Keys)], p.Keys...) // vouched for, not yet linked
+		}
+	}
+	return s, nil
+}
+
+func named(keys []identity.Key, kind string) bool {
+	for _, k := range keys {
+		if k.Kind == kind {
+			return true
+		}
+	}
+	return false
+}
+
+// PersonScope finds a person by a contract id: per_…, or kind:value, or a bare id,
+// which is a user id if there is such a user, else an anonymous id.
+func (e *Engine) PersonScope(ctx context.Context, workspace, id string) (Scope, error) {
+	p, known, err := e.findPerson(ctx, workspace, id)
+	if err != nil {
+		return Scope{}, err
+	}
+	if !known {
+		return Scope{}, fmt.Errorf("person %q: %w", id, ErrNotFound)
+	}
+	return Scope{Workspace: workspace, Person: p.ID, Keys: p.Keys}, nil
+}
+
+func (e *Engine) findPerson(ctx context.Context, workspace, id string) (identity.Person, bool, error) {
+	if len(id) > 4 && id[:4] == "per_" {
+		return e.Store.PersonByID(ctx, workspace, identity.PersonID(id))
+	}
+	if k, ok := ParseKey(id); ok {
+		return e.Store.Person(ctx, workspace, k)
+	}
+	if p, known, err := e.Store.Person(ctx, workspace, identity.User(id)); known || err != nil {
+		return p, known, err
+	}
+	return e.Store.Person(ctx, workspace, identity.Anonymous(id))
+}
+
+// ParseKey reads "kind:value"; ok is false for a bare id.
+func ParseKey(id string) (identity.Key, bool) {
+	for i := range len(id) {
+		if id[i] == ':' && i > 0 && i+1 < len(id) {
+			return identity.Key{Kind: id[:i], Value: id[i+1:]}, true
+		}
+	}
+	return identity.Key{}, false
+}
+
+// Profile is what is known of a scope now.
+func (e *Engine) Profile(ctx context.Context, s Scope) (*profile.Profile, error) {
+	if len(s.Keys) == 0 {
+		return profile.New(s.Person, nil), nil
+	}
+	return e.Store.Profile(ctx, s)
+}

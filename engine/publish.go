@@ -1,0 +1,201 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/rapport-cx/rapport/strategy"
+)
+
+// States of a strategy version.
+const (
+	StateDraft      = "draft"
+	StatePublished  = "published"
+	StateSuperseded = "superseded"
+)
+
+// Strategies lists the versions of a workspace, oldest first, and the number in force.
+func (e *Engine) Strategies(ctx context.Context, workspace string) (all []strategy.Source, current int, err error) {
+	if _, err := e.tenant(workspace); err != nil {
+		return nil, 0, err
+	}
+	if all, err = e.Store.Strategies(ctx, workspace); err != nil {
+		return nil, 0, err
+	}
+	current, err = e.Store.CurrentStrategy(ctx, workspace)
+	return all, current, err
+}
+
+// Draft keeps a new version. Packs and files that s leaves out come from its base.
+func (e *Engine) Draft(ctx context.Context, workspace string, s strategy.Source) (strategy.Source, error) {
+	t, err := e.tenant(workspace)
+	if err != nil {
+		return s, err
+	}
+	t.mu.Lock() // numbers are given one by one
+	defer t.mu.Unlock()
+	all, err := e.Store.Strategies(ctx, workspace)
+	if err != nil {
+		return s, err
+	}
+	s.Number = 1
+	for _, other := range all {
+		s.Number = max(s.Number, other.Number+1)
+		if s.Base == other.Number {
+			inherit(&s, other)
+		}
+	}
+	s.State, s.At = StateDraft, e.now()
+	return s, e.Store.SaveStrategy(ctx, workspace, s)
+}
+
+func inherit(s *strategy.Source, base strategy.Source) {
+	if len(s.Packs) == 0 {
+		s.Packs = base.Packs
+	}
+	files := make(map[string]string, len(base.Files)+len(s.Files))
+	for path, text := range base.Files {
+		files[path] = text
+	}
+	for path, text := range s.Files {
+		files[path] = text
+	}
+	s.Files = files
+}
+
+// Validate compiles a version without putting it in force; its error lists all faults.
+func (e *Engine) Validate(ctx context.Context, workspace string, number int) error {
+	s, err := e.source(ctx, workspace, number)
+	if err != nil {
+		return err
+	}
+	_, _, err = e.Compiler.Compile(ctx, s)
+	return err
+}
+
+// Publish compiles a version and puts it in force for the next decision.
+func (e *Engine) Publish(ctx context.Context, workspace string, number int, note string) (strategy.Source, error) {
+	t, err := e.tenant(workspace)
+	if err != nil {
+		return strategy.Source{}, err
+	}
+	s, err := e.source(ctx, workspace, number)
+	if err != nil {
+		return s, err
+	}
+	if s.State != StateDraft {
+		return s, fmt.Errorf("publish of version %d, which is %s: %w", number, s.State, ErrState)
+	}
+	v, s, err := e.Compiler.Compile(ctx, s)
+	if err != nil {
+		return s, err
+	}
+	s.State, s.At, s.Note = StatePublished, e.now(), note
+	if err := e.Store.SaveStrategy(ctx, workspace, s); err != nil {
+		return s, err
+	}
+	return s, e.enforce(ctx, t, s, v)
+}
+
+// Rollback puts an older published version in force again.
+func (e *Engine) Rollback(ctx context.Context, workspace string, number int) (strategy.Source, error) {
+	t, err := e.tenant(workspace)
+	if err != nil {
+		return strategy.Source{}, err
+	}
+	s, err := e.source(ctx, workspace, number)
+	if err != nil {
+		return s, err
+	}
+	if s.State == StateDraft {
+		return s, fmt.Errorf("rollback to version %d, which was never published: %w", number, ErrState)
+	}
+	v, err := e.version(ctx, t, number)
+	if err != nil {
+		return s, err
+	}
+	return s, e.enforce(ctx, t, s, v)
+}
+
+// enforce swaps the version served, in the store first.
+func (e *Engine) enforce(ctx context.Context, t *tenant, s strategy.Source, v *strategy.Version) error {
+	before, err := e.Store.CurrentStrategy(ctx, t.ID)
+	if err != nil {
+		return err
+	}
+	if err := e.Store.SetCurrentStrategy(ctx, t.ID, s.Number); err != nil {
+		return err
+	}
+	t.keep(s.Number, v)
+	t.current.Store(v)
+	if before != 0 && before != s.Number {
+		old, err := e.source(ctx, t.ID, before)
+		if err != nil {
+			return err
+		}
+		old.State = StateSuperseded
+		if err := e.Store.SaveStrategy(ctx, t.ID, old); err != nil {
+			return err
+		}
+	}
+	if s.State != StatePublished {
+		s.State = StatePublished
+		return e.Store.SaveStrategy(ctx, t.ID, s)
+	}
+	return nil
+}
+
+func (e *Engine) source(ctx context.Context, workspace string, number int) (strategy.Source, error) {
+	all, err := e.Store.Strategies(ctx, workspace)
+	if err != nil {
+		return strategy.Source{}, err
+	}
+	for _, s := range all {
+		if s.Number == number {
+			return s, nil
+		}
+	}
+	return strategy.Source{}, fmt.Errorf("strategy version %d: %w", number, ErrNotFound)
+}
+
+// version is a compiled version by number, from memory or compiled anew.
+func (e *Engine) version(ctx context.Context, t *tenant, number int) (*strategy.Version, error) {
+	if v := t.current.Load(); v != nil && v.Number == number {
+		return v, nil
+	}
+	t.mu.Lock()
+	v, ok := t.compiled[number]
+	t.mu.Unlock()
+	if ok {
+		return v, nil
+	}
+	s, err := e.source(ctx, t.ID, number)
+	if err != nil {
+		return nil, err
+	}
+	v, trained, err := e.Compiler.Compile(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	if len(s.Model) == 0 && len(trained.Model) > 0 && s.State != StateDraft {
+		if err := e.Store.SaveStrategy(ctx, t.ID, trained); err != nil {
+			return nil, err
+		}
+	}
+	t.keep(number, v)
+	return v, nil
+}
+
+// keep remembers a compiled version, forgetting the one unused for longest.
+func (t *tenant) keep(number int, v *strategy.Version) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if _, ok := t.compiled[number]; !ok {
+		t.order = append(t.order, number)
+	}
+	t.compiled[number] = v
+	if len(t.order) > keepCompiled {
+		delete(t.compiled, t.order[0])
+		t.order = t.order[1:]
+	}
+}
