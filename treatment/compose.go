@@ -1,28 +1,233 @@
 package treatment
 
 import (
-	"time"
+	"slices"
+	"strconv"
 
 	"github.com/rapport-cx/rapport/candidate"
 	"github.com/rapport-cx/rapport/decision"
 	"github.com/rapport-cx/rapport/evidence"
+	"github.com/rapport-cx/rapport/need"
 	"github.com/rapport-cx/rapport/scene"
 )
 
-// Compose shows a decision in a scene; at.Locale is the language of every sentence.
+// Form is how much room and which senses a scene leaves for an answer.
+type Form struct {
+	Condensed bool // short text, few rows: a phone, a thin line
+	Voice     bool // spoken guidance can be played and comes first
+	Video     bool // a clip can be played
+	SpeakOnly bool // no screen: a speaker
+}
+
+// FormOf reads a form from the scene: a phone condenses and hears first, a
+// desktop shows the full table; a thin line or data saver takes no video.
+func FormOf(at scene.Scene) Form {
+	mobile := at.Device.Type == "mobile"
+	speaker := at.Device.Type == "speaker"
+	thin := at.Network.SaveData || slices.Contains([]string{"slow-2g", "2g", "3g"}, at.Network.EffectiveType)
+	can := func(modality string, otherwise bool) bool {
+		if len(at.Device.Modalities) == 0 {
+			return otherwise
+		}
+		return slices.Contains(at.Device.Modalities, modality)
+	}
+	return Form{
+		Condensed: mobile || speaker || thin,
+		Voice:     can("voice", mobile || speaker),
+		Video:     can("video", !speaker) && !thin,
+		SpeakOnly: speaker,
+	}
+}
+
+// composer lays out one solution.
+type composer struct {
+	plan   *Plan
+	words  wording
+	form   Form
+	d      *decision.Decision
+	blocks []Block
+}
+
+// Compose shows a decision in a scene; at.Locale is the language of every
+// sentence. Safety comes first, then rights, then each need in the order of the
+// text with what answers it, then what else is offered. Nothing is said twice.
 func Compose(p *Plan, d *decision.Decision, at scene.Scene) Solution {
-	return Solution{Locale: string(at.Locale), Needs: d.Needs}
+	c := composer{plan: p, words: wordingOf(at), form: FormOf(at), d: d}
+	actions := make([]Action, len(d.Chosen))
+	for i := range d.Chosen {
+		actions[i] = c.action(&d.Chosen[i])
+	}
+	offered := make([]bool, len(d.Chosen))
+	offer := func(wanted func(*decision.Chosen) bool) {
+		for i := range d.Chosen {
+			if !offered[i] && wanted(&d.Chosen[i]) {
+				offered[i] = true
+				c.offer(&d.Chosen[i], actions[i])
+			}
+		}
+	}
+	offer(func(ch *decision.Chosen) bool { return ch.Safety })
+	c.understood()
+	offer(func(ch *decision.Chosen) bool { return ch.Nature == decision.Right })
+	for i := range d.Needs {
+		n := &d.Needs[i]
+		before := len(c.blocks)
+		c.answers(n)
+		offer(func(ch *decision.Chosen) bool { return ch.Need == n.ID && ch.Nature != decision.Sale })
+		c.unanswered(n, len(c.blocks) > before || slices.ContainsFunc(d.Chosen, func(ch decision.Chosen) bool { return ch.Need == n.ID }))
+	}
+	offer(func(*decision.Chosen) bool { return true })
+	for i := range c.blocks {
+		c.blocks[i].ID = "b" + strconv.Itoa(i+1)
+	}
+	if c.blocks == nil {
+		c.blocks = []Block{}
+	}
+	return Solution{Locale: string(c.words.locale), Needs: d.Needs, Blocks: c.blocks, Actions: actions}
 }
 
-// Fact is one record as a summary needs it: what it is called and what it says.
-type Fact struct {
-	Kind   evidence.Kind
-	Ref    evidence.Ref
-	At     time.Time
-	Name   string // event name, item title, signal id …
-	Title  candidate.Text
-	Fields map[string]any
+func (c *composer) add(b Block) { c.blocks = append(c.blocks, b) }
+
+// action is a chosen action in the customer's language.
+func (c *composer) action(ch *decision.Chosen) Action {
+	a := Action{
+		Action: ch.Action, Nature: ch.Nature, Need: ch.Need, Group: ch.Group, Treatment: ch.Treatment,
+		Title: c.words.in(ch.Title), Score: ch.Score, Propensity: ch.Propensity,
+		Probability: ch.Probability, Position: ch.Position, Reasons: []Reason{},
+	}
+	for _, r := range ch.Reasons {
+		a.Reasons = append(a.Reasons, Reason{Text: c.words.in(r.Text), Evidence: r.Evidence})
+	}
+	return a
 }
 
-// Summarise says in one sentence of the language what a record is.
-func Summarise(f Fact, at scene.Scene) string { return f.Name }
+// offer shows one action: what it is, why, what is filled in and what is missing.
+func (c *composer) offer(ch *decision.Chosen, a Action) {
+	b := Block{Need: ch.Need, Kind: "offer", Action: ch.Action, Title: a.Title, Text: c.words.in(ch.Body), Reasons: a.Reasons}
+	if ch.Handover {
+		b.Kind = "handover"
+		if b.Text == "" {
+			b.Text = c.words.say("handover")
+		}
+	}
+	var missing []string
+	for _, f := range ch.Form {
+		value := c.words.value(ch.Prefilled[f.Name])
+		b.Fields = append(b.Fields, Field{Name: f.Name, Label: c.words.in(f.Label), Value: value})
+		if value == "" {
+			missing = append(missing, c.words.in(f.Label))
+		}
+	}
+	if len(b.Fields) > 0 {
+		if b.Kind == "offer" {
+			b.Kind = "form"
+		}
+		b.Text = c.words.sentences(b.Text, c.filled(len(b.Fields)-len(missing), missing))
+	}
+	c.add(b)
+}
+
+func (c *composer) filled(known int, missing []string) string {
+	switch {
+	case known == 0:
+		return c.words.say("form_ask", "missing", c.words.list(missing))
+	case len(missing) == 0:
+		return c.words.say("prefilled_all", "known", strconv.Itoa(known))
+	}
+	return c.words.say("prefilled_one", "known", strconv.Itoa(known), "missing", c.words.list(missing))
+}
+
+// understood repeats several spoken needs, so that a misreading is one tap away.
+func (c *composer) understood() {
+	var titles []string
+	var options []Option
+	for i := range c.d.Needs {
+		n := &c.d.Needs[i]
+		if n.Origin != need.Spoken || n.Status == need.Clarify {
+			continue
+		}
+		titles = append(titles, c.title(n.Intent, n.Sub()))
+		options = append(options, Option{Label: c.title(n.Intent, n.Sub()), Intent: n.Intent, Send: n.Text})
+	}
+	if len(titles) < 2 {
+		return
+	}
+	c.add(Block{Kind: "text", Options: options,
+		Text: c.words.say("understood", "count", strconv.Itoa(len(titles)), "needs", c.words.list(titles))})
+}
+
+// title is an intent's name; a subintent that has one is more telling.
+func (c *composer) title(intent, sub string) string {
+	for _, key := range []string{intent + "/" + sub, sub, intent} {
+		if t, ok := c.plan.Titles[key]; ok && key != "" {
+			return c.words.in(t)
+		}
+	}
+	return intent
+}
+
+// unanswered says honestly that a need has no answer yet.
+func (c *composer) unanswered(n *need.Need, served bool) {
+	switch n.Status {
+	case need.Clarify:
+		c.clarify(n)
+	case need.Handover:
+		if !served {
+			c.add(Block{Need: n.ID, Kind: "handover", Title: c.words.say("handover_title"), Text: c.words.say("handover")})
+		}
+	case need.Unanswered:
+		if served || n.Origin != need.Spoken {
+			return
+		}
+		key := "unknown"
+		switch n.Intent {
+		case "presale.compare", "presale.product_info", "presale.price_promo", "presale.stock":
+			key = "no_item"
+		case "order.status", "logistics.track", "aftersale.refund_progress":
+			key = "not_found_record"
+		}
+		c.add(Block{Need: n.ID, Kind: "text", Text: c.words.say(key)})
+	}
+}
+
+func (c *composer) clarify(n *need.Need) {
+	b := Block{Need: n.ID, Kind: "clarify", Text: c.words.say("clarify")}
+	for _, r := range n.Readings {
+		title := c.title(r.Intent, r.Subintent)
+		b.Options = append(b.Options, Option{Label: title, Intent: r.Intent, Send: title})
+	}
+	b.Options = append(b.Options, Option{Label: c.words.say("neither"), Send: c.words.say("neither_send")})
+	c.add(b)
+}
+
+// answers shows what the sources said to one need.
+func (c *composer) answers(n *need.Need) {
+	for i := range c.d.Answers {
+		a := &c.d.Answers[i]
+		if a.Need != n.ID {
+			continue
+		}
+		switch {
+		case a.Comparison != nil:
+			c.comparison(n, a.Comparison)
+		case a.Fit != nil:
+			c.fit(n, a.Fit)
+		case a.Recommendation != nil:
+			c.recommendation(n, a.Recommendation)
+		case a.Facts != nil:
+			c.facts(n, a.Facts)
+		case a.Status != nil:
+			c.status(n, a.Status)
+		case a.Passage != nil:
+			c.passage(n, a.Passage)
+		}
+	}
+}
+
+func refsOf(items []candidate.ItemName) []evidence.Ref {
+	refs := make([]evidence.Ref, len(items))
+	for i, it := range items {
+		refs[i] = it.Ref
+	}
+	return refs
+}

@@ -1,0 +1,74 @@
+package treatment
+
+import (
+	"strconv"
+
+	"github.com/rapport-cx/rapport/candidate"
+	"github.com/rapport-cx/rapport/decision"
+	"github.com/rapport-cx/rapport/need"
+	"github.com/rapport-cx/rapport/scene"
+)
+
+// Course is what a decision went through, as Procedure tells it.
+type Course struct {
+	Proven   bool
+	Personal bool
+	Keys     int // identifiers whose records were read
+	Events   int // records read
+	Decision *decision.Decision
+	Results  []candidate.Result
+	Strategy int
+}
+
+// Procedure tells, step by step and in the language of the scene, what was
+// actually done to reach a decision.
+func Procedure(c Course, at scene.Scene) []string {
+	w := wordingOf(at)
+	var out []string
+	events, keys := strconv.Itoa(c.Events), strconv.Itoa(c.Keys)
+	if c.Proven {
+		out = append(out, w.say("procedure_identity_proven", "events", events, "keys", keys))
+	} else {
+		out = append(out, w.say("procedure_identity_claim", "events", events))
+	}
+	if !c.Personal {
+		out = append(out, w.say("procedure_personal_off"))
+	}
+	if names := needNames(c.Decision.Needs); len(names) > 0 {
+		out = append(out, w.say("procedure_needs", "needs", w.list(names)))
+	}
+	var asked, late []string
+	for _, r := range c.Results {
+		asked = append(asked, r.Source)
+		if r.Degraded != nil {
+			late = append(late, r.Source)
+		}
+	}
+	if len(asked) > 0 {
+		out = append(out, w.say("procedure_sources", "sources", w.list(asked)))
+	}
+	if len(late) > 0 {
+		out = append(out, w.say("procedure_late", "sources", w.list(late)))
+	}
+	out = append(out,
+		w.say("procedure_candidates", "version", strconv.Itoa(c.Strategy),
+			"count", strconv.Itoa(len(c.Decision.Chosen)+len(c.Decision.Rejected)), "rejected", strconv.Itoa(len(c.Decision.Rejected))),
+		w.say("procedure_order"))
+	if drawn := len(c.Decision.Draw.Positions); drawn > 0 {
+		out = append(out, w.say("procedure_drawn", "count", strconv.Itoa(drawn)))
+	} else {
+		out = append(out, w.say("procedure_not_drawn"))
+	}
+	return append(out, w.say("procedure_shown"))
+}
+
+func needNames(needs []need.Need) []string {
+	names := make([]string, len(needs))
+	for i := range needs {
+		names[i] = needs[i].Intent
+		if s := needs[i].Sub(); s != "" {
+			names[i] += "/" + s
+		}
+	}
+	return names
+}
