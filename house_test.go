@@ -25,7 +25,7 @@ var doors = map[string][]string{
 	"workspace": {},
 	"journal":   {"event", "identity", "ledger"},
 	"identity":  {"event"},
-	"profile":   {"event", "identity", "evidence"},
+	"profile":   {"event", "journal", "identity", "evidence"}, // its registry of records follows the log
 	"need":      {"event", "profile", "scene", "evidence"},
 	"candidate": {"event", "journal", "need", "profile", "scene", "evidence"}, // its shelf and its cohorts follow the log
 	"decision":  {"candidate", "need", "profile", "scene", "evidence"},

@@ -3,10 +3,14 @@ package engine
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/rapport-cx/rapport/event"
 	"github.com/rapport-cx/rapport/identity"
+	"github.com/rapport-cx/rapport/journal"
+	"github.com/rapport-cx/rapport/need"
 	"github.com/rapport-cx/rapport/profile"
+	"github.com/rapport-cx/rapport/scene"
 )
 
 // Observe takes in what happened. When it returns without error every event is on
@@ -98,4 +102,38 @@ func (e *Engine) Profile(ctx context.Context, s Scope) (*profile.Profile, error)
 		return profile.New(s.Person, nil), nil
 	}
 	return e.Store.Profile(ctx, s)
+}
+
+// Timeline lists a scope's events newest first, before the place named (zero time:
+// from the newest).
+func (e *Engine) Timeline(ctx context.Context, s Scope, before time.Time, beforeID event.ID, limit int) ([]Moment, error) {
+	if len(s.Keys) == 0 {
+		return nil, nil
+	}
+	return e.Store.Timeline(ctx, s, before, beforeID, limit)
+}
+
+// Signals are the states of the strategy's signals for a person now.
+func (e *Engine) Signals(_ context.Context, workspace string, who *profile.Profile) ([]need.SignalState, error) {
+	t, err := e.tenant(workspace)
+	if err != nil {
+		return nil, err
+	}
+	v := t.current.Load()
+	if v == nil {
+		return nil, fmt.Errorf("workspace %s: %w", workspace, ErrNoStrategy)
+	}
+	at := scene.Scene{Time: e.now()}
+	if zone, ok := who.Traits["timezone"].Value.(string); ok {
+		at.Zone = zone
+	}
+	return v.Need.Recognise(need.Enquiry{}, who.Masked(profile.Mask{}), at, need.NoNames{}).Signals, nil
+}
+
+// Erase forgets a person for good; the receipt says how much there was.
+func (e *Engine) Erase(ctx context.Context, workspace string, keys []identity.Key) (journal.Erasure, error) {
+	if _, err := e.tenant(workspace); err != nil {
+		return journal.Erasure{}, err
+	}
+	return e.Store.Erase(ctx, workspace, keys)
 }

@@ -100,8 +100,7 @@ func (e *Engine) OpenRef(ctx context.Context, workspace, ref string, at scene.Sc
 		if !ok {
 			return nil, notFound
 		}
-		o.Data, f.At, o.Events = data, when, who.Sources(r)
-		f.Fields, _ = data.(map[string]any)
+		o.Data, f.At, o.Events, f.Fields = data, when, who.Sources(r), data
 		r = Qualified(r, string(s.Person))
 	case kind == evidence.Rule || kind == evidence.Model:
 		data, ok := openRule(t.current.Load(), kind, id)

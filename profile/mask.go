@@ -38,6 +38,8 @@ var needed = map[string]bool{
 type Mask struct {
 	// Off switches personalisation off whatever the person's own preference is (a replay asks for it).
 	Off bool
+	// On reads the profile as if personalisation were on (a replay asks for it).
+	On bool
 	// Purposes adds traits of a pack to Purposes: trait → purpose.
 	Purposes map[string]string
 }
@@ -60,7 +62,7 @@ func (p *Profile) Masked(m Mask) *Profile {
 		}
 		s.Hidden[field] = why
 	}
-	off := m.Off || p.Preferences.PersonalizationOff
+	off := m.Off || p.Preferences.PersonalizationOff && !m.On
 	traits := make(map[string]Trait, len(s.Traits))
 	for name, t := range s.Traits {
 		purpose := m.Purposes[name]

@@ -1,0 +1,135 @@
+package profile
+
+import (
+	"encoding/json"
+	"slices"
+	"sync"
+
+	"github.com/rapport-cx/rapport/identity"
+	"github.com/rapport-cx/rapport/journal"
+)
+
+// Registry knows whose a business record is, so that one can be opened by its id
+// alone. It follows the log and holds what was put (not what events merely
+// mention): a key and an id a record. It is safe for concurrent use; the zero
+// value is ready.
+type Registry struct {
+	mu    sync.RWMutex
+	owner map[shelfmark]map[string]identity.Key // of each id
+	ids   map[shelfmark][]string                // sorted
+}
+
+// shelfmark is one kind of record of one workspace.
+type shelfmark struct{ workspace, kind string }
+
+// registered are the kinds of record that belong to a person.
+var registered = []string{"order", "asset", "case", "holding", "enrolment", "contract", "promotion"}
+
+// Name is the follower's.
+func (r *Registry) Name() string { return "registry" }
+
+// Follow notes whose a record is; the last put counts.
+func (r *Registry) Follow(c journal.Committed) {
+	e := c.Event
+	if !slices.Contains(registered, e.Name) || e.Subject == "" || e.UserID == "" && e.AnonymousID == "" {
+		return
+	}
+	key := identity.User(e.UserID)
+	if e.UserID == "" {
+		key = identity.Anonymous(e.AnonymousID)
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.note(shelfmark{c.Workspace, e.Name}, e.Subject, key, e.Deleted)
+}
+
+func (r *Registry) note(at shelfmark, id string, key identity.Key, deleted bool) {
+	if r.owner == nil {
+		r.owner, r.ids = map[shelfmark]map[string]identity.Key{}, map[shelfmark][]string{}
+	}
+	owners := r.owner[at]
+	if owners == nil {
+		owners = map[string]identity.Key{}
+		r.owner[at] = owners
+	}
+	_, known := owners[id]
+	i, _ := slices.BinarySearch(r.ids[at], id)
+	switch {
+	case deleted && known:
+		delete(owners, id)
+		r.ids[at] = slices.Delete(r.ids[at], i, i+1)
+	case deleted:
+	default:
+		owners[id] = key
+		if !known {
+			r.ids[at] = slices.Insert(r.ids[at], i, id)
+		}
+	}
+}
+
+// Join changes nothing: a record stays with the key it was put under.
+func (r *Registry) Join(string, uint32, uint32) {}
+
+// Owner is the key under which a record was put last.
+func (r *Registry) Owner(workspace, kind, id string) (identity.Key, bool) {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	key, ok := r.owner[shelfmark{workspace, kind}][id]
+	return key, ok
+}
+
+// List pages through the ids of a kind in order, beginning behind after.
+func (r *Registry) List(workspace, kind, after string, limit int) []string {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	ids := r.ids[shelfmark{workspace, kind}]
+	i, found := slices.BinarySearch(ids, after)
+	if found {
+		i++
+	}
+	return slices.Clone(ids[i:min(len(ids), i+limit)])
+}
+
+// noted is one record as Save writes it.
+type noted struct {
+	Workspace string       `json:"w"`
+	Kind      string       `json:"k"`
+	ID        string       `json:"i"`
+	Key       identity.Key `json:"o"`
+}
+
+// Save writes the registry for the next start.
+func (r *Registry) Save() ([]byte, error) {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	var all []noted
+	for at, owners := range r.owner {
+		for id, key := range owners {
+			all = append(all, noted{at.workspace, at.kind, id, key})
+		}
+	}
+	return json.Marshal(all)
+}
+
+// Load reads what Save wrote.
+func (r *Registry) Load(data []byte) error {
+	var all []noted
+	if err := json.Unmarshal(data, &all); err != nil {
+		return err
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.owner, r.ids = map[shelfmark]map[string]identity.Key{}, map[shelfmark][]string{}
+	for _, n := range all {
+		at := shelfmark{n.Workspace, n.Kind}
+		if r.owner[at] == nil {
+			r.owner[at] = map[string]identity.Key{}
+		}
+		r.owner[at][n.ID] = n.Key
+		r.ids[at] = append(r.ids[at], n.ID)
+	}
+	for _, ids := range r.ids {
+		slices.Sort(ids)
+	}
+	return nil
+}
