@@ -2,6 +2,7 @@ package profile
 
 import (
 	"encoding/json"
+	"maps"
 	"slices"
 	"sync"
 
@@ -16,7 +17,7 @@ import (
 type Registry struct {
 	mu    sync.RWMutex
 	owner map[shelfmark]map[string]identity.Key // of each id
-	ids   map[shelfmark][]string                // sorted
+	ids   map[shelfmark][]string                // sorted, made when a list is asked for, dropped when an id comes or goes
 }
 
 // shelfmark is one kind of record of one workspace.
@@ -52,18 +53,13 @@ func (r *Registry) note(at shelfmark, id string, key identity.Key, deleted bool)
 		owners = map[string]identity.Key{}
 		r.owner[at] = owners
 	}
-	_, known := owners[id]
-	i, _ := slices.BinarySearch(r.ids[at], id)
-	switch {
-	case deleted && known:
+	if _, known := owners[id]; known == deleted {
+		delete(r.ids, at)
+	}
+	if deleted {
 		delete(owners, id)
-		r.ids[at] = slices.Delete(r.ids[at], i, i+1)
-	case deleted:
-	default:
+	} else {
 		owners[id] = key
-		if !known {
-			r.ids[at] = slices.Insert(r.ids[at], i, id)
-		}
 	}
 }
 
@@ -80,9 +76,14 @@ func (r *Registry) Owner(workspace, kind, id string) (identity.Key, bool) {
 
 // List pages through the ids of a kind in order, beginning behind after.
 func (r *Registry) List(workspace, kind, after string, limit int) []string {
-	r.mu.RLock()
-	defer r.mu.RUnlock()
-	ids := r.ids[shelfmark{workspace, kind}]
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	at := shelfmark{workspace, kind}
+	ids, ok := r.ids[at]
+	if !ok && len(r.owner[at]) > 0 {
+		ids = slices.Sorted(maps.Keys(r.owner[at]))
+		r.ids[at] = ids
+	}
 	i, found := slices.BinarySearch(ids, after)
 	if found {
 		i++
@@ -126,10 +127,6 @@ func (r *Registry) Load(data []byte) error {
 			r.owner[at] = map[string]identity.Key{}
 		}
 		r.owner[at][n.ID] = n.Key
-		r.ids[at] = append(r.ids[at], n.ID)
-	}
-	for _, ids := range r.ids {
-		slices.Sort(ids)
 	}
 	return nil
 }
