@@ -85,4 +85,3 @@ func (n *namer) terms(in []candidate.Term) []ExplainedTerm {
 	}
 	return out
 }
-

@@ -158,4 +158,3 @@ func Unqualified(r evidence.Ref) (ref evidence.Ref, person string) {
 	head, tail, _ := strings.Cut(string(r), ";")
 	return evidence.Ref(head), tail
 }
-
