@@ -71,9 +71,6 @@ func (e *Engine) explain(in *Inputs, m moment, w *walked, a *Answer) (*Explanati
 		}
 		x.Rejected = append(x.Rejected, rejection)
 	}
-	for _, c := range decision.Counterfactuals(m.version.Decision, w.input, w.decision) {
-		x.Counterfactuals = append(x.Counterfactuals, Counterfactual{Change: c.Change.In(l), Outcome: c.Outcome.In(l)})
-	}
 	x.Evidence = n.table()
 	return x, nil
 }
