@@ -52,29 +52,3 @@ func (s *Shelves) View(workspace string, revision uint64) (View, error) {
 	}
 	return c.At(revision), nil
 }
-
-// WithAttributes is a view that knows the attributes a strategy's packs bring;
-// the workspace's own come first.
-func WithAttributes(v View, brought []Attribute) View {
-	if len(brought) == 0 {
-		return v
-	}
-	return informed{v, brought}
-}
-
-type informed struct {
-	View
-	brought []Attribute
-}
-
-func (i informed) Attribute(name string) (*Attribute, bool) {
-	if a, ok := i.View.Attribute(name); ok {
-		return a, true
-	}
-	for k := range i.brought {
-		if i.brought[k].Name == name {
-			return &i.brought[k], true
-		}
-	}
-	return nil, false
-}

@@ -129,6 +129,7 @@ func (e *Engine) prepare(ctx context.Context, t *tenant, r Request) (id string, 
 	if m.catalogue, err = e.Store.Catalogue(ctx, t.ID, 0); err != nil {
 		return "", in, m, fmt.Errorf("catalogue: %w", err)
 	}
+	m.catalogue = m.version.Candidate.Attributes.Over(m.catalogue)
 	random := e.Random()
 	now := e.now()
 	id = decisionID(now, random)

@@ -81,6 +81,7 @@ func (e *Engine) revisit(ctx context.Context, workspace string, in *Inputs, with
 	if m.catalogue, err = e.Store.Catalogue(ctx, workspace, max(in.Catalogue, 1)); err != nil {
 		return m, fmt.Errorf("catalogue at %d: %w", in.Catalogue, err)
 	}
+	m.catalogue = m.version.Candidate.Attributes.Over(m.catalogue)
 	return m, nil
 }
 
