@@ -150,6 +150,7 @@ func (c *Catalogue) putItem(id string, body []byte, deleted bool, at time.Time, 
 		it.Revision = position
 		it.ref = it.Ref()
 		it.purposes, it.purposed = purposesOf(it.Tags), true
+		it.categories = categoryWords(it.Category)
 		e.value = it
 		doc = search.Prepare(itemText(it))
 	}
@@ -274,6 +275,14 @@ func categoryWords(category string) []string {
 		}
 	}
 	return words
+}
+
+// under are the canonical names of the item's category.
+func (it *Item) under() []string {
+	if it.categories == nil {
+		return categoryWords(it.Category)
+	}
+	return it.categories
 }
 
 func (c *Catalogue) putRelation(id string, body []byte, deleted bool, at time.Time, position uint64) error {
@@ -501,7 +510,7 @@ func (v *view) Category(name string, limit int) []*Item {
 	defer v.c.mu.RUnlock()
 	word := canonical(name)
 	return v.gather(v.c.category[word], limit, func(it *Item) bool {
-		return slices.Contains(categoryWords(it.Category), word)
+		return slices.Contains(it.under(), word)
 	})
 }
 
@@ -627,7 +636,7 @@ func (o *Offer) covers(it *Item) bool {
 		return true
 	}
 	for _, category := range o.Categories {
-		if slices.Contains(categoryWords(it.Category), canonical(category)) {
+		if slices.Contains(it.under(), canonical(category)) {
 			return true
 		}
 	}

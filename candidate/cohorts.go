@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/RoaringBitmap/roaring/v2"
 
@@ -94,16 +95,35 @@ type Counts struct {
 	names   []string
 	seen    []*roaring.Bitmap // by item: who looked at it or bought it
 	bought  []*roaring.Bitmap
-	homes   map[uint8]*roaring.Bitmap // size of household → people
+	changed []uint64 // by item: how often seen or bought changed
+	homes   []uint8  // by person: with how many they live, 0 unknown
+	moved   uint64   // how often homes changed
 	people  map[uint32]*shopper
 	orders  map[uint64]*purchase // by hash of the order's id
 	held    map[uint64]uint32    // person<<32 | item → how many orders hold it
 	becomes map[uint32]uint32    // joined person → who they are now
+
+	counted sync.Map // items of a choice → *choice
+	kept    atomic.Int32
 }
+
+// choice is the count of one question by size of household, with the state of the
+// counts that it was made from: each number only ever grows, so their sum tells
+// whether any of them changed.
+type choice struct {
+	changed  uint64
+	moved    uint64
+	compared [largestHome + 1]int
+	chose    [][largestHome + 1]int
+}
+
+const (
+	largestHome = 16   // larger households count as this large
+	mostChoices = 4096 // questions kept; beyond that all are counted anew
+)
 
 type shopper struct {
 	seen   []uint32
-	home   uint8
 	homeAt int64 // Unix milliseconds of the event that said so
 }
 
@@ -118,7 +138,7 @@ type purchase struct {
 
 func newCounts() *Counts {
 	return &Counts{
-		number: map[string]uint32{}, homes: map[uint8]*roaring.Bitmap{}, people: map[uint32]*shopper{},
+		number: map[string]uint32{}, people: map[uint32]*shopper{},
 		orders: map[uint64]*purchase{}, held: map[uint64]uint32{}, becomes: map[uint32]uint32{},
 	}
 }
@@ -149,12 +169,14 @@ func (c *Counts) item(name string) uint32 {
 		c.number[name] = n
 		c.names = append(c.names, name)
 		c.seen, c.bought = append(c.seen, roaring.New()), append(c.bought, roaring.New())
+		c.changed = append(c.changed, 0)
 	}
 	return n
 }
 
 func (c *Counts) look(person, item uint32) {
 	if c.seen[item].CheckedAdd(person) {
+		c.changed[item]++
 		s := c.shopper(person)
 		s.seen = append(s.seen, item)
 	}
@@ -165,6 +187,7 @@ func (c *Counts) hold(person, item uint32) {
 	key := uint64(person)<<32 | uint64(item)
 	if c.held[key]++; c.held[key] == 1 {
 		c.bought[item].Add(person)
+		c.changed[item]++
 	}
 }
 
@@ -175,6 +198,7 @@ func (c *Counts) release(person, item uint32) {
 	case 1:
 		delete(c.held, key)
 		c.bought[item].Remove(person)
+		c.changed[item]++
 	default:
 		c.held[key]--
 	}
@@ -372,16 +396,26 @@ func (c *Counts) live(person uint32, size uint8, at int64) {
 	if at < s.homeAt {
 		return
 	}
-	if s.home != 0 {
-		c.homes[s.home].Remove(person)
+	s.homeAt = at
+	c.house(person, size)
+}
+
+func (c *Counts) house(person uint32, size uint8) {
+	if c.home(person) == size {
+		return
 	}
-	s.home, s.homeAt = size, at
-	if size != 0 {
-		if c.homes[size] == nil {
-			c.homes[size] = roaring.New()
-		}
-		c.homes[size].Add(person)
+	for int(person) >= len(c.homes) {
+		c.homes = append(c.homes, make([]uint8, int(person)+1-len(c.homes))...)
 	}
+	c.homes[person] = size
+	c.moved++
+}
+
+func (c *Counts) home(person uint32) uint8 {
+	if int(person) >= len(c.homes) {
+		return 0
+	}
+	return c.homes[person]
 }
 
 func (c *Counts) join(from, to uint32) {
@@ -398,6 +432,7 @@ func (c *Counts) join(from, to uint32) {
 	}
 	for _, item := range s.seen {
 		c.seen[item].Remove(from)
+		c.changed[item]++
 		c.look(to, item)
 		key := uint64(from)<<32 | uint64(item)
 		if n := c.held[key]; n > 0 {
@@ -407,9 +442,9 @@ func (c *Counts) join(from, to uint32) {
 			c.held[uint64(to)<<32|uint64(item)] += n
 		}
 	}
-	if s.home != 0 {
-		c.homes[s.home].Remove(from)
-		c.live(to, s.home, s.homeAt)
+	if home := c.home(from); home != 0 {
+		c.house(from, 0)
+		c.live(to, home, s.homeAt)
 	}
 	delete(c.people, from)
 }
@@ -425,11 +460,10 @@ func (c *Counts) forget(person uint32) {
 	for _, item := range s.seen {
 		c.seen[item].Remove(person)
 		c.bought[item].Remove(person)
+		c.changed[item]++
 		delete(c.held, uint64(person)<<32|uint64(item))
 	}
-	if s.home != 0 {
-		c.homes[s.home].Remove(person)
-	}
+	c.house(person, 0)
 	delete(c.people, person)
 	for key, p := range c.orders {
 		if c.who(p.person) == person {
@@ -446,31 +480,80 @@ func (c *Counts) Choice(items []string, household int) (compared int, chose []in
 	}
 	c.mu.RLock()
 	defer c.mu.RUnlock()
-	sets := make([]*roaring.Bitmap, 0, len(items)+1)
+	var buffer [mostCompared]uint32
+	numbers, changed := buffer[:0], uint64(0)
 	for _, id := range items {
 		n, ok := c.number[id]
 		if !ok || c.seen[n].GetCardinality() < Fewest {
 			return 0, chose
 		}
-		sets = append(sets, c.seen[n])
+		numbers = append(numbers, n)
+		changed += c.changed[n]
 	}
+	q := c.choice(numbers, changed)
+	low, high := 0, largestHome
 	if household > 0 {
-		var near []*roaring.Bitmap
-		for size := household - 1; size <= household+1; size++ {
-			if size > 0 && size < 100 && c.homes[uint8(size)] != nil {
-				near = append(near, c.homes[uint8(size)])
-			}
+		low, high = max(1, household-1), min(largestHome, household+1)
+	}
+	for size := low; size <= high; size++ {
+		compared += q.compared[size]
+		for i := range chose {
+			chose[i] += q.chose[i][size]
 		}
-		sets = append(sets, roaring.FastOr(near...))
 	}
-	group := roaring.FastAnd(sets...)
-	if compared = int(group.GetCardinality()); compared < Fewest {
-		return 0, chose
-	}
-	for i, id := range items {
-		chose[i] = int(group.AndCardinality(c.bought[c.number[id]]))
+	if compared < Fewest {
+		return 0, make([]int, len(items))
 	}
 	return compared, chose
+}
+
+// choice counts a question for every size of household at once, or finds it
+// counted. The caller holds the lock for reading.
+func (c *Counts) choice(items []uint32, changed uint64) *choice {
+	key := [mostCompared]uint32{}
+	for i, n := range items {
+		if i < len(key) {
+			key[i] = n + 1
+		}
+	}
+	if q, ok := c.counted.Load(key); ok && len(items) <= len(key) {
+		if q := q.(*choice); q.changed == changed && q.moved == c.moved {
+			return q
+		}
+	}
+	q := &choice{changed: changed, moved: c.moved, chose: make([][largestHome + 1]int, len(items))}
+	group := c.seen[items[0]]
+	if len(items) > 1 {
+		group = roaring.And(group, c.seen[items[1]])
+		for _, n := range items[2:] {
+			group.And(c.seen[n])
+		}
+	}
+	c.bySize(group, &q.compared)
+	for i, n := range items {
+		c.bySize(roaring.And(group, c.bought[n]), &q.chose[i])
+	}
+	if len(items) <= len(key) {
+		if c.kept.Add(1) > mostChoices {
+			c.counted.Clear()
+			c.kept.Store(1)
+		}
+		c.counted.Store(key, q)
+	}
+	return q
+}
+
+func (c *Counts) bySize(people *roaring.Bitmap, into *[largestHome + 1]int) {
+	var some [256]uint32
+	for it := people.ManyIterator(); ; {
+		n := it.NextMany(some[:])
+		if n == 0 {
+			return
+		}
+		for _, person := range some[:n] {
+			into[min(c.home(person), largestHome)]++
+		}
+	}
 }
 
 // Bought is the count of [Similar].

@@ -208,11 +208,19 @@ func (m *Money) sign() string {
 }
 
 func (t *thing) price() (Value, bool) {
+	v, ok := t.prices()
+	if ok {
+		v.Text = spell(v.Min, v.Max, v.Unit)
+	}
+	return v, ok
+}
+
+// prices is the price without its text, or the range of the variants' prices.
+func (t *thing) prices() (v Value, ok bool) {
 	if p := t.item.Price; p != nil {
 		x := p.major()
-		return Value{Text: spell(x, x, p.sign()), Numeric: true, Min: x, Max: x, Unit: p.sign()}, true
+		return Value{Numeric: true, Min: x, Max: x, Unit: p.sign()}, true
 	}
-	var v Value
 	for _, s := range t.siblings() {
 		if s.Price == nil {
 			continue
@@ -224,7 +232,6 @@ func (t *thing) price() (Value, bool) {
 			v.Min, v.Max = math.Min(v.Min, x), math.Max(v.Max, x)
 		}
 	}
-	v.Text = spell(v.Min, v.Max, v.Unit)
 	return v, v.Numeric
 }
 
@@ -269,7 +276,7 @@ func attributesOf(things []thing) []string {
 				}
 			}
 		}
-		if _, ok := t.price(); ok {
+		if _, ok := t.prices(); ok {
 			add(PriceAttribute)
 		}
 		if t.item.Warranty != nil {

@@ -34,6 +34,8 @@ type Item struct {
 
 	purposes []*purpose // read from Tags when purposed
 	purposed bool
+
+	categories []string // canonical names of Category
 }
 
 type named struct {

@@ -573,12 +573,20 @@ func (c *contest) weighAttributes() {
 	}
 }
 
+// amount is a thing's value where its text is not needed.
+func (t *thing) amount(name string) (Value, bool) {
+	if name == PriceAttribute {
+		return t.prices()
+	}
+	return t.value(name)
+}
+
 func (c *contest) standing(a *Attribute, weight float64) (values []float64, stated []int) {
 	values = make([]float64, len(c.things))
 	unit, sum := a.Unit, 0.0
 	low, high := math.Inf(1), math.Inf(-1)
 	for i := range c.things {
-		v, ok := c.things[i].value(a.Name)
+		v, ok := c.things[i].amount(a.Name)
 		if !ok {
 			continue
 		}

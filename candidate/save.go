@@ -6,13 +6,14 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-
-	"github.com/RoaringBitmap/roaring/v2"
 )
 
 // cohortsFormat is the first byte of what Save writes; a Load of another one
 // fails, and the counts are then made from the log again.
 const cohortsFormat = 1
+
+// mostPeopleSaved bounds what a damaged file can make us allocate.
+const mostPeopleSaved = 1 << 28
 
 // Save writes the counts: the same counts give the same bytes.
 func (c *Cohorts) Save() ([]byte, error) {
@@ -37,7 +38,7 @@ func (c *Counts) save(out []byte) []byte {
 	for _, person := range slices.Sorted(maps.Keys(c.people)) {
 		s := c.people[person]
 		out = binary.AppendUvarint(out, uint64(person))
-		out = append(out, s.home)
+		out = append(out, c.home(person))
 		out = binary.AppendVarint(out, s.homeAt)
 		out = appendNumbers(out, s.seen)
 		for _, item := range s.seen {
@@ -97,8 +98,9 @@ func (c *Cohorts) Load(saved []byte) error {
 	for workspace, kept := range of {
 		if w := c.of[workspace]; w != nil { // a source may hold it already
 			w.mu.Lock()
-			w.number, w.names, w.seen, w.bought, w.homes, w.people, w.orders, w.held, w.becomes =
-				kept.number, kept.names, kept.seen, kept.bought, kept.homes, kept.people, kept.orders, kept.held, kept.becomes
+			w.number, w.names, w.seen, w.bought, w.changed, w.homes, w.people, w.orders, w.held, w.becomes =
+				kept.number, kept.names, kept.seen, kept.bought, kept.changed, kept.homes, kept.people, kept.orders, kept.held, kept.becomes
+			w.counted.Clear()
 			w.mu.Unlock()
 			continue
 		}
@@ -177,16 +179,16 @@ func (in *intake) counts() *Counts {
 	}
 	items := len(c.names)
 	seen, bought := make([][]uint32, items), make([][]uint32, items)
-	homes := map[uint8][]uint32{}
 	for n := in.number(); n > 0 && !in.bad; n-- {
 		person := uint32(in.number())
 		s := c.shopper(person)
-		s.home = in.octet()
+		if home := in.octet(); uint64(person) < mostPeopleSaved {
+			c.house(person, home)
+		} else {
+			in.bad = true
+		}
 		s.homeAt = in.signed()
 		s.seen = in.numbers(items)
-		if s.home != 0 {
-			homes[s.home] = append(homes[s.home], person)
-		}
 		for _, item := range s.seen {
 			seen[item] = append(seen[item], person)
 			if orders := in.number(); orders > 0 {
@@ -198,9 +200,6 @@ func (in *intake) counts() *Counts {
 	for i := range items {
 		c.seen[i].AddMany(seen[i])
 		c.bought[i].AddMany(bought[i])
-	}
-	for size, people := range homes {
-		c.homes[size] = roaring.BitmapOf(people...)
 	}
 	in.orders(c, items)
 	for n := in.number(); n > 0 && !in.bad; n-- {
