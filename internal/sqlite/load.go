@@ -15,7 +15,7 @@ import (
 // load brings the memory of the store to the end of the log.
 func (s *Store) load(ctx context.Context, rebuild bool) error {
 	w := s.w
-	w.behind = newBehind()
+	w.behind = newBehind(&s.options)
 	w.behind.generation = generationAt(s.clock())
 	marks, err := readMarks(w.c)
 	if err != nil {

@@ -73,6 +73,9 @@ type Options struct {
 	// for opening it by its ref; at least that, in steps of ten days. 0: 400 days,
 	// 35 bytes an event; fewer where memory is dear.
 	RetainIDs time.Duration
+
+	// testOnlyEvery makes the store write behind after so few events.
+	testOnlyEvery int
 }
 
 const (

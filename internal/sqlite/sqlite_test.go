@@ -7,13 +7,18 @@ import (
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
+	"strconv"
 	"testing"
 	"time"
 
+	"github.com/rapport-cx/rapport/engine"
 	"github.com/rapport-cx/rapport/event"
 	"github.com/rapport-cx/rapport/internal/storage/storetest"
 	"github.com/rapport-cx/rapport/journal"
 )
+
+// The corridor declares what it needs of a store; this is one.
+var _ engine.Store = (*Store)(nil)
 
 var day0 = time.Date(2026, 3, 1, 8, 0, 0, 0, time.UTC)
 
@@ -36,6 +41,8 @@ func visit(n uint64, user, anonymous string) event.Event {
 	}
 }
 
+func numbered(prefix string, n int) string { return prefix + strconv.Itoa(n) }
+
 // crowd makes n events of some people, in batches.
 func crowd(seed, n uint64, people int, batch int) [][]event.Event {
 	r := rand.New(rand.NewPCG(seed, 1))
@@ -44,7 +51,7 @@ func crowd(seed, n uint64, people int, batch int) [][]event.Event {
 		var b []event.Event
 		for ; i < n && len(b) < batch; i++ {
 			p := r.IntN(people)
-			user, anon := fmt.Sprintf("u%d", p), fmt.Sprintf("a%d", p)
+			user, anon := numbered("u", p), numbered("a", p)
 			switch r.IntN(4) {
 			case 0:
 				user = ""
