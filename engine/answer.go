@@ -166,7 +166,7 @@ func (e *Engine) walk(ctx context.Context, in *Inputs, m moment) (w walked) {
 	w.recognition = m.version.Need.Recognise(in.Enquiry, who, in.Scene, m.catalogue)
 	if in.Results == nil {
 		in.Results = candidate.Gather(ctx, m.sources, &candidate.Request{
-			Needs: w.recognition.Needs, Person: who, Signals: w.recognition.Signals, Scene: in.Scene, Catalogue: m.catalogue,
+			Needs: w.recognition.Needs, Person: who, Signals: w.recognition.Signals, Scene: in.Scene, Catalogue: m.catalogue, Plan: m.version.Candidate,
 		}, e.Deadline)
 	}
 	w.input = decision.Input{

@@ -194,7 +194,7 @@ func compile(files []packFile, faults *Faults) *compiled {
 		made.dangers[d.ID] = made.dangers[d.ID] || d.Danger
 	}
 	made.version = &strategy.Version{
-		Candidate: &candidate.Plan{Sources: c.sources}, Decision: plan,
+		Candidate: &candidate.Plan{Sources: c.sources, Attributes: candidate.NewAttributes(c.attributes)}, Decision: plan,
 		Treatment:  &treatment.Plan{Brand: c.brand, Titles: c.titles},
 		Attributes: c.attributes,
 		Need:       needPlan(c.need),
