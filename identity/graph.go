@@ -372,19 +372,19 @@ func (g *Graph) intern(kind uint8, value string) uint32 {
 	var buf [256]byte
 	text := append(append(append(append(append(buf[:0], g.workspace...), 0), g.kinds[kind]...), 0), value...)
 	h = sha256.Sum256(text)
-	return g.add(kind, value, binary.BigEndian.Uint32(h[:]))
+	print := binary.BigEndian.Uint32(h[:])
+	n := g.add(kind, value, print)
+	g.byKey.add(g.hash(kind, value), n)
+	g.byPerson.add(print, n)
+	return n
 }
 
+// add makes the next number; the caller sees to it that it is found.
 func (g *Graph) add(kind uint8, value string, print uint32) uint32 {
 	n := uint32(len(g.values))
 	g.values = append(g.values, value)
 	g.nodes = append(g.nodes, node{next: n, person: n, kind: kind})
 	g.prints = append(g.prints, print)
-	if value == "" { // forgotten before it was saved
-		return n
-	}
-	g.byKey.add(g.hash(kind, value), n)
-	g.byPerson.add(print, n)
 	return n
 }
 

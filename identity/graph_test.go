@@ -8,6 +8,7 @@ import (
 	"hash/crc32"
 	"maps"
 	"math/rand/v2"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -582,7 +583,16 @@ func BenchmarkObserveKnown(b *testing.B) {
 func BenchmarkLoadMillionKeys(b *testing.B) {
 	g, _ := crowd(1_000_000)
 	saved := g.Save()
-	b.SetBytes(int64(len(saved)))
+	var before, after runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&before)
+	h := NewGraph("w")
+	if err := h.Load(saved); err != nil {
+		b.Fatal(err)
+	}
+	runtime.GC()
+	runtime.ReadMemStats(&after)
+	runtime.KeepAlive(h)
 	b.ReportAllocs()
 	b.ResetTimer()
 	for range b.N {
@@ -590,6 +600,8 @@ func BenchmarkLoadMillionKeys(b *testing.B) {
 			b.Fatal(err)
 		}
 	}
+	b.ReportMetric(float64(after.HeapAlloc-before.HeapAlloc)/1e6, "B/key")
+	b.ReportMetric(float64(len(saved))/1e6, "B/key-saved")
 }
 
 func FuzzLoad(f *testing.F) {

@@ -192,16 +192,22 @@ func (g *Graph) load(part []byte) error {
 	g.values = append(make([]string, 0, all+all/8), g.values...)
 	g.nodes = append(make([]node, 0, all+all/8), g.nodes...)
 	g.prints = append(make([]uint32, 0, all+all/8), g.prints...)
-	g.byKey.grow(all)
-	g.byPerson.grow(all)
+	keys, persons := make([]uint64, 0, count), make([]uint64, 0, count)
 	for i := range count {
 		if int(kindOf[i]) >= len(kinds) {
 			return errCut
 		}
-		n := g.add(kinds[kindOf[i]], data[:lengths[i]], binary.LittleEndian.Uint32(prints[4*i:]))
-		g.nodes[n].seen = true
+		kind, value, print := kinds[kindOf[i]], data[:lengths[i]], binary.LittleEndian.Uint32(prints[4*i:])
 		data = data[lengths[i]:]
+		n := g.add(kind, value, print)
+		g.nodes[n].seen = true
+		if value != "" { // else forgotten before it was saved
+			keys = append(keys, uint64(g.hash(kind, value))<<32|uint64(n))
+			persons = append(persons, uint64(print)<<32|uint64(n))
+		}
 	}
+	g.byKey.fill(keys)
+	g.byPerson.fill(persons)
 	for range r.count(1) {
 		g.nodes[r.number(all)].seen = false
 	}

@@ -1,5 +1,7 @@
 package identity
 
+import "math/bits"
+
 // table finds numbers by a 32-bit hash: open addressing, linear steps, at most
 // two thirds full. An entry is hash<<32 | number; 0 is an empty place. Whether a
 // number with the right hash is the right one, the caller checks.
@@ -33,6 +35,33 @@ func (t *table) place(s uint64) {
 		i = (i + 1) & mask
 	}
 	t.slots[i] = s
+}
+
+// fill adds many entries, one stretch of the table after the other: at a million
+// keys the slots do not fit into the processor's cache, and one after the other in
+// the order of the keys each would be a miss.
+func (t *table) fill(entries []uint64) {
+	t.grow(t.used + len(entries))
+	t.used += len(entries)
+	const stretches = 512
+	mask := uint32(len(t.slots) - 1)
+	shift := max(0, bits.Len32(mask)-bits.Len32(stretches-1))
+	var ends [stretches]int
+	for _, s := range entries {
+		ends[uint32(s>>32)&mask>>shift]++
+	}
+	for i, sum := 0, 0; i < stretches; i++ {
+		sum, ends[i] = sum+ends[i], sum
+	}
+	sorted := make([]uint64, len(entries))
+	for _, s := range entries {
+		at := &ends[uint32(s>>32)&mask>>shift]
+		sorted[*at] = s
+		*at++
+	}
+	for _, s := range sorted {
+		t.place(s)
+	}
 }
 
 func (t *table) add(hash, number uint32) {
