@@ -105,16 +105,20 @@ func (s *scratch) numbersOfRecords() {
 			s.grammar.found = append(s.grammar.found, m)
 			continue
 		}
-		digits := 0
+		digits, letters := 0, 0
 		for _, r := range token {
-			if digit(r) {
+			switch {
+			case digit(r):
 				digits++
+			case idRune(r):
+				letters++
 			}
 		}
 		named := orderBefore(runes, start)
 		switch {
+		case !named && token[0] != '#' && letters == 0 && digits < len(token): // 2026-06-18, 3000-4000
 		case digits == 0 || digits == len(token) && len(token) == 11 && token[0] == '1' && !named: // a telephone number
-		case named && digits >= 3, token[0] == '#' && digits >= 3, digits >= 8 && len(token)-digits <= 4 && !slices.Contains(token, '.'):
+		case named && digits >= 3, token[0] == '#' && digits >= 3, digits >= 8 && letters <= 4:
 			id := string(s.original[s.plain.Origin[start] : s.plain.Origin[i-1]+1])
 			s.grammar.found = append(s.grammar.found, mention{Entity: Entity{Type: "order_id", ID: strings.TrimPrefix(id, "#")}, start: start, end: i, rank: rankRecord})
 		}

@@ -24,6 +24,7 @@ func (s *scratch) join() {
 		span := &s.spans[i]
 		p := part{Need: s.understand(span), place: span.Plain, spans: []int{i}}
 		p.acts = s.cues.Acts(s.plain.Runes, p.place.Start, p.place.End)
+		s.settle(&p)
 		s.parts = append(s.parts, p)
 	}
 	for i := 1; i < len(s.parts); i++ {
@@ -44,6 +45,26 @@ func (s *scratch) join() {
 		}
 	}
 	s.dropChatter()
+}
+
+// settle decides a doubt by what the words name: a budget or a household beside
+// the wish for a thing asks for advice.
+func (s *scratch) settle(p *part) {
+	if p.Status != Clarify || !slices.ContainsFunc(p.Readings, func(r Reading) bool { return r.Intent == "presale.recommend" }) {
+		return
+	}
+	for i := range s.mentions {
+		m := &s.mentions[i]
+		_, people := m.Value.(People)
+		if m.start >= p.place.Start && m.end <= p.place.End && (m.Type == "budget" || people) {
+			p.Intent, p.Subintent, p.Status, p.Readings = "presale.recommend", nil, "", nil
+			p.Confidence = max(p.Confidence, 0.6)
+			if k, _ := s.kindIn(s.plain.Runes[p.place.Start:p.place.End], p.Intent, s.relative(s.cuesIn(p.place), p.place.Start), s.kindMargins); k >= 0 {
+				p.Subintent = &s.subintents[k].ID
+			}
+			return
+		}
+	}
 }
 
 // absorb puts part k = i+1 into part i. Of the two, the need that acts and is
@@ -159,6 +180,8 @@ func (s *scratch) belongsTo(i int) int {
 		case conditional:
 		case s.reasonFor(p, o) && to == i+1 && mark(gap):
 			return to
+		case o.Intent == symptomParent && mark(gap) && s.onlyDenies(p.place):
+			return to
 		case p.Status == Unanswered && mark(gap) && !s.asks(p.place) && s.mentioned(p.place):
 			return to
 		case p.acts && !s.empty(p.place):
@@ -198,6 +221,17 @@ func (s *scratch) reasonFor(p, o *part) bool {
 		return ids
 	}
 	return len(named(p.place)) == 0 || len(named(o.place)) == 0
+}
+
+// onlyDenies tells whether a stretch begins with a denial and names no symptom
+// that is there: "no smoke".
+func (s *scratch) onlyDenies(at split.Range) bool {
+	if u, _ := matchAt(denials, s.plain.Runes, at.Start); u == nil {
+		return false
+	}
+	return !slices.ContainsFunc(s.cuesAt, func(c cue) bool {
+		return c.start >= at.Start && c.end <= at.End && s.subintents[c.sub].Parent == symptomParent && !denied(s.plain.Runes, c.start)
+	})
 }
 
 // saysMore tells whether a refusal says what is refused besides the act: "别推荐
@@ -269,7 +303,7 @@ func (s *scratch) asks(at split.Range) bool {
 	case '?', '吗', '呢', '么':
 		return true
 	}
-	for i := at.Start; i < at.End; i++ {
+	for i := max(at.Start, at.End-200); i < at.End; i++ {
 		if wordEdge(s.plain.Runes, i) {
 			if u, _ := matchAt(questionWords, s.plain.Runes, i); u != nil {
 				return true

@@ -210,9 +210,14 @@ func (p *Plan) kindIn(runes []rune, intent string, cues []cue, margins []float64
 	margins = p.kinds.ScoreRunes(runes, margins)
 	best := kindMargin
 	for label, margin := range margins {
-		if k := p.kindOf[label]; margin > best && p.subintents[k].Parent == intent && !p.subintents[k].Implied {
-			sub, best = k, margin
+		k := p.kindOf[label]
+		if margin <= best || p.subintents[k].Parent != intent || p.subintents[k].Implied {
+			continue
 		}
+		if slices.ContainsFunc(cues, func(c cue) bool { return c.sub == k }) || p.subintents[k].Danger && denies(runes) {
+			continue // its word is there, but denied: "no smoke"
+		}
+		sub, best = k, margin
 	}
 	return sub, false
 }
@@ -228,6 +233,18 @@ func denied(runes []rune, i int) bool {
 	for j := max(0, end-9); j < end; j++ {
 		if wordEdge(runes, j) {
 			if _, stop := matchAt(denials, runes, j); stop == end && stop > j {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// denies tells whether a stretch denies anything.
+func denies(runes []rune) bool {
+	for i := range runes {
+		if wordEdge(runes, i) {
+			if u, _ := matchAt(denials, runes, i); u != nil {
 				return true
 			}
 		}
@@ -397,6 +414,9 @@ func (s *scratch) understand(span *split.Span) Need {
 				n.Confidence, margin = max(n.Confidence, cueBelief), max(margin, 0)
 			}
 		}
+	}
+	if n.Subintent != nil && n.Intent == symptomParent {
+		n.Danger = slices.ContainsFunc(s.subintents, func(d SubintentDefinition) bool { return d.ID == *n.Subintent && d.Parent == n.Intent && d.Danger })
 	}
 	n.Confidence = round(n.Confidence)
 	switch {

@@ -153,6 +153,9 @@ func (s *scratch) refer(needs []Need) {
 			if m.start < s.places[i].Start || m.end > s.places[i].End {
 				continue
 			}
+			if s.joins(m, s.places[i].Start, s.places[i].End) {
+				continue
+			}
 			pointed = true
 			before := s.namedBefore(m.start, s.places[i].Start)
 			if len(before) == 0 {
@@ -190,6 +193,17 @@ func (s *scratch) refer(needs []Need) {
 	}
 }
 
+// joins tells whether a pointer only joins a clause ("the version that
+// suits us") or goes with a noun ("this weekend"): a bare this or that points when
+// the need begins or ends with it.
+func (s *scratch) joins(m pointing, start, end int) bool {
+	switch string(s.plain.Runes[m.start:m.end]) {
+	case "that", "this", "these", "those":
+		return m.start > start && m.end < end
+	}
+	return false
+}
+
 func (n *Need) point(ids ...string) {
 	for _, id := range ids {
 		if !slices.Contains(n.RefersTo, id) && !slices.ContainsFunc(n.Entities, func(e Entity) bool { return e.ID == id }) {
@@ -210,8 +224,8 @@ func (s *scratch) namedBefore(place, from int) (ids []string) {
 }
 
 var another = index([]unit{
-	{"别的", "", "", 1}, {"其他", "", "", 1}, {"其它", "", "", 1}, {"另外一", "", "", 1}, {"另一", "", "", 1}, {"一款", "", "", 1}, {"一台", "", "", 1}, {"一个", "", "", 1}, {"一部", "", "", 1}, {"一双", "", "", 1}, {"一套", "", "", 1}, {"哪些", "", "", 1}, {"有什么", "", "", 1}, {"有没有", "", "", 1},
-	{"another", "", "", 1}, {"other", "", "", 1}, {"else", "", "", 1}, {"a", "", "", 1}, {"an", "", "", 1}, {"any", "", "", 1}, {"some", "", "", 1}, {"something", "", "", 1},
+	{"别的", "", "", 1}, {"其他", "", "", 1}, {"其它", "", "", 1}, {"另外一", "", "", 1}, {"另一", "", "", 1}, {"一款", "", "", 1}, {"一台", "", "", 1}, {"一部", "", "", 1}, {"一双", "", "", 1}, {"一套", "", "", 1}, {"哪些", "", "", 1}, {"有什么", "", "", 1}, {"有没有", "", "", 1},
+	{"another", "", "", 1}, {"other", "", "", 1}, {"else", "", "", 1}, {"any", "", "", 1}, {"some", "", "", 1}, {"something", "", "", 1},
 })
 
 // leavesUnsaid tells whether a need that names no thing speaks of the one named
