@@ -24,7 +24,7 @@ func Decide(plan *Plan, in Input) Decision { return decide(plan, newMoment(plan,
 
 func decide(plan *Plan, m *moment) Decision {
 	in := m.in
-	c := chooser{moment: m, limit: in.Limit, served: make([]service, len(in.Needs))}
+	c := chooser{moment: m, limit: in.Limit, served: make([]service, len(in.Needs)), rejected: make([]Rejected, 0, len(plan.Actions))}
 	if c.limit <= 0 {
 		c.limit = 3
 	}

@@ -188,6 +188,14 @@ func (b *binding) device() *device {
 // until is the end of the warranty and the records that tell it: the asset's own
 // date, else its purchase (or the order's delivery) and the item's term.
 func (b *binding) until(d *device) (end time.Time, ok bool) {
+	if !b.endFound {
+		b.end, b.endKnown = b.computeUntil(d)
+		b.endFound = true
+	}
+	return b.end, b.endKnown
+}
+
+func (b *binding) computeUntil(d *device) (end time.Time, ok bool) {
 	if d.asset != nil {
 		if t, ok := b.endOf(d.asset, "warranty_until"); ok {
 			return t, true

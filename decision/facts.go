@@ -152,7 +152,11 @@ type binding struct {
 	need  *need.Need        // nil when nothing was asked
 	group *need.SignalState // nil when the action names no signal
 	read  []string
+	space [8]string // where read begins
 
+	end      time.Time // of the warranty of dev
+	endKnown bool
+	endFound bool
 	dev      *device
 	devFound bool
 	ord      *profile.Record
@@ -164,6 +168,9 @@ type binding struct {
 // Lookup implements Facts.
 func (b *binding) Lookup(name string) (any, bool) {
 	if !slices.Contains(b.read, name) {
+		if b.read == nil {
+			b.read = b.space[:0]
+		}
 		b.read = append(b.read, name)
 	}
 	if b.asked != nil {

@@ -47,6 +47,7 @@ func (b *binding) fill(t candidate.Text) (filled candidate.Text, ok bool) {
 
 func (b *binding) fillIn(s string, l scene.Locale) (string, bool) {
 	var out strings.Builder
+	out.Grow(len(s) + 48)
 	for {
 		i := strings.IndexByte(s, '{')
 		if i < 0 {
@@ -211,19 +212,19 @@ func (b *binding) shortfall() candidate.Text {
 	if p.Within > 0 {
 		zhIn, enIn = window+" 天内", " within "+window+" days"
 	}
-	zhCount, enCount := zhIn+zhWhat+"只有 "+count+" 次，需要 "+need+" 次", "only "+count+" "+enWhat+enIn+"; "+need+" are needed"
+	zhCount, enCount := zhIn+zhWhat+"只有 "+count+" 次，需要 "+need+" 次", enWhat+enIn+": "+count+"; it takes "+need
 	kind, detail, _ := strings.Cut(s.Fault, ":")
 	switch kind {
 	case "within":
-		return candidate.Text{Zh: zhCount + "；更早的超出了这个期限", En: enCount + "; earlier ones are too old"}
+		return candidate.Text{Zh: zhCount + "；更早的超出了这个期限", En: enCount + ", and earlier ones are too old"}
 	case "where":
-		return candidate.Text{Zh: zhCount + "；其余的不符合计数条件", En: enCount + "; the others do not qualify"}
+		return candidate.Text{Zh: zhCount + "；其余的不符合计数条件", En: enCount + ", and the others do not qualify"}
 	case "same":
 		key := keyNames[detail]
 		if key == (candidate.Text{}) {
 			key = candidate.Text{Zh: detail, En: detail}
 		}
-		return candidate.Text{Zh: zhCount + "；其余的不是同一" + key.Zh, En: enCount + "; the others are not of the same " + key.En}
+		return candidate.Text{Zh: zhCount + "；其余的不是同一" + key.Zh, En: enCount + ", and the others are not of the same " + key.En}
 	case "without":
 		return candidate.Text{Zh: "之后已有「" + detail + "」，不再算数", En: "undone by " + detail}
 	case "gap":

@@ -10,6 +10,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/rapport-cx/rapport/candidate"
 	"github.com/rapport-cx/rapport/decision"
@@ -154,10 +155,8 @@ func compile(files []packFile, faults *Faults) *compiled {
 		traits: maps.Clone(standardTraits), seen: map[string]value{},
 	}
 	c.need.Words = map[string]map[locale][]string{}
-	for _, f := range files {
-		if v, ok := open(f.path, f.text, faults); ok {
-			c.read(v)
-		}
+	for _, v := range openAll(files, faults) {
+		c.read(v)
 	}
 	for _, d := range c.dropped {
 		i := slices.IndexFunc(c.actions, func(a actionText) bool { return a.ID == d.name })
@@ -200,6 +199,34 @@ func compile(files []packFile, faults *Faults) *compiled {
 		Need:       needPlan(c.need),
 	}
 	return made
+}
+
+// openAll parses files side by side, for most of a cold compile is YAML, and gives
+// those that could be read, in their order.
+func openAll(files []packFile, faults *Faults) []value {
+	type opened struct {
+		value
+		ok     bool
+		faults Faults
+	}
+	all := make([]opened, len(files))
+	var wait sync.WaitGroup
+	for i, f := range files {
+		wait.Go(func() {
+			o := &all[i]
+			o.value, o.ok = open(f.path, f.text, &o.faults)
+		})
+	}
+	wait.Wait()
+	var values []value
+	for i := range all {
+		*faults = append(*faults, all[i].faults...)
+		if all[i].ok {
+			all[i].value.faults = faults
+			values = append(values, all[i].value)
+		}
+	}
+	return values
 }
 
 // standardTraits are the traits that rules of every pack can read.
