@@ -1,0 +1,98 @@
+package api
+
+import (
+	"bytes"
+	"compress/gzip"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+)
+
+type clock = func() time.Time
+
+// buffers hold bodies and answers; a large one is not kept.
+var buffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
+
+const keepBuffer = 1 << 20
+
+func buffer() *bytes.Buffer { return buffers.Get().(*bytes.Buffer) }
+
+func release(b *bytes.Buffer) {
+	if b.Cap() <= keepBuffer {
+		b.Reset()
+		buffers.Put(b)
+	}
+}
+
+var unzippers sync.Pool
+
+// unzip gives a reader of gzip data and how to give it back.
+func unzip(r io.Reader) (z *gzip.Reader, done func(), err error) {
+	z, _ = unzippers.Get().(*gzip.Reader)
+	if z == nil {
+		if z, err = gzip.NewReader(r); err != nil {
+			return nil, nil, err
+		}
+	} else if err = z.Reset(r); err != nil {
+		unzippers.Put(z)
+		return nil, nil, err
+	}
+	return z, func() { unzippers.Put(z) }, nil
+}
+
+// read takes a body of at most limit bytes, counted after decompression, into b.
+// What Content-Encoding says counts; Content-Type does not.
+func read(b *bytes.Buffer, r *http.Request, limit int) error {
+	tooLarge := refuse(http.StatusRequestEntityTooLarge, "body_too_large", "limit", strconv.Itoa(limit))
+	var source io.Reader = r.Body
+	switch encoding := strings.ToLower(strings.TrimSpace(r.Header.Get("Content-Encoding"))); encoding {
+	case "", "identity":
+		if r.ContentLength > int64(limit) {
+			return tooLarge
+		}
+		if r.ContentLength > 0 {
+			b.Grow(int(r.ContentLength) + bytes.MinRead)
+		}
+	case "gzip", "x-gzip":
+		z, done, err := unzip(io.LimitReader(r.Body, int64(limit)+1024))
+		if err != nil {
+			return &refusal{status: http.StatusBadRequest, code: "encoding_broken", cause: err}
+		}
+		defer done()
+		source = z
+	default:
+		return refuse(http.StatusUnsupportedMediaType, "encoding_unsupported")
+	}
+	_, err := b.ReadFrom(io.LimitReader(source, int64(limit)+1))
+	var maxBytes *http.MaxBytesError
+	switch {
+	case b.Len() > limit || errors.As(err, &maxBytes):
+		return tooLarge
+	case err != nil:
+		return &refusal{status: http.StatusBadRequest, code: "encoding_broken", cause: err}
+	}
+	return nil
+}
+
+// write answers with JSON.
+func write(w http.ResponseWriter, status int, v any) { writeAs(w, status, "application/json", v) }
+
+func writeAs(w http.ResponseWriter, status int, kind string, v any) {
+	b := buffer()
+	defer release(b)
+	e := json.NewEncoder(b)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(v); err != nil {
+		panic(err) // our own types; serve turns it into a problem
+	}
+	h := w.Header()
+	h.Set("Content-Type", kind)
+	h.Set("Content-Length", strconv.Itoa(b.Len()))
+	w.WriteHeader(status)
+	_, _ = w.Write(b.Bytes()) // a caller who has gone needs no answer
+}

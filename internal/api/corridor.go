@@ -1,0 +1,98 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/rapport-cx/rapport/engine"
+	"github.com/rapport-cx/rapport/event"
+	"github.com/rapport-cx/rapport/identity"
+	"github.com/rapport-cx/rapport/journal"
+	"github.com/rapport-cx/rapport/ledger"
+	"github.com/rapport-cx/rapport/need"
+	"github.com/rapport-cx/rapport/profile"
+	"github.com/rapport-cx/rapport/scene"
+	"github.com/rapport-cx/rapport/strategy"
+)
+
+var _ Engine = (*engine.Engine)(nil)
+
+type (
+	workspaceNoun = engine.Workspace
+	mediaType     = huma.MediaType
+)
+
+// Engine is the corridor as this edge walks it; *engine.Engine is one. It stands
+// here in small parts, each beside what is asked of it.
+type Engine interface {
+	observer
+	adviser
+	recaller
+	knower
+	strategist
+	landlord
+}
+
+// observer takes in what happened. When it returns without error every event is
+// durable, applied once and visible to the very next decision; the slice may be
+// used again. An error means that nothing was taken.
+type observer interface {
+	Observe(ctx context.Context, workspace string, events []event.Event) (engine.Receipt, error)
+}
+
+// adviser answers one enquiry; the decision is durable before it returns.
+type adviser interface {
+	Answer(ctx context.Context, r engine.Request) (*engine.Answer, error)
+}
+
+// recaller reads decisions back, tells why, and makes them again. What is not
+// there is engine.ErrNotFound, what was erased engine.ErrGone.
+type recaller interface {
+	Decision(ctx context.Context, workspace, id string) (answer json.RawMessage, entry ledger.Entry, err error)
+	// Decisions gives entries newest first; their Bytes are the answers.
+	Decisions(ctx context.Context, q ledger.Query) ([]ledger.Entry, error)
+	Explanation(ctx context.Context, workspace, id string, locale scene.Locale) (*engine.Explanation, error)
+	Replay(ctx context.Context, workspace, id string, v engine.Variation) (*engine.Replayed, error)
+	// OpenRef opens a ref; viewer nil may see everything of the workspace, else what
+	// belongs to the viewer's keys and what is public. What may not be seen is not there.
+	OpenRef(ctx context.Context, workspace, ref string, at scene.Scene, viewer *engine.Scope) (*engine.Opened, error)
+}
+
+// knower says who somebody is and what is known of them.
+type knower interface {
+	// Who resolves the ids of a request. Who has proven nothing is their anonymous
+	// key and nothing more.
+	Who(ctx context.Context, workspace string, a identity.Asker) (engine.Scope, error)
+	// PersonScope finds a person by per_…, kind:value or a bare id; engine.ErrNotFound
+	// when nobody is known by it.
+	PersonScope(ctx context.Context, workspace, id string) (engine.Scope, error)
+	Profile(ctx context.Context, s engine.Scope) (*profile.Profile, error)
+	// Timeline lists events newest first, before the place named (zero: from the newest).
+	Timeline(ctx context.Context, s engine.Scope, before time.Time, beforeID event.ID, limit int) ([]engine.Moment, error)
+	// Signals are the states of the strategy's signals for a profile now.
+	Signals(ctx context.Context, workspace string, who *profile.Profile) ([]need.SignalState, error)
+	// Erase forgets a person for good.
+	Erase(ctx context.Context, workspace string, keys []identity.Key) (journal.Erasure, error)
+}
+
+// strategist keeps the versions of a workspace's strategy.
+type strategist interface {
+	Strategies(ctx context.Context, workspace string) (all []strategy.Source, current int, err error)
+	Draft(ctx context.Context, workspace string, s strategy.Source) (strategy.Source, error)
+	Validate(ctx context.Context, workspace string, number int) error
+	Publish(ctx context.Context, workspace string, number int, note string) (strategy.Source, error)
+	Rollback(ctx context.Context, workspace string, number int) (strategy.Source, error)
+}
+
+// landlord keeps the tenants.
+type landlord interface {
+	// Workspaces lists all, by id.
+	Workspaces() []engine.Workspace
+	// AddWorkspace makes one and publishes its first strategy.
+	AddWorkspace(ctx context.Context, w engine.Workspace, packs []string) (engine.Workspace, error)
+	// Ready is nil when every workspace can answer.
+	Ready() error
+}

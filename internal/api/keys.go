@@ -1,0 +1,212 @@
+package api
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/golang-jwt/jwt/v5"
+
+	"github.com/rapport-cx/rapport/engine"
+	"github.com/rapport-cx/rapport/identity"
+)
+
+// access says who may call a route.
+type access int
+
+const (
+	anyone    access = iota // no key
+	writeKey                // write key or secret key
+	secretKey               // secret key or a console session
+	oneself                 // write key with a proven identity
+)
+
+// caller is who calls, as far as keys tell.
+type caller struct {
+	workspace engine.Workspace
+	secret    bool
+	session   bool
+	subject   string // the user id that X-Identity-Token proves; "" without one
+}
+
+// keyring finds a workspace by its keys. Keys are looked up by their hash, so that
+// the time of a look-up tells nothing about a key.
+type keyring struct {
+	write, secret map[[32]byte]engine.Workspace
+}
+
+func newKeyring(all []engine.Workspace) *keyring {
+	k := &keyring{map[[32]byte]engine.Workspace{}, map[[32]byte]engine.Workspace{}}
+	for _, w := range all {
+		if w.WriteKey != "" {
+			k.write[sha256.Sum256([]byte(w.WriteKey))] = w
+		}
+		if w.SecretKey != "" {
+			k.secret[sha256.Sum256([]byte(w.SecretKey))] = w
+		}
+	}
+	return k
+}
+
+// find looks a key up, and once more in a fresh ring: a workspace may be new.
+func (s *server) find(key string, secretToo bool) (c caller, ok bool) {
+	h := sha256.Sum256([]byte(key))
+	for try := range 2 {
+		ring := s.keys.Load()
+		if ring == nil || try == 1 {
+			ring = newKeyring(s.Engine.Workspaces())
+			s.keys.Store(ring)
+		}
+		if w, ok := ring.write[h]; ok {
+			return caller{workspace: w}, true
+		}
+		if w, ok := ring.secret[h]; ok {
+			return caller{workspace: w, secret: true}, secretToo
+		}
+	}
+	return c, false
+}
+
+// key is what the Authorization header brings.
+func key(r *http.Request) (key string, basic, ok bool) {
+	scheme, rest, found := strings.Cut(r.Header.Get("Authorization"), " ")
+	if !found {
+		return "", false, false
+	}
+	switch rest = strings.TrimSpace(rest); {
+	case strings.EqualFold(scheme, "bearer"):
+		return rest, false, rest != ""
+	case strings.EqualFold(scheme, "basic"):
+		text, err := base64.StdEncoding.DecodeString(rest)
+		if err != nil {
+			return "", true, false
+		}
+		user, password, _ := strings.Cut(string(text), ":")
+		return user, true, user != "" && password == ""
+	}
+	return "", false, false
+}
+
+// authenticate says who calls and whether they may call a route of that access.
+// bodyKey is the writeKey that came in a body, "" when none did.
+func (s *server) authenticate(w http.ResponseWriter, r *http.Request, a access, bodyKey string) (c caller, err error) {
+	k, basic, ok := key(r)
+	switch {
+	case ok:
+		if c, ok = s.find(k, !basic); !ok {
+			return c, refuse(http.StatusUnauthorized, "key_unknown")
+		}
+		if bodyKey != "" && bodyKey != c.workspace.WriteKey {
+			return c, refuse(http.StatusUnauthorized, "key_unlike_body")
+		}
+	case r.Header.Get("Authorization") != "":
+		return c, refuse(http.StatusUnauthorized, "key_missing")
+	case bodyKey != "":
+		if c, ok = s.find(bodyKey, false); !ok || c.secret {
+			return c, refuse(http.StatusUnauthorized, "key_unknown")
+		}
+	default:
+		if c, ok, err = s.session(r); err != nil {
+			return c, err
+		}
+		if !ok {
+			return c, refuse(http.StatusUnauthorized, "key_missing")
+		}
+	}
+	if err := s.origin(w, r, c); err != nil {
+		return c, err
+	}
+	switch {
+	case a == secretKey && !c.secret:
+		return c, refuse(http.StatusForbidden, "forbidden")
+	case a == oneself && c.secret:
+		return c, refuse(http.StatusForbidden, "not_shown_here")
+	}
+	if token := r.Header.Get("X-Identity-Token"); token != "" {
+		if c.subject, err = prove(c.workspace, token, s.now); err != nil {
+			return c, err
+		}
+	}
+	if a == oneself && c.subject == "" {
+		return c, refuse(http.StatusUnauthorized, "identity_required")
+	}
+	return c, nil
+}
+
+// origin answers the web page that called: with a write key any origin or those
+// the workspace lists, with a secret key none.
+func (s *server) origin(w http.ResponseWriter, r *http.Request, c caller) error {
+	from := r.Header.Get("Origin")
+	if from == "" || w == nil {
+		return nil
+	}
+	h := w.Header()
+	if c.secret {
+		h.Del("Access-Control-Allow-Origin")
+		return nil
+	}
+	if len(c.workspace.Origins) == 0 {
+		return nil
+	}
+	h.Add("Vary", "Origin")
+	if !slices.Contains(c.workspace.Origins, from) {
+		h.Del("Access-Control-Allow-Origin")
+		return refuse(http.StatusForbidden, "origin_forbidden")
+	}
+	if h.Get("Access-Control-Allow-Origin") != "" {
+		h.Set("Access-Control-Allow-Origin", from)
+	}
+	return nil
+}
+
+// prove gives the user id that an identity token proves: HS256, signed with the
+// workspace's identity secret, with a subject and an end.
+func prove(w engine.Workspace, token string, now clock) (string, error) {
+	wrong := func(cause error) error {
+		return &refusal{status: http.StatusUnauthorized, code: "identity_wrong", cause: cause}
+	}
+	if w.IdentitySecret == "" || len(token) > 8<<10 {
+		return "", wrong(nil)
+	}
+	var claims jwt.RegisteredClaims
+	_, err := jwt.ParseWithClaims(token, &claims, func(*jwt.Token) (any, error) { return []byte(w.IdentitySecret), nil },
+		jwt.WithValidMethods([]string{"HS256"}), jwt.WithExpirationRequired(), jwt.WithTimeFunc(now))
+	if err != nil {
+		return "", wrong(err)
+	}
+	if claims.Subject == "" {
+		return "", wrong(nil)
+	}
+	return claims.Subject, nil
+}
+
+// asker says on whose behalf a request with these ids speaks. token is the one of
+// the body; the header's stands in c already.
+func (s *server) asker(c caller, userID, anonymousID, token string) (identity.Asker, error) {
+	subject := c.subject
+	if token != "" {
+		var err error
+		if subject, err = prove(c.workspace, token, s.now); err != nil {
+			return identity.Asker{}, err
+		}
+		if c.subject != "" && c.subject != subject {
+			return identity.Asker{}, refuse(http.StatusUnauthorized, "foreign_token")
+		}
+	}
+	if subject != "" {
+		if userID != "" && userID != subject {
+			return identity.Asker{}, refuse(http.StatusUnauthorized, "foreign_token")
+		}
+		userID = subject
+	}
+	a := identity.Asker{Proven: c.secret || subject != ""}
+	if userID != "" {
+		a.Keys = append(a.Keys, identity.User(userID))
+	}
+	if anonymousID != "" {
+		a.Keys = append(a.Keys, identity.Anonymous(anonymousID))
+	}
+	return a, nil
+}

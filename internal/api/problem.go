@@ -1,0 +1,210 @@
+package api
+
+import (
+	"embed"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"github.com/rapport-cx/rapport/candidate"
+	"github.com/rapport-cx/rapport/engine"
+	"github.com/rapport-cx/rapport/event"
+	"github.com/rapport-cx/rapport/scene"
+)
+
+// Problem is an RFC 9457 problem document. Code is stable and meant for programs;
+// Title is its sentence in the caller's language.
+type Problem struct {
+	Type      string  `json:"type" doc:"Where the code is explained."`
+	Title     string  `json:"title" doc:"One sentence in the caller's language."`
+	Status    int     `json:"status"`
+	Code      string  `json:"code" doc:"Stable name of what went wrong."`
+	Detail    string  `json:"detail,omitempty"`
+	RequestID string  `json:"request_id,omitempty" doc:"Under which the operator finds it in the log."`
+	Errors    []Fault `json:"errors,omitempty" doc:"Every faulty field of the body."`
+}
+
+// Fault is one faulty place of a body.
+type Fault struct {
+	Pointer string `json:"pointer" doc:"JSON pointer (RFC 6901) into the body."`
+	Code    string `json:"code"`
+	Message string `json:"message" doc:"One sentence in the caller's language."`
+}
+
+// refusal is a problem before it has a language.
+type refusal struct {
+	status int
+	code   string
+	args   []string // name, value, name, value …: what the sentence has in braces
+	detail string
+	faults []flaw
+	cause  error // for the log; never sent
+}
+
+// flaw is a fault before it has a language. Said is set by rooms that bring their
+// own sentences.
+type flaw struct {
+	pointer string
+	code    string
+	args    []string
+	said    *candidate.Text
+}
+
+func (r *refusal) Error() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%d %s", r.status, r.code)
+	for _, f := range r.faults {
+		fmt.Fprintf(&b, "; %s at %q", f.code, f.pointer)
+	}
+	if r.cause != nil {
+		b.WriteString(": " + r.cause.Error())
+	}
+	return b.String()
+}
+
+func (r *refusal) Unwrap() error { return r.cause }
+
+func refuse(status int, code string, args ...string) *refusal {
+	return &refusal{status: status, code: code, args: args}
+}
+
+// faulty refuses a body for one place in it.
+func faulty(pointer, code string, args ...string) *refusal {
+	return &refusal{status: http.StatusBadRequest, code: code, args: args, faults: []flaw{{pointer: pointer, code: code, args: args}}}
+}
+
+// refusalOf maps every error that can reach the edge to a problem, in one table.
+func refusalOf(err error) *refusal {
+	var (
+		r       *refusal
+		problem *event.Problem
+		faults  candidate.Faults
+	)
+	switch {
+	case errors.As(err, &r):
+		return r
+	case errors.As(err, &problem):
+		status := http.StatusBadRequest
+		if problem.Code == event.TooLarge || problem.Code == event.TooMany {
+			status = http.StatusRequestEntityTooLarge
+		}
+		r := faulty(problem.Pointer, string(problem.Code), "limit", strconv.Itoa(problem.Offset), "expected", "")
+		r.status, r.cause = status, err
+		r.detail = "byte " + strconv.Itoa(problem.Offset)
+		return r
+	case errors.As(err, &faults):
+		r := &refusal{status: http.StatusBadRequest, code: "wrong_type", cause: err}
+		for i := range faults {
+			r.faults = append(r.faults, flaw{pointer: faults[i].Pointer, code: faults[i].Code, said: &faults[i].Message})
+		}
+		if len(r.faults) > 0 {
+			r.code = "body_faulty"
+		}
+		return r
+	case errors.Is(err, engine.ErrNotFound), errors.Is(err, engine.ErrNoWorkspace):
+		return &refusal{status: http.StatusNotFound, code: "not_found", cause: err}
+	case errors.Is(err, engine.ErrForbidden):
+		return &refusal{status: http.StatusForbidden, code: "forbidden", cause: err}
+	case errors.Is(err, engine.ErrGone):
+		return &refusal{status: http.StatusGone, code: "account_erased", cause: err}
+	case errors.Is(err, engine.ErrNoStrategy):
+		return &refusal{status: http.StatusServiceUnavailable, code: "no_strategy", cause: err}
+	case errors.Is(err, engine.ErrState):
+		return &refusal{status: http.StatusConflict, code: "strategy_state", cause: err}
+	}
+	return &refusal{status: http.StatusInternalServerError, code: "internal", cause: err}
+}
+
+// in puts a refusal into a language.
+func (r *refusal) in(l scene.Locale) Problem {
+	p := Problem{
+		Type: "/problems#" + r.code, Status: r.status, Code: r.code,
+		Title: sentence(l, r.code, r.args), Detail: r.detail,
+	}
+	for _, f := range r.faults {
+		said := ""
+		if f.said != nil {
+			said = f.said.In(l)
+		} else {
+			said = sentence(l, f.code, f.args)
+		}
+		p.Errors = append(p.Errors, Fault{Pointer: f.pointer, Code: f.code, Message: said})
+	}
+	return p
+}
+
+//go:embed messages/*.json
+var messageFiles embed.FS
+
+// messages are the sentences of the edge by language and code.
+var messages = map[scene.Locale]map[string]string{
+	scene.English: readMessages("messages/en.json"),
+	scene.Chinese: readMessages("messages/zh-CN.json"),
+}
+
+func readMessages(name string) map[string]string {
+	text, err := messageFiles.ReadFile(name)
+	if err != nil {
+		panic(err) // embedded: it is there or nothing was built
+	}
+	var m map[string]string
+	if err := json.Unmarshal(text, &m); err != nil {
+		panic(fmt.Sprintf("%s: %v", name, err))
+	}
+	return m
+}
+
+// sentence is a code's sentence with its arguments put in.
+func sentence(l scene.Locale, code string, args []string) string {
+	m, ok := messages[l]
+	if !ok {
+		m = messages[scene.English]
+	}
+	s, ok := m[code]
+	if !ok {
+		return code
+	}
+	for i := 0; i+1 < len(args); i += 2 {
+		value := args[i+1]
+		if args[i] == "expected" {
+			if value = m["expected."+value]; value == "" {
+				value = m["expected.other"]
+			}
+		}
+		s = strings.ReplaceAll(s, "{"+args[i]+"}", value)
+	}
+	return s
+}
+
+// language is the best of our languages that the caller accepts; English when
+// they name none.
+func language(r *http.Request) scene.Locale {
+	if l, ok := accepted(r); ok {
+		return l
+	}
+	return scene.English
+}
+
+func accepted(r *http.Request) (best scene.Locale, ok bool) {
+	top := 0.0
+	for part := range strings.SplitSeq(r.Header.Get("Accept-Language"), ",") {
+		tag, params, _ := strings.Cut(strings.TrimSpace(part), ";")
+		l, known := scene.ParseLocale(tag)
+		if !known {
+			continue
+		}
+		q := 1.0
+		if v, found := strings.CutPrefix(strings.TrimSpace(params), "q="); found {
+			if f, err := strconv.ParseFloat(v, 64); err == nil {
+				q = f
+			}
+		}
+		if q > top {
+			best, top, ok = l, q, true
+		}
+	}
+	return best, ok
+}
