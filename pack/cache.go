@@ -3,7 +3,6 @@ package pack
 import (
 	"sync"
 
-	"github.com/rapport-cx/rapport/need"
 	"github.com/rapport-cx/rapport/scene"
 )
 
@@ -43,5 +42,3 @@ func (c *cache) keep(digest string, v *compiled) {
 		c.order = c.order[1:]
 	}
 }
-
-func needPlan(need.Definition) *need.Plan { return &need.Plan{} }

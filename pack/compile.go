@@ -14,6 +14,7 @@ import (
 
 	"github.com/rapport-cx/rapport/candidate"
 	"github.com/rapport-cx/rapport/decision"
+	"github.com/rapport-cx/rapport/need"
 	"github.com/rapport-cx/rapport/need/signal"
 	"github.com/rapport-cx/rapport/strategy"
 	"github.com/rapport-cx/rapport/treatment"
@@ -38,6 +39,7 @@ func (c *Compiler) Compile(ctx context.Context, s strategy.Source) (*strategy.Ve
 	if err != nil {
 		return nil, s, err
 	}
+	s.Model = compiled.model
 	out := *compiled.version
 	out.Number, out.Packs, out.Published, out.Note = s.Number, packsOf(s), s.At, s.Note
 	return &out, s, nil
@@ -46,6 +48,7 @@ func (c *Compiler) Compile(ctx context.Context, s strategy.Source) (*strategy.Ve
 // compiled is what files were compiled to, with what the test cases need of it.
 type compiled struct {
 	version *strategy.Version
+	model   []byte // the trained classifiers, as a source keeps them
 	signals []signal.Definition
 	dangers map[string]bool // subintents that can hurt somebody
 }
@@ -58,7 +61,7 @@ func (c *Compiler) compiled(ctx context.Context, s strategy.Source, files []pack
 	if err := ctx.Err(); err != nil {
 		return nil, fmt.Errorf("compile of strategy %d: %w", s.Number, err)
 	}
-	made := compile(files, &faults)
+	made := compile(files, s.Model, &faults)
 	if len(faults) > 0 {
 		return nil, faults.sorted()
 	}
@@ -149,7 +152,7 @@ func digestOf(files []packFile) string {
 }
 
 // compile reads and compiles all files; what is wrong is added to faults.
-func compile(files []packFile, faults *Faults) *compiled {
+func compile(files []packFile, model []byte, faults *Faults) *compiled {
 	c := &content{
 		faults: faults, titles: map[string]candidate.Text{}, symptoms: map[string]candidate.Text{}, sources: map[string][]string{},
 		traits: maps.Clone(standardTraits), seen: map[string]value{},
@@ -188,7 +191,12 @@ func compile(files []packFile, faults *Faults) *compiled {
 	if len(*faults) > 0 {
 		return nil
 	}
-	made := &compiled{signals: c.need.Signals, dangers: map[string]bool{}}
+	recognition, trained, err := need.Compile(c.need, model)
+	if err != nil {
+		*faults = append(*faults, Fault{Message: err.Error()})
+		return nil
+	}
+	made := &compiled{model: trained, signals: c.need.Signals, dangers: map[string]bool{}}
 	for _, d := range c.need.Subintents {
 		made.dangers[d.ID] = made.dangers[d.ID] || d.Danger
 	}
@@ -196,7 +204,7 @@ func compile(files []packFile, faults *Faults) *compiled {
 		Candidate: &candidate.Plan{Sources: c.sources, Attributes: candidate.NewAttributes(c.attributes)}, Decision: plan,
 		Treatment:  &treatment.Plan{Brand: c.brand, Titles: c.titles},
 		Attributes: c.attributes,
-		Need:       needPlan(c.need),
+		Need:       recognition,
 	}
 	return made
 }
