@@ -45,6 +45,13 @@ func (f Faults) Error() string {
 	return strings.Join(all, "\n")
 }
 
+// Each tells the faults one by one, to an edge that may not know this room by name.
+func (f Faults) Each(tell func(file string, line, column int, message, caret string)) {
+	for _, x := range f {
+		tell(x.File, x.Line, x.Column, x.Message, x.Caret)
+	}
+}
+
 func (f Faults) sorted() Faults {
 	slices.SortStableFunc(f, func(a, b Fault) int {
 		return cmp.Or(strings.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))

@@ -2,6 +2,7 @@ package api
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"strconv"
 	"time"
@@ -48,6 +49,7 @@ type StrategyFault struct {
 	Line    int    `json:"line"`
 	Column  int    `json:"column"`
 	Message string `json:"message"`
+	Caret   string `json:"caret,omitempty" doc:"The source line and a caret under the very character."`
 }
 
 // Pack is a pack that strategies can be made of.
@@ -62,7 +64,7 @@ type Pack struct {
 // this edge may not know by name.
 type faultList interface {
 	error
-	Each(func(file string, line, column int, message string))
+	Each(func(file string, line, column int, message, caret string))
 }
 
 func (s *server) strategyRoutes() {
@@ -182,8 +184,8 @@ func strategyFaults(err error) (all []StrategyFault, ok bool) {
 	if !errors.As(err, &list) {
 		return nil, false
 	}
-	list.Each(func(file string, line, column int, message string) {
-		all = append(all, StrategyFault{file, line, column, message})
+	list.Each(func(file string, line, column int, message, caret string) {
+		all = append(all, StrategyFault{file, line, column, message, caret})
 	})
 	return all, true
 }
@@ -197,7 +199,7 @@ func refusedStrategy(err error) error {
 	r := &refusal{status: http.StatusUnprocessableEntity, code: "strategy_faulty", cause: err, detail: err.Error()}
 	for _, f := range faults {
 		place := "/files/" + escapePointer(f.File)
-		r.faults = append(r.faults, flaw{pointer: place, code: "strategy_faulty", said: &candidate.Text{Zh: f.Message, En: f.Message}})
+		r.faults = append(r.faults, flaw{pointer: place, code: "strategy_faulty", said: &candidate.Text{En: fmt.Sprintf("%s:%d:%d: %s", f.File, f.Line, f.Column, f.Message)}})
 	}
 	return r
 }
