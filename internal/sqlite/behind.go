@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/rapport-cx/rapport/identity"
 	"github.com/rapport-cx/rapport/journal"
 )
 
@@ -104,11 +105,24 @@ func (b *behind) step(w *writer) error {
 	}
 	select {
 	case c := <-b.checkpoints:
+		if w.erased(c.keys) {
+			return nil
+		}
 		_, err := w.saveCheckpoint.exec(c.keys, int64(c.position), int64(c.events), c.body)
 		return err
 	default:
 		return nil
 	}
+}
+
+// erased tells that one of packed keys was erased since they were packed.
+func (w *writer) erased(keys []byte) bool {
+	for ; len(keys) >= 4; keys = keys[4:] {
+		if w.s.words.key(binary.LittleEndian.Uint32(keys)) == (identity.Key{}) {
+			return true
+		}
+	}
+	return false
 }
 
 // slice does a step in a transaction of its own.
@@ -132,7 +146,7 @@ func (w *writer) alone(f func(w *writer) error) {
 	}
 }
 
-// rest is called now and then when nobody waits.
+// rest is called every restEvery, between groups.
 func (b *behind) rest(w *writer) {
 	if w.failure() != nil {
 		return

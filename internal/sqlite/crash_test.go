@@ -130,7 +130,7 @@ func live(t *testing.T, dir string, from, acks int) (acknowledged []int) {
 
 // What was acknowledged before a kill -9 is there once; what was not is there
 // whole or not at all; and the next life goes on from it.
-func TestMission_KillLosesNothingAcknowledged(t *testing.T) {
+func TestKillLosesNothingAcknowledged(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {
 		t.Skip("starts and kills processes")

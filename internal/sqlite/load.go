@@ -27,7 +27,7 @@ func (s *Store) load(ctx context.Context, rebuild bool) error {
 			return fmt.Errorf("drop what is derived: %w", err)
 		}
 	}
-	l := loading{s: s, rebuild: rebuild, index: marks[markIndex], heads: marks[markHeads], keyOf: map[uint32]identity.Key{}}
+	l := loading{s: s, rebuild: rebuild, index: marks[markIndex], heads: marks[markHeads], defined: map[uint32]keyName{}}
 	if l.index > 0 {
 		if err := l.readIndex(); err != nil {
 			return fmt.Errorf("read the index: %w", err)
@@ -74,14 +74,21 @@ func (s *Store) dropDerived() error {
 	return s.w.c.exec("BEGIN IMMEDIATE; DELETE FROM piece; DELETE FROM mark; DELETE FROM checkpoint; DELETE FROM record; INSERT INTO mark VALUES ('" + markRebuild + "', 1); COMMIT")
 }
 
+// keyName is a key as a row defines it.
+type keyName struct {
+	workspace uint32
+	key       identity.Key
+}
+
 // loading is the way from the pieces to the end of the log.
 type loading struct {
 	s            *Store
 	rebuild      bool
-	index, heads uint64   // marks
-	followers    []uint64 // marks, in the order of Options.Followers
-	keyOf        map[uint32]identity.Key
-	event        event.Event // reused
+	index, heads uint64             // marks
+	followers    []uint64           // marks, in the order of Options.Followers
+	defined      map[uint32]keyName // by the row in work
+	highest      uint32             // of them
+	event        event.Event        // reused
 	records      int
 }
 
@@ -259,10 +266,12 @@ func (l *loading) readTail(ctx context.Context) error {
 // pieces: each looks at its own mark.
 func (l *loading) row(seq int64, body []byte) error {
 	s, w := l.s, l.s.w
-	clear(l.keyOf)
+	clear(l.defined)
+	l.highest = 0
 	frames, err := openRow(seq, body, func(x definition) error {
 		if x.kind == defineKey {
-			l.keyOf[x.number] = identity.Key{Kind: string(x.keyKind), Value: string(x.value)}
+			l.defined[x.number] = keyName{x.workspace, identity.Key{Kind: string(x.keyKind), Value: string(x.value)}}
+			l.highest = max(l.highest, x.number)
 			return nil
 		}
 		if known := len(s.words.tenants) + len(s.words.nameOf); true {
@@ -278,7 +287,7 @@ func (l *loading) row(seq int64, body []byte) error {
 	if err != nil {
 		return err
 	}
-	s.rows.put(seq, body)
+	s.rows.put(seq, body, 0)
 	for i := 0; len(frames) > 0; i++ {
 		var f frame
 		if f, frames, err = next(frames); err != nil {
@@ -288,14 +297,14 @@ func (l *loading) row(seq int64, body []byte) error {
 			return fmt.Errorf("log row %d, event %d: %w", seq, i, err)
 		}
 	}
-	return nil
+	return l.place(l.highest, 0) // those that only erased events used
 }
 
 func (l *loading) text(n uint32) identity.Key {
 	if int(n) < len(l.s.words.keys) {
 		return l.s.words.key(n)
 	}
-	return l.keyOf[n]
+	return l.defined[n].key
 }
 
 func (l *loading) frame(f frame, position uint64) error {
@@ -320,7 +329,7 @@ func (l *loading) frame(f frame, position uint64) error {
 		if !erased {
 			_, joined = t.graph.Observe(e)
 		}
-		if err := l.place(t, key, f.beside()); err != nil {
+		if err := l.place(key, f.beside()); err != nil {
 			return err
 		}
 	}
@@ -363,29 +372,31 @@ func (l *loading) frame(f frame, position uint64) error {
 	return nil
 }
 
-// place gives the keys that a frame uses first their places in the graph.
-func (l *loading) place(t *tenant, key, beside uint32) error {
+// place gives the keys that a frame uses, and those defined before them, their
+// places in the graph.
+func (l *loading) place(key, beside uint32) error {
 	d := l.s.words
-	if beside != 0 && beside < key {
-		key, beside = beside, key
-	}
-	for _, n := range [2]uint32{key, beside} {
-		if int(n) < len(d.keys) {
-			continue
-		}
-		k, defined := l.keyOf[n]
-		if int(n) != len(d.keys) || !defined {
+	for n := uint32(len(d.keys)); n <= max(key, beside); n++ {
+		k, defined := l.defined[n]
+		if !defined || int(k.workspace) >= len(d.tenants) {
 			return fmt.Errorf("key %d has no definition: %w", n, errDamaged)
 		}
-		p := keyPlace{workspace: t.number}
-		if k.Value != "" {
-			if p.number = t.graph.Number(k); p.number == 0 {
-				d.strays[n] = k
-			} else {
-				t.setMine(p.number, n)
+		d.keys = append(d.keys, keyPlace{workspace: k.workspace})
+		if k.key.Value != "" {
+			d.strays[n] = k.key
+		}
+	}
+	if len(d.strays) > 0 {
+		for _, n := range [2]uint32{key, beside} {
+			if k, stray := d.strays[n]; stray {
+				t := d.tenants[d.keys[n].workspace]
+				if g := t.graph.Number(k); g != 0 {
+					d.keys[n].number = g
+					t.setMine(g, n)
+					delete(d.strays, n)
+				}
 			}
 		}
-		d.keys = append(d.keys, p)
 	}
 	return nil
 }

@@ -17,8 +17,9 @@ const readerCount = 4
 
 // readers are connections that only read, opened when first needed.
 type readers struct {
-	path string
-	free chan *reader // nil: may still be opened
+	path   string
+	free   chan *reader // nil: may still be opened
+	closed chan struct{}
 }
 
 type reader struct {
@@ -29,7 +30,7 @@ type reader struct {
 }
 
 func newReaders(path string) *readers {
-	r := &readers{path: path, free: make(chan *reader, readerCount)}
+	r := &readers{path: path, free: make(chan *reader, readerCount), closed: make(chan struct{})}
 	for range readerCount {
 		r.free <- nil
 	}
@@ -41,6 +42,8 @@ func (p *readers) with(ctx context.Context, f func(r *reader) error) (err error)
 	var r *reader
 	select {
 	case r = <-p.free:
+	case <-p.closed:
+		return ErrClosed
 	case <-ctx.Done():
 		return ctx.Err()
 	}
@@ -77,6 +80,7 @@ func openReader(path string) (*reader, error) {
 
 // close waits for the readers that are lent.
 func (p *readers) close() {
+	close(p.closed)
 	for range readerCount {
 		if r := <-p.free; r != nil {
 			r.c.close()
@@ -93,20 +97,24 @@ type rowCache struct {
 	rows  map[int64][]byte
 	order []int64 // oldest first, from start on
 	start int
+	drops int // how many erasures there were
 }
 
 func newRowCache(limit int64) *rowCache { return &rowCache{limit: limit, rows: map[int64][]byte{}} }
 
-func (c *rowCache) find(seq int64) []byte {
+// find gives a row, and how many erasures there were, for put.
+func (c *rowCache) find(seq int64) (body []byte, drops int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.rows[seq]
+	return c.rows[seq], c.drops
 }
 
-func (c *rowCache) put(seq int64, body []byte) {
+// put keeps a row that was read after so many erasures. One that was read before
+// the last erasure may hold what must be gone.
+func (c *rowCache) put(seq int64, body []byte, drops int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if _, known := c.rows[seq]; known {
+	if _, known := c.rows[seq]; known || drops != c.drops {
 		return
 	}
 	c.rows[seq] = body
@@ -127,10 +135,10 @@ func (c *rowCache) put(seq int64, body []byte) {
 func (c *rowCache) drop(seqs []int64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.drops++
 	for _, seq := range seqs {
 		if body, ok := c.rows[seq]; ok {
 			c.bytes -= int64(len(body))
-			c.rows[seq] = nil
 			delete(c.rows, seq)
 		}
 	}
@@ -138,10 +146,10 @@ func (c *rowCache) drop(seqs []int64) {
 
 // row gives a committed row, nil when there is none of this number.
 func (s *Store) row(ctx context.Context, seq int64) ([]byte, error) {
-	if body := s.rows.find(seq); body != nil {
+	body, drops := s.rows.find(seq)
+	if body != nil {
 		return body, nil
 	}
-	var body []byte
 	err := s.readers.with(ctx, func(r *reader) error {
 		return r.row.query(func(row []driver.Value) error { body = blob(row[0]); return nil }, seq)
 	})
@@ -152,7 +160,7 @@ func (s *Store) row(ctx context.Context, seq int64) ([]byte, error) {
 		if _, err := openRow(seq, body, nil); err != nil {
 			return nil, err
 		}
-		s.rows.put(seq, body)
+		s.rows.put(seq, body, drops)
 	}
 	return body, nil
 }
@@ -235,7 +243,10 @@ func (s *Store) Event(ctx context.Context, workspace string, id event.ID) (m jou
 	if err != nil {
 		return m, nil, false, fmt.Errorf("event %s: %w", id, err)
 	}
-	if f == nil || f.id() != id || f.flags()&flagErased != 0 {
+	if f == nil || f.id() != id {
+		return m, nil, false, fmt.Errorf("event %s does not stand at position %d: %w", id, position, errDamaged)
+	}
+	if f.flags()&flagErased != 0 {
 		return m, nil, false, nil
 	}
 	s.mu.RLock()

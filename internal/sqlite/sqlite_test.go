@@ -3,18 +3,27 @@ package sqlite
 import (
 	"context"
 	"crypto/sha256"
+	"database/sql/driver"
 	"encoding/binary"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math/rand/v2"
+	"os"
+	"path/filepath"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
+	"github.com/rapport-cx/rapport/candidate"
 	"github.com/rapport-cx/rapport/engine"
 	"github.com/rapport-cx/rapport/event"
+	"github.com/rapport-cx/rapport/identity"
 	"github.com/rapport-cx/rapport/internal/storage/storetest"
 	"github.com/rapport-cx/rapport/journal"
+	"github.com/rapport-cx/rapport/ledger"
+	"github.com/rapport-cx/rapport/workspace"
 )
 
 // The corridor declares what it needs of a store; this is one.
@@ -95,4 +104,293 @@ func (f folder) Open(t testing.TB, shelf storetest.Shelf, followers ...journal.F
 func TestStore(t *testing.T) {
 	t.Parallel()
 	storetest.Run(t, func(t testing.TB) storetest.Home { return folder{t.TempDir()} })
+}
+
+func TestOneProcessHasTheFolder(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	s := openAt(t, Options{Dir: dir})
+	if _, err := Open(context.Background(), Options{Dir: dir}); !errors.Is(err, ErrLocked) || !strings.Contains(err.Error(), dir) {
+		t.Fatalf("the folder was opened twice: %v", err)
+	}
+	s.Close()
+	openAt(t, Options{Dir: dir})
+}
+
+// shopDay fills a store with people, records, decisions and late events.
+func shopDay(t *testing.T, s *Store) (people []identity.Key) {
+	t.Helper()
+	for n := range 120 {
+		b := errand(n)
+		if _, err := s.Commit(context.Background(), b); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for p := range 40 {
+		people = append(people, identity.User(numbered("u", p)), identity.Anonymous(numbered("a", p)))
+	}
+	return people
+}
+
+// memory is everything that can be asked of a store about some people.
+func memory(t *testing.T, s *Store, people []identity.Key) string {
+	t.Helper()
+	var b strings.Builder
+	for _, k := range people {
+		p, known, err := s.Person(context.Background(), "shop", k)
+		if err != nil {
+			t.Fatal(err)
+		}
+		fmt.Fprintln(&b, k, p, known)
+		sc := journal.Scope{Workspace: "shop", Person: p.ID, Keys: p.Keys}
+		pr, err := s.Profile(context.Background(), sc)
+		if err != nil {
+			t.Fatal(err)
+		}
+		fmt.Fprintln(&b, pr.Position, string(pr.Canonical()))
+		list, err := s.Timeline(context.Background(), sc, time.Time{}, event.ID{}, 20)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range list {
+			fmt.Fprintln(&b, m.Position, m.Event.ID)
+		}
+	}
+	view, err := s.Catalogue(context.Background(), "shop", 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for n := range 120 {
+		_, ok := view.Item(numbered("kettle-", n))
+		fmt.Fprint(&b, ok, " ")
+	}
+	return b.String()
+}
+
+func TestWhatIsDerivedCanBeMadeAgain(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	options := func() Options { return Options{Dir: dir, Shelf: new(candidate.Shelves), testOnlyEvery: 100} }
+	s := openAt(t, options())
+	people := shopDay(t, s)
+	if _, err := s.Erase(context.Background(), "shop", []identity.Key{identity.User("u7"), identity.Anonymous("a7")}); err != nil {
+		t.Fatal(err)
+	}
+	want := memory(t, s, people)
+	s.Close()
+	if err := Rebuild(context.Background(), options()); err != nil {
+		t.Fatal(err)
+	}
+	for _, start := range []string{"rebuilt", "after a rebuild that was killed", "with everything derived gone"} {
+		s = openAt(t, options())
+		if got := memory(t, s, people); got != want {
+			t.Fatalf("%s, the store remembers\n%s\nbefore\n%s", start, got, want)
+		}
+		if v, err := s.Verify(context.Background()); err != nil || v.Erased == 0 {
+			t.Fatalf("%s: %+v %v", start, v, err)
+		}
+		s.Close()
+		c, err := dial(filepath.Join(dir, "rapport.db"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		half := "DELETE FROM record WHERE position % 2 = 0; DELETE FROM piece WHERE name = 'keys'; INSERT INTO mark VALUES ('rebuilding', 1)"
+		if start != "rebuilt" {
+			half = "DELETE FROM piece; DELETE FROM mark; DELETE FROM checkpoint"
+		}
+		if err := c.exec(half); err != nil {
+			t.Fatal(err)
+		}
+		c.close()
+	}
+}
+
+func TestAFailedCommitClosesTheStoreToWrites(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	s := openAt(t, Options{Dir: dir})
+	kept := visit(1, "lin", "")
+	commit(t, s, "shop", kept)
+	// The disk is full from here on.
+	if err := s.do(context.Background(), func(w *writer) (func(), error) {
+		return func() { w.c.once("PRAGMA max_page_count=1", func([]driver.Value) error { return nil }) }, nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	var lost event.Event
+	for n := uint64(2); ; n++ {
+		lost = visit(n, "lin", "")
+		if _, err := s.Commit(context.Background(), journal.Batch{Workspace: "shop", Events: []event.Event{lost}}); err != nil {
+			if !errors.Is(err, ErrFailed) {
+				t.Fatalf("a full disk is reported as %v", err)
+			}
+			break
+		}
+		if n > 10_000 {
+			t.Fatal("the full disk took everything")
+		}
+	}
+	if _, err := s.Commit(context.Background(), journal.Batch{Workspace: "shop", Events: []event.Event{visit(99_999, "lin", "")}}); !errors.Is(err, ErrFailed) {
+		t.Fatalf("after a failed commit the store answers %v", err)
+	}
+	if err := s.SaveWorkspace(context.Background(), workspace.Workspace{ID: "x"}); !errors.Is(err, ErrFailed) {
+		t.Fatalf("after a failed commit the store answers %v", err)
+	}
+	if _, _, ok, err := s.Event(context.Background(), "shop", kept.ID); !ok || err != nil {
+		t.Fatalf("reading does not go on: %t %v", ok, err)
+	}
+	if _, _, ok, err := s.Event(context.Background(), "shop", lost.ID); ok || err != nil {
+		t.Fatalf("an event that was refused opens: %t %v", ok, err)
+	}
+	if !s.Stats().Failed {
+		t.Fatal("the failure is not to be seen in the figures")
+	}
+	s.Close()
+	s = openAt(t, Options{Dir: dir})
+	if r := commit(t, s, "shop", kept, lost); !r.Duplicates[0] || r.Duplicates[1] {
+		t.Fatalf("after a restart: %v", r.Duplicates)
+	}
+	if _, err := s.Verify(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestDamageIsFoundAndNamed(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	s := openAt(t, Options{Dir: dir})
+	commit(t, s, "shop", visit(1, "lin", ""), visit(2, "lin", ""))
+	commit(t, s, "shop", visit(3, "lin", ""))
+	s.Close()
+	c, err := dial(filepath.Join(dir, "rapport.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.exec("UPDATE log SET body = CAST(SUBSTR(body, 1, 200) || X'00' || SUBSTR(body, 202) AS BLOB) WHERE seq = 1"); err != nil {
+		t.Fatal(err)
+	}
+	c.close()
+	s = openAt(t, Options{Dir: dir})
+	if _, err := s.Verify(context.Background()); err == nil || !strings.Contains(err.Error(), "log row 1: checksum") {
+		t.Fatalf("verify says %v", err)
+	}
+	if _, _, _, err := s.Event(context.Background(), "shop", idOf(2)); err == nil {
+		t.Fatal("an event of a damaged row opens, or is said never to have come")
+	}
+	s.Close()
+	if err := Rebuild(context.Background(), Options{Dir: dir}); err == nil {
+		t.Fatal("a damaged log was rebuilt")
+	}
+}
+
+func TestIdsAreKnownForAtLeastThirtyDays(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	now := day0
+	options := Options{Dir: dir, Clock: func() time.Time { return now }, RetainIDs: time.Hour} // raised to the least
+	e := visit(1, "lin", "")
+	for _, step := range []struct {
+		days int
+		want bool
+	}{{0, false}, {1, true}, {29, true}, {30, true}, {45, false}} {
+		now = day0.Add(time.Duration(step.days) * 24 * time.Hour)
+		s := openAt(t, options)
+		if r := commit(t, s, "shop", e); r.Duplicates[0] != step.want {
+			t.Fatalf("after %d days the event is a duplicate: %t", step.days, r.Duplicates[0])
+		}
+		s.Close()
+	}
+}
+
+func TestNamesWithoutEnd(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	s := openAt(t, Options{Dir: dir})
+	var all []event.Event
+	for n := range uint64(nameLimit + 500) {
+		e := visit(n, "lin", "")
+		e.Name = numbered("invented ", int(n))
+		all = append(all, e)
+	}
+	commit(t, s, "shop", all...)
+	for range 2 {
+		for _, n := range []int{0, nameLimit - 2, nameLimit - 1, nameLimit + 499} {
+			m, _, ok, err := s.Event(context.Background(), "shop", all[n].ID)
+			if err != nil || !ok || m.Event.Name != all[n].Name {
+				t.Fatalf("event %d came back as %q, found %t, %v", n, m.Event.Name, ok, err)
+			}
+		}
+		s.Close()
+		s = openAt(t, Options{Dir: dir})
+	}
+}
+
+func TestAnErasureLeavesNoTraceInTheFolder(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	s := openAt(t, Options{Dir: dir, testOnlyEvery: 20})
+	const name, words = "lin-of-the-teahouse", "my kettle whistles in B flat"
+	for n := range uint64(300) {
+		commit(t, s, "shop", visit(n, numbered("u", int(n%9)), ""))
+		e := visit(1000+n, name, name+"-phone")
+		e.Body = json.RawMessage(`{"text":"` + words + `"}`)
+		commit(t, s, "shop", e)
+		if n%50 == 0 {
+			if _, err := s.Profile(context.Background(), journal.Scope{Workspace: "shop", Keys: []identity.Key{identity.User(name)}}); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	p, _, err := s.Person(context.Background(), "shop", identity.User(name))
+	if err != nil || len(p.Keys) != 2 {
+		t.Fatal(p, err)
+	}
+	entry := ledger.Entry{ID: "dec_1", Workspace: "shop", Person: string(p.ID), Asker: "user:" + name, At: day0, Bytes: []byte(words)}
+	if _, err := s.Commit(context.Background(), journal.Batch{Workspace: "shop", Decision: &entry}); err != nil {
+		t.Fatal(err)
+	}
+	traces := func() (found []string) {
+		files, _ := filepath.Glob(filepath.Join(dir, "*"))
+		for _, f := range files {
+			data, err := os.ReadFile(f)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, trace := range []string{name, words} {
+				if n := strings.Count(string(data), trace); n > 0 {
+					found = append(found, fmt.Sprintf("%q %d times in %s", trace, n, filepath.Base(f)))
+				}
+			}
+		}
+		return found
+	}
+	if len(traces()) == 0 {
+		t.Fatal("the test looks in the wrong place")
+	}
+	if _, err := s.Erase(context.Background(), "shop", p.Keys); err != nil {
+		t.Fatal(err)
+	}
+	if found := traces(); len(found) > 0 {
+		t.Fatalf("after the erasure: %s", strings.Join(found, "; "))
+	}
+	if _, err := s.Verify(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestAFolderOfANewerBuildIsLeftAlone(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	openAt(t, Options{Dir: dir}).Close()
+	c, err := dial(filepath.Join(dir, "rapport.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.exec("PRAGMA user_version=1000"); err != nil {
+		t.Fatal(err)
+	}
+	c.close()
+	if _, err := Open(context.Background(), Options{Dir: dir}); err == nil || !strings.Contains(err.Error(), "newer build") {
+		t.Fatalf("a newer build's folder: %v", err)
+	}
 }

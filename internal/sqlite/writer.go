@@ -187,6 +187,11 @@ func (w *writer) run() {
 		var r *request
 		var ok bool
 		select {
+		case <-tick.C:
+			w.behind.rest(w)
+		default:
+		}
+		select {
 		case r, ok = <-w.s.queue:
 		default:
 			// Nobody waits: a good moment for what is written behind.
@@ -484,7 +489,7 @@ func (w *writer) publish() {
 	s := w.s
 	position := w.last()
 	for _, o := range w.out {
-		s.rows.put(o.seq, o.body)
+		s.rows.put(o.seq, o.body, s.rows.drops) // the writer alone drops
 	}
 	s.mu.Lock()
 	s.growHeads(len(s.words.keys))
