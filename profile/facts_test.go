@@ -70,6 +70,25 @@ func TestAHouseholdListImpliesItsSize(t *testing.T) {
 	}
 }
 
+func TestADeviceTellsTheTimeZoneUntilSomebodyStatesIt(t *testing.T) {
+	t.Parallel()
+	call := identify(day(2), `{"name":"Anna"}`)
+	call.Context = json.RawMessage(`{"timezone":"Asia/Shanghai","locale":"zh-CN","ip":"::1"}`)
+	p := fold(call)
+	if zone := p.Traits["timezone"]; zone.Value != "Asia/Shanghai" || !zone.Implied || zone.Evidence != ref(call) || p.Text("locale") != "zh-CN" {
+		t.Errorf("time zone %+v", zone)
+	}
+	for _, at := range []float64{1, 3} {
+		if p := fold(call, identify(day(at), `{"timezone":"Europe/Paris"}`)); p.Text("timezone") != "Europe/Paris" || p.Traits["timezone"].Implied {
+			t.Errorf("stated on day %v, and the device still decides: %+v", at, p.Traits["timezone"])
+		}
+	}
+	call.Context = json.RawMessage(`{"timezone":8,"locale":["x"]}`)
+	if _, known := fold(call).Traits["timezone"]; known {
+		t.Error("a number is no time zone")
+	}
+}
+
 func TestAnOrderIsOneRecordWhoeverSpeaksOfIt(t *testing.T) {
 	t.Parallel()
 	placed := happened("Order Completed", day(1), `{"order_id":1001,"total":59.8,"currency":"CNY","products":[{"product_id":"kettle","variant":"red","quantity":2,"price":19.9},{"product_id":"cup","price":20}]}`)

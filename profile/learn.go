@@ -1,6 +1,8 @@
 package profile
 
 import (
+	"bytes"
+	"encoding/json"
 	"slices"
 	"strconv"
 	"strings"
@@ -178,11 +180,9 @@ func snake(name string) string {
 }
 
 func (p *Profile) identify(e *event.Event, traits fields) {
-	if len(traits) == 0 {
-		return
-	}
 	p.ownTraits()
 	ref := evidence.Ref(e.ID.String())
+	p.surroundings(e, ref)
 	// Two spellings of one name in one call: the spelling that sorts last counts.
 	for _, key := range sortedKeys(traits) {
 		p.state(snake(key), traits[key], e, ref)
@@ -195,10 +195,35 @@ func (p *Profile) identify(e *event.Event, traits fields) {
 		return
 	}
 	if size, ok := householdSize(v.Value); ok {
-		if was, stated := p.Traits["household_size"]; (!stated || was.Implied) && (stated || len(p.Traits) < MaxTraits) {
-			p.Traits["household_size"] = Trait{Value: size, At: v.At, Evidence: ref, Verified: e.Verified, Implied: true}
-		}
+		p.imply("household_size", size, e, ref)
 	}
+}
+
+// surroundings reads the time zone and the language of the device that an identify
+// call came from: they are the person's until somebody states them.
+func (p *Profile) surroundings(e *event.Event, ref evidence.Ref) {
+	if !bytes.Contains(e.Context, []byte(`"timezone"`)) && !bytes.Contains(e.Context, []byte(`"locale"`)) {
+		return
+	}
+	var context struct{ Timezone, Locale any }
+	if json.Unmarshal(e.Context, &context) != nil {
+		return
+	}
+	if zone, ok := context.Timezone.(string); ok && zone != "" {
+		p.imply("timezone", zone, e, ref)
+	}
+	if locale, ok := context.Locale.(string); ok && locale != "" {
+		p.imply("locale", locale, e, ref)
+	}
+}
+
+// imply sets a trait that nobody has stated.
+func (p *Profile) imply(name string, value any, e *event.Event, ref evidence.Ref) {
+	was, known := p.Traits[name]
+	if known && !was.Implied || !known && len(p.Traits) >= MaxTraits {
+		return
+	}
+	p.Traits[name] = Trait{Value: value, At: milliseconds(e.Time), Evidence: ref, Verified: e.Verified, Implied: true}
 }
 
 func (p *Profile) state(name string, value any, e *event.Event, ref evidence.Ref) {

@@ -22,8 +22,9 @@ type Trait struct {
 	At       time.Time
 	Evidence evidence.Ref
 	Verified bool
-	// Implied: nobody stated it, it follows from another trait of the same event
-	// (household → household_size). A stated one takes its place whenever it comes.
+	// Implied: nobody stated it, it follows from what the same event says otherwise
+	// (household → household_size, the device's time zone → timezone). A stated one
+	// takes its place whenever it comes.
 	Implied bool
 }
 
