@@ -479,3 +479,11 @@ func TestReadersAreNotDisturbedByTheWriter(t *testing.T) {
 	}
 	readers.Wait()
 }
+
+func BenchmarkMasked(b *testing.B) {
+	p := fold(append(thirty(), randomHistory(rand.New(rand.NewPCG(1, 1)), 30)...)...).Snapshot()
+	b.ReportAllocs()
+	for range b.N {
+		p.Masked(Mask{})
+	}
+}

@@ -3,6 +3,7 @@ package profile
 import (
 	"bytes"
 	"encoding/json"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -105,7 +106,7 @@ func (f fields) id(name string) string {
 	case string:
 		return strings.TrimSpace(v)
 	case float64:
-		if v == float64(int64(v)) {
+		if math.Abs(v) < 1<<53 && v == math.Trunc(v) {
 			return strconv.FormatInt(int64(v), 10)
 		}
 	}
