@@ -186,7 +186,7 @@ func assemble(id string, in *Inputs, m moment, w *walked) *Answer {
 		ID:       id,
 		Person:   AnswerPerson{ID: string(in.Person), Personalized: in.Personal && len(in.Keys) > 0},
 		Strategy: AnswerStrategy{Version: in.Strategy},
-		Locale:   in.Scene.Locale, At: in.Scene.Time,
+		Locale:   in.Scene.Locale, At: in.Scene.Time, Enquiry: in.Enquiry.Text,
 		Needs:    n.needs(w.solution.Needs),
 		Blocks:   n.blocks(w.solution.Blocks),
 		Actions:  n.actions(w.solution.Actions),

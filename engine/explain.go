@@ -37,6 +37,10 @@ func (e *Engine) explain(in *Inputs, m moment, w *walked, a *Answer) (*Explanati
 	n.blocks(w.solution.Blocks)
 	actions := n.actions(w.solution.Actions)
 	l := in.Scene.Locale
+	actionOf := map[string]*decision.Action{}
+	for i := range m.version.Decision.Actions {
+		actionOf[m.version.Decision.Actions[i].ID] = &m.version.Decision.Actions[i]
+	}
 	x := &Explanation{
 		Decision: a.ID, Chosen: []ExplainedChoice{}, Rejected: []ExplainedRejection{},
 		Counterfactuals: []Counterfactual{}, Draw: w.decision.Draw,
@@ -45,13 +49,14 @@ func (e *Engine) explain(in *Inputs, m moment, w *walked, a *Answer) (*Explanati
 			Decision: &w.decision, Results: in.Results, Strategy: in.Strategy,
 		}, in.Scene),
 		Inputs: ExplainedInputs{
+			Scene: in.Scene, Placement: in.Placement, Conversation: in.Conversation, Proven: in.Asker.Proven, Personal: in.Personal,
 			LogPosition: in.Position, CatalogueVersion: in.Catalogue, StrategyVersion: in.Strategy,
 			ModelVersions: map[string]string{"intents": in.Digest}, ProfileDigest: in.Profile,
 		},
 	}
 	for i, c := range w.decision.Chosen {
 		choice := ExplainedChoice{
-			Action: c.Action, Nature: c.Nature, Need: c.Need, Score: c.Score, Propensity: c.Propensity,
+			Action: c.Action, Title: c.Title.In(l), Nature: c.Nature, Need: c.Need, Score: c.Score, Propensity: c.Propensity,
 			Probability: c.Probability, Position: c.Position,
 			Terms: n.terms(c.Terms), Parts: n.terms(c.Parts),
 		}
@@ -64,6 +69,9 @@ func (e *Engine) explain(in *Inputs, m moment, w *walked, a *Answer) (*Explanati
 		rejection := ExplainedRejection{
 			Action: r.Action, Need: r.Need, Group: r.Group, Stage: r.Stage, Rule: r.Rule,
 			Reason: r.Reason.In(l), Missing: r.Missing, Evidence: n.all(r.Evidence),
+		}
+		if a, ok := actionOf[r.Action]; ok {
+			rejection.Title, rejection.Nature = a.Title.In(l), a.Nature
 		}
 		if r.Stage == decision.Arbitration {
 			score := r.Score

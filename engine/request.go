@@ -34,6 +34,7 @@ type Answer struct {
 	Strategy    AnswerStrategy             `json:"strategy"`
 	Locale      scene.Locale               `json:"locale"`
 	At          time.Time                  `json:"at"`
+	Enquiry     string                     `json:"enquiry,omitempty"` // what was asked; spans of needs count its runes
 	Needs       []AnswerNeed               `json:"needs"`
 	Blocks      []treatment.Block          `json:"blocks"`
 	Actions     []treatment.Action         `json:"actions"`
@@ -75,6 +76,7 @@ type Explanation struct {
 // ExplainedChoice is a chosen action with the addends of its score.
 type ExplainedChoice struct {
 	Action      string             `json:"action"`
+	Title       string             `json:"title"`
 	Nature      decision.Nature    `json:"nature"`
 	Need        string             `json:"need"`
 	Score       float64            `json:"score"`
@@ -96,6 +98,8 @@ type ExplainedTerm struct {
 // ExplainedRejection is a candidate that was stopped, where and by which rule.
 type ExplainedRejection struct {
 	Action   string            `json:"action"`
+	Title    string            `json:"title"`
+	Nature   decision.Nature   `json:"nature,omitempty"`
 	Need     string            `json:"need,omitempty"`
 	Group    map[string]string `json:"group,omitempty"`
 	Stage    decision.Stage    `json:"stage"`
@@ -112,8 +116,13 @@ type Counterfactual struct {
 	Outcome string `json:"outcome"`
 }
 
-// ExplainedInputs names the versions a decision rests on.
+// ExplainedInputs names the scene and the versions a decision rests on.
 type ExplainedInputs struct {
+	Scene            scene.Scene       `json:"scene"`
+	Placement        string            `json:"placement,omitempty"`
+	Conversation     string            `json:"conversation,omitempty"`
+	Proven           bool              `json:"proven"`
+	Personal         bool              `json:"personal"`
 	LogPosition      uint64            `json:"log_position"`
 	CatalogueVersion uint64            `json:"catalogue_version"`
 	StrategyVersion  int               `json:"strategy_version"`
