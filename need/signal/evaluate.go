@@ -160,9 +160,12 @@ func (v *evaluation) until(name string) []*event.Event {
 func (v *evaluation) groups(name string, where Filter) []*group {
 	var order []*group
 	byKey := map[string]*group{}
-	for _, e := range v.until(name) {
+	events := v.until(name)
+	var buffer []member
+	for _, e := range events {
 		passed, asked := false, false
-		for _, mem := range keysOf(e, v.By, v.m) {
+		buffer = keysOf(e, v.By, v.m, buffer[:0])
+		for _, mem := range buffer {
 			if slices.Contains(mem.keys, "") {
 				continue
 			}
@@ -173,6 +176,9 @@ func (v *evaluation) groups(name string, where Filter) []*group {
 			g := byKey[key]
 			if g == nil {
 				g = &group{keys: mem.keys}
+				if len(v.By) == 0 {
+					g.members, g.passed = make([]member, 0, len(events)), make([]bool, 0, len(events))
+				}
 				byKey[key] = g
 				order = append(order, g)
 			}
@@ -203,7 +209,7 @@ func (v *evaluation) newestOf(name string, where Filter, keys []string, from tim
 		if !e.Time.After(from) {
 			return nil
 		}
-		mayBelong := slices.ContainsFunc(keysOf(e, v.By, v.m), func(mem member) bool {
+		mayBelong := slices.ContainsFunc(keysOf(e, v.By, v.m, nil), func(mem member) bool {
 			for i, k := range mem.keys {
 				if k != "" && k != keys[i] {
 					return false
@@ -382,7 +388,7 @@ func (v *evaluation) sequence(g *group) verdict {
 			if !e.Time.After(v.opens()) || step.Where != nil && !step.Where.Match(e, v.m.Person) {
 				continue
 			}
-			for _, mem := range keysOf(e, v.By, v.m) {
+			for _, mem := range keysOf(e, v.By, v.m, nil) {
 				if slices.Equal(mem.keys, g.keys) {
 					next = append(next, mem)
 					break

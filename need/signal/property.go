@@ -220,13 +220,12 @@ func caseOf(e *event.Event, p *profile.Profile) *profile.Record {
 	return p.Records[evidence.Case][id]
 }
 
-// keysOf lists the groups that an event belongs to, each as its key values in the
-// order of by. A value that is missing stays "".
-func keysOf(e *event.Event, by []string, m *Moment) []member {
+// keysOf appends to all the groups that an event belongs to, each as its key
+// values in the order of by. A value that is missing stays "".
+func keysOf(e *event.Event, by []string, m *Moment, all []member) []member {
 	if len(by) == 0 {
-		return []member{{event: e}}
+		return append(all, member{event: e})
 	}
-	var all []member
 	for _, t := range things(e, m.Person) {
 		keys := make([]string, len(by))
 		for i, name := range by {
