@@ -34,8 +34,7 @@ type Plan struct {
 	known      map[uint64]struct{} // words and pairs of Han characters of the examples
 	signals    []signal.Definition
 
-	pool  sync.Pool // *scratch
-	zones sync.Map  // by IANA name: *time.Location; loading one reads a file
+	pool sync.Pool // *scratch
 }
 
 // class is what a word makes.
@@ -112,7 +111,7 @@ func Compile(def Definition, model []byte) (p *Plan, newModel []byte, err error)
 		}
 		return all
 	}
-	p.cues = split.Compile(split.Words{Negation: both("negation"), Condition: both("condition"), Greeting: both("courtesy", "greeting"), Link: both("connectives")}, single)
+	p.cues = split.Compile(split.Words{Negation: both("negation"), Condition: both("condition"), Greeting: both("courtesy", "greeting"), Link: both("connective", "connectives")}, single)
 	return p, model, nil
 }
 
@@ -220,7 +219,7 @@ func (p *Plan) restore(model []byte, digest [32]byte) bool {
 // plurals are the names that packs give to lists of words, and what they make.
 var plurals = map[string]string{
 	"attributes": "attribute", "brands": "brand", "categories": "category", "channels": "channel", "carriers": "carrier",
-	"colors": "color", "people": "person", "persons": "person", "places": "place", "scenes": "scene", "households": "scene",
+	"colors": "color", "people": "person", "persons": "person", "places": "place", "scenes": "scene", "household": "scene", "households": "scene",
 	"clothing_sizes": "size", "sizes": "size", "time_words": "date", "courses": "course", "fin_products": "fin_product",
 }
 
@@ -243,6 +242,9 @@ func (p *Plan) compileWords(words map[string]map[scene.Locale][]string) {
 		p.classes = append(p.classes, class{kind, value})
 		for _, l := range []scene.Locale{scene.Chinese, scene.English} {
 			for _, w := range words[name][l] {
+				if kind != "color" && len([]rune(w)) == 1 {
+					continue // a single character stands in many words: 包 in 包裹
+				}
 				p.words.add(w, meansClass|int32(len(p.classes)-1))
 			}
 		}

@@ -12,9 +12,9 @@ type Definition struct {
 	// Words are lists of words by class and language. A class that is a type of
 	// entity (attribute, brand, category, channel, carrier, color, person, place,
 	// scene, size …, or its plural) makes entities of that type; "color:black"
-	// gives them a value besides. The classes negation, condition, courtesy and
-	// connectives, references, reference_first, reference_last and reference_both
-	// add to the grammar's own closed lists. Other classes are not read here.
+	// gives them a value besides. The classes negation, condition, greeting,
+	// connective, reference, reference_first, reference_last and reference_both add
+	// to the grammar's own closed lists. Other classes are not read here.
 	Words   map[string]map[scene.Locale][]string
 	Signals []signal.Definition
 }

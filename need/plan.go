@@ -40,8 +40,8 @@ func (p *Plan) Recognise(e Enquiry, who *profile.Profile, at scene.Scene, names 
 	if names == nil {
 		names = NoNames{}
 	}
-	zone := p.zone(at, who)
-	r := Recognition{Locale: at.Locale, Needs: []Need{}, Signals: signal.Evaluate(p.signals, signal.Moment{Person: who, At: at.Time, Zone: zone, Symptom: p.symptomOf})}
+	local := zone(at, who)
+	r := Recognition{Locale: at.Locale, Needs: []Need{}, Signals: signal.Evaluate(p.signals, signal.Moment{Person: who, At: at.Time, Zone: local, Symptom: p.symptomOf})}
 	if r.Signals == nil {
 		r.Signals = []SignalState{}
 	}
@@ -56,7 +56,7 @@ func (p *Plan) Recognise(e Enquiry, who *profile.Profile, at scene.Scene, names 
 		if s == nil {
 			s = new(scratch)
 		}
-		s.begin(p, e, who, at.Time.In(zone), r.Locale, names)
+		s.begin(p, e, who, at.Time.In(local), r.Locale, names)
 		r.Needs = s.spoken()
 		r.Needs = s.implied(r.Needs)
 		s.end()
@@ -80,23 +80,11 @@ func (p *Plan) Recognise(e Enquiry, who *profile.Profile, at scene.Scene, names 
 }
 
 // zone is the customer's time zone: the scene's, else the stated trait.
-func (p *Plan) zone(at scene.Scene, who *profile.Profile) *time.Location {
-	name := at.Zone
-	if name == "" && who != nil {
-		name, _ = who.Traits["timezone"].Value.(string)
+func zone(at scene.Scene, who *profile.Profile) *time.Location {
+	if at.Zone == "" && who != nil {
+		at.Zone, _ = who.Traits["timezone"].Value.(string)
 	}
-	if name == "" {
-		return time.UTC
-	}
-	if z, ok := p.zones.Load(name); ok {
-		return z.(*time.Location)
-	}
-	at.Zone = name
-	z := at.Location()
-	if z != time.UTC {
-		p.zones.Store(name, z)
-	}
-	return z
+	return at.Location()
 }
 
 // predicted adds what holding signals foretell, unless the customer says it anyway.

@@ -68,7 +68,7 @@ func definition() (need.Definition, error) {
 			} `yaml:"intents"`
 			Subintents []kindFile           `yaml:"subintents"`
 			Symptoms   []kindFile           `yaml:"symptoms"`
-			Lexicon    map[string]yaml.Node `yaml:"lexicon"`
+			Lexicon    map[string]bilingual `yaml:"lexicon"`
 		}
 		var which map[string]yaml.Node
 		if err := yaml.Unmarshal(raw, &which); err != nil {
@@ -86,33 +86,8 @@ func definition() (need.Definition, error) {
 		for _, k := range append(file.Subintents, file.Symptoms...) {
 			def.Subintents = append(def.Subintents, need.SubintentDefinition{ID: k.ID, Parent: k.Parent, Danger: k.Danger, Implied: k.Implied, Aliases: k.Aliases, Cues: k.Cues.byLocale(), Examples: k.Examples.byLocale()})
 		}
-		for class, node := range file.Lexicon {
-			switch node.Kind {
-			case yaml.MappingNode:
-				var b bilingual
-				if err := node.Decode(&b); err != nil {
-					return fmt.Errorf("%s: %s: %w", path, class, err)
-				}
-				def.Words[class] = b.byLocale()
-			case yaml.SequenceNode:
-				var list []map[string]any
-				if err := node.Decode(&list); err != nil {
-					return fmt.Errorf("%s: %s: %w", path, class, err)
-				}
-				for _, item := range list {
-					color, ok := item["color"].(string)
-					if !ok {
-						continue
-					}
-					words := map[scene.Locale][]string{}
-					for key, l := range map[string]scene.Locale{"zh": scene.Chinese, "en": scene.English} {
-						for _, w := range item[key].([]any) {
-							words[l] = append(words[l], fmt.Sprint(w))
-						}
-					}
-					def.Words["color:"+color] = words
-				}
-			}
+		for class, words := range file.Lexicon {
+			def.Words[class] = words.byLocale()
 		}
 		return nil
 	})

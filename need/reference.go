@@ -28,7 +28,7 @@ var pointers = map[pointer][]string{
 }
 
 func (p *Plan) compilePointers(words map[string]map[scene.Locale][]string) {
-	classes := map[pointer]string{pointsAll: "reference_both", pointsFirst: "reference_first", pointsLast: "reference_last", pointsOne: "references"}
+	classes := map[pointer]string{pointsAll: "reference_both", pointsFirst: "reference_first", pointsLast: "reference_last", pointsOne: "reference"}
 	known := map[string]bool{}
 	for _, k := range []pointer{pointsFirst, pointsLast, pointsAll, pointsOrder, pointsOne} {
 		list := slices.Clone(pointers[k])

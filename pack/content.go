@@ -231,12 +231,11 @@ func union(a, b []string) []string {
 func (c *content) subintent(v value, symptom bool) {
 	var d need.SubintentDefinition
 	var title candidate.Text
-	var implied bool
 	v.object(fields{
 		"id":       func(v value) { v.name(&d.ID) },
 		"parent":   func(v value) { v.str(&d.Parent) },
 		"danger":   func(v value) { v.boolean(&d.Danger) },
-		"implied":  func(v value) { v.boolean(&implied) },
+		"implied":  func(v value) { v.boolean(&d.Implied) },
 		"title":    func(v value) { v.text(&title) },
 		"aliases":  func(v value) { v.strs(&d.Aliases) },
 		"cues":     func(v value) { d.Cues = byLanguage(v) },
