@@ -8,6 +8,7 @@ import (
 
 	"github.com/rapport-cx/rapport/need"
 	plain "github.com/rapport-cx/rapport/need/text"
+	"github.com/rapport-cx/rapport/scene"
 )
 
 // Comparer sets the attributes of items side by side, those that differ first.
@@ -35,7 +36,7 @@ func (Comparer) Propose(_ context.Context, r *Request) ([]Answer, error) {
 				continue
 			}
 			done = append(done, items)
-			rows := rowsOf(r.Catalogue, items, r.askedAttributes(n))
+			rows := r.rowsOf(items, r.askedAttributes(n, items))
 			if len(rows) == 0 {
 				continue
 			}
@@ -77,7 +78,7 @@ func (it *Item) offered() bool { return it.Available == nil || *it.Available }
 
 // askedAttributes are the attributes that a need names; none when it names "all
 // of them" or none at all.
-func (r *Request) askedAttributes(n *need.Need) []string {
+func (r *Request) askedAttributes(n *need.Need, items []*Item) []string {
 	var only []string
 	for i := range n.Entities {
 		e := &n.Entities[i]
@@ -92,6 +93,9 @@ func (r *Request) askedAttributes(n *need.Need) []string {
 					id = f.ID
 				}
 			}
+			if id == "" {
+				id = r.attributeCalled(e.Text, items)
+			}
 		}
 		if id != "" && !slices.Contains(only, id) {
 			only = append(only, id)
@@ -99,6 +103,28 @@ func (r *Request) askedAttributes(n *need.Need) []string {
 	}
 	return only
 }
+
+// attributeCalled is the attribute of the items whose own name a word is, for
+// attributes that nobody gave a label.
+func (r *Request) attributeCalled(word string, items []*Item) string {
+	called := american(canonical(word))
+	for _, it := range items {
+		if len(it.Attributes) == 0 {
+			if variants := r.Catalogue.Variants(it.ID); len(variants) > 0 {
+				it = variants[0]
+			}
+		}
+		for _, name := range it.Names() {
+			if own := american(canonical(name)); own == called || own+"s" == called {
+				return name
+			}
+		}
+	}
+	return ""
+}
+
+// american spells the one word of catalogues that is written in two ways.
+func american(word string) string { return strings.Replace(word, "colour", "color", 1) }
 
 func namesOf(items []*Item) []ItemName {
 	all := make([]ItemName, len(items))
@@ -166,8 +192,10 @@ func merged(all []Value) (v Value, ok bool) {
 	words := []string{v.Text}
 	numeric := v.Numeric
 	for _, o := range all[1:] {
-		if o.Numeric && numeric && strings.EqualFold(o.Unit, v.Unit) {
-			v.Min, v.Max = math.Min(v.Min, o.Min), math.Max(v.Max, o.Max)
+		low, ok := convert(o.Min, o.Unit, v.Unit)
+		high, _ := convert(o.Max, o.Unit, v.Unit)
+		if o.Numeric && numeric && ok {
+			v.Min, v.Max = math.Min(v.Min, low), math.Max(v.Max, high)
 		} else {
 			numeric = false
 		}
@@ -289,7 +317,8 @@ func attributesOf(things []thing) []string {
 // rowsOf sets the attributes of items side by side: only those named, or all.
 // First stand those that differ, then those that not every item states, then the
 // equal ones; among each, what a household needs before what has a direction.
-func rowsOf(v View, items []*Item, only []string) []Row {
+func (r *Request) rowsOf(items []*Item, only []string) []Row {
+	v := r.Catalogue
 	things := make([]thing, len(items))
 	for i, it := range items {
 		things[i] = thing{item: it, view: v}
@@ -304,7 +333,7 @@ func rowsOf(v View, items []*Item, only []string) []Row {
 	for k, name := range attributes {
 		a := attributeOf(v, name)
 		row := Row{Attribute: name, Label: a.Label, Better: a.Better, Cells: cells[k*len(items) : (k+1)*len(items) : (k+1)*len(items)]}
-		stated := fillRow(&row, &a, things)
+		stated := fillRow(&row, &a, things, r.Scene.Locale)
 		if stated == 0 && len(only) == 0 {
 			continue
 		}
@@ -335,7 +364,7 @@ func rowsOf(v View, items []*Item, only []string) []Row {
 
 // fillRow reads one attribute of every thing, in one unit, and marks the better
 // ones. It tells how many state it.
-func fillRow(row *Row, a *Attribute, things []thing) (stated int) {
+func fillRow(row *Row, a *Attribute, things []thing, lang scene.Locale) (stated int) {
 	var buffer [mostCompared]Value
 	values := append(buffer[:0], make([]Value, len(things))...)
 	comparable := true
@@ -371,16 +400,11 @@ func fillRow(row *Row, a *Attribute, things []thing) (stated int) {
 			continue
 		}
 		v := &values[i]
-		c.Text = v.Text
-		if v.Flag != nil {
-			c.Text = "✗"
-			if *v.Flag {
-				c.Text = "✓"
-			}
-		}
 		if comparable {
 			c.Number = &Range{v.Min, v.Max}
-			c.Text = spell(v.Min, v.Max, row.Unit)
+			c.Text = spellIn(v.Min, v.Max, row.Unit, lang)
+		} else {
+			c.Text = v.textIn(lang)
 		}
 		if first < 0 {
 			first = i
@@ -451,10 +475,12 @@ func near(a, b float64) bool {
 func best(values []Value, row *Row) []int {
 	var at []int
 	var top float64
+	stated := 0
 	for i := range values {
 		if !row.Cells[i].Stated {
 			continue
 		}
+		stated++
 		x := (values[i].Min + values[i].Max) / 2
 		if row.Better == "lower" {
 			x = -x
@@ -465,6 +491,9 @@ func best(values []Value, row *Row) []int {
 		case near(x, top):
 			at = append(at, i)
 		}
+	}
+	if len(at) == stated {
+		return nil // nobody is better than anybody
 	}
 	return at
 }

@@ -68,26 +68,26 @@ func promotions(r *Request, n *need.Need) *Facts {
 }
 
 func sheet(r *Request, n *need.Need, it *Item) *Facts {
-	meant := chosenVariant(r.Catalogue, n, it)
+	meant := r.chosenVariant(n, it)
 	f := &Facts{Item: meant.Name()}
 	one := []*Item{meant}
-	only := r.askedAttributes(n)
+	only := r.askedAttributes(n, one)
 	switch n.Intent {
 	case "presale.price_promo":
-		f.Rows = rowsOf(r.Catalogue, one, []string{PriceAttribute})
+		f.Rows = r.rowsOf(one, []string{PriceAttribute})
 		f.Promotions = r.Catalogue.Offers(meant, r.Scene.Time)
 	case "presale.stock":
-		f.Rows = rowsOf(r.Catalogue, one, []string{PriceAttribute})
+		f.Rows = r.rowsOf(one, []string{PriceAttribute})
 		f.Available = available(r.Catalogue, meant)
 	case "order.place":
-		f.Rows = rowsOf(r.Catalogue, one, []string{PriceAttribute})
+		f.Rows = r.rowsOf(one, []string{PriceAttribute})
 		f.Available = available(r.Catalogue, meant)
 		f.Promotions = r.Catalogue.Offers(meant, r.Scene.Time)
 	default:
 		if len(only) == 0 {
-			only = mentioned(r.Catalogue, n, meant)
+			only = r.mentioned(n, meant)
 		}
-		f.Rows = rowsOf(r.Catalogue, one, only)
+		f.Rows = r.rowsOf(one, only)
 		if len(only) == 0 && len(f.Rows) > mostRows {
 			f.Rows = f.Rows[:mostRows]
 		}
@@ -101,23 +101,32 @@ func sheet(r *Request, n *need.Need, it *Item) *Facts {
 	return f
 }
 
-// mentioned are the attributes that a question speaks of without naming them: a
-// word of the question stands in the attribute's text ("wireless charging?").
-func mentioned(v View, n *need.Need, it *Item) []string {
-	question := plain.Plain(n.Text)
+// mentioned are the attributes that a question speaks of without a label: their
+// own name stands in it ("what colours …"), or a word of their text ("wireless
+// charging?").
+func (r *Request) mentioned(n *need.Need, it *Item) []string {
+	question := []rune(american(plain.Plain(n.Text)))
+	speaks := it
+	if len(it.Attributes) == 0 {
+		if variants := r.Catalogue.Variants(it.ID); len(variants) > 0 {
+			speaks = variants[0]
+		}
+	}
 	var only []string
-	for _, name := range it.Names() {
+	for _, name := range speaks.Names() {
+		if word := american(canonical(name)); len([]rune(word)) > 1 && (hasWord(question, word) || hasWord(question, word+"s")) {
+			only = append(only, name)
+			continue
+		}
 		value, _ := it.Value(name)
 		if value.Numeric || value.Flag != nil {
 			continue
 		}
 		for _, word := range strings.FieldsFunc(plain.Plain(value.Text), func(r rune) bool { return r == ',' || r == '、' || r == ';' || r == '/' || r == '，' }) {
 			word = strings.TrimSpace(word)
-			if runes := []rune(word); len(runes) > 3 || len(runes) > 1 && plain.Han(runes[0]) {
-				if strings.Contains(question, word) {
-					only = append(only, name)
-					break
-				}
+			if w := []rune(word); (len(w) > 3 || len(w) > 1 && plain.Han(w[0])) && hasWord(question, word) {
+				only = append(only, name)
+				break
 			}
 		}
 	}
@@ -146,35 +155,54 @@ func available(v View, it *Item) *bool {
 	return any
 }
 
-// chosenVariant is the one variant of a product whose values the need's words
-// name ("the white one"), else the product.
-func chosenVariant(v View, n *need.Need, it *Item) *Item {
+// chosenVariant is the one variant of a product that the need's words name ("the
+// white one"), else the one that the other needs about it name, else the product.
+func (r *Request) chosenVariant(n *need.Need, it *Item) *Item {
 	if it.VariantOf != "" {
 		return it
 	}
-	variants := v.Variants(it.ID)
+	variants := r.Catalogue.Variants(it.ID)
 	if len(variants) == 0 {
 		return it
 	}
-	question := []rune(plain.Plain(n.Text))
-	best, most, tie := it, 0, false
+	if own := variantNamed(variants, n.Text); own != nil {
+		return own
+	}
+	said := ""
+	for i := range r.Needs {
+		if o := &r.Needs[i]; o.ID != n.ID && !o.Negated && slices.ContainsFunc(r.named(o), func(other *Item) bool { return other.ID == it.ID }) {
+			said += " " + o.Text
+		}
+	}
+	if other := variantNamed(variants, said); other != nil {
+		return other
+	}
+	return it
+}
+
+// variantNamed is the one variant most of whose values stand in a text; nil when
+// none or several do equally.
+func variantNamed(variants []*Item, text string) *Item {
+	if text == "" {
+		return nil
+	}
+	said := []rune(plain.Plain(text))
+	var best *Item
+	most := 0
 	for _, s := range variants {
 		named := 0
 		for i := range s.stated {
 			word := plain.Plain(s.stated[i].value.Text)
-			if word != "" && s.stated[i].value.Flag == nil && hasWord(question, word) {
+			if word != "" && s.stated[i].value.Flag == nil && hasWord(said, word) {
 				named++
 			}
 		}
 		switch {
 		case named > most:
-			best, most, tie = s, named, false
-		case named == most && named > 0:
-			tie = true
+			best, most = s, named
+		case named == most:
+			best = nil
 		}
-	}
-	if tie {
-		return it
 	}
 	return best
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/rapport-cx/rapport/evidence"
 	"github.com/rapport-cx/rapport/need"
+	"github.com/rapport-cx/rapport/scene"
 )
 
 // Fitter judges how well items fit whom they are for: the size of the household,
@@ -35,7 +36,7 @@ func (Fitter) Propose(_ context.Context, r *Request) ([]Answer, error) {
 		if len(items) > mostCompared {
 			items = items[:mostCompared]
 		}
-		if f := fitOf(r.Catalogue, items, &o); f != nil {
+		if f := r.fitOf(items, &o); f != nil {
 			answers = append(answers, Answer{Need: n.ID, Fit: f})
 		}
 	}
@@ -51,7 +52,8 @@ func (r *Request) asksElsewhere(n *need.Need) bool {
 }
 
 // fitOf judges items; nil when there is nothing to judge by.
-func fitOf(v View, items []*Item, o *occasion) *Fit {
+func (r *Request) fitOf(items []*Item, o *occasion) *Fit {
+	v := r.Catalogue
 	f := &Fit{People: o.people, Inferred: o.inferred, Basis: o.basis, Items: make([]ItemFit, 0, len(items))}
 	judged := false
 	measures := fittingAttributes(v, items)
@@ -60,7 +62,7 @@ func fitOf(v View, items []*Item, o *occasion) *Fit {
 		fit := ItemFit{Item: it.Name(), Verdict: Unknown}
 		if o.people > 0 {
 			for _, a := range measures {
-				term := personsTerm(v, it, a, o.people)
+				term := personsTerm(it, a, o.people, r.Scene.Locale)
 				fit.Reasons = append(fit.Reasons, term)
 				fit.Verdict = worse(fit.Verdict, term.Verdict)
 				judged = true
@@ -137,29 +139,38 @@ func fitting(v View, s *named) bool {
 }
 
 // personsTerm judges one item by one attribute.
-func personsTerm(v View, it *Item, a Attribute, people int) FitTerm {
+func personsTerm(it *Item, a Attribute, people int, lang scene.Locale) FitTerm {
 	term := FitTerm{Attribute: a.Name, Label: a.Label, Verdict: Unknown}
 	value, ok := it.Value(a.Name)
 	if !ok {
 		return term
 	}
-	term.Stated, term.Text = true, value.Text
-	if !value.Numeric {
-		return term
-	}
-	if value.Unit == "" && a.Unit != "" {
+	if value.Numeric && value.Unit == "" {
 		value.Unit = a.Unit
-		term.Text = spell(value.Min, value.Max, a.Unit)
 	}
-	if m, known := measureOf(value.Unit); value.Unit != "" && (!known || m.dimension != "persons") {
-		return term // litres do not tell for how many, unless the maker says so
+	term.Stated, term.Text = true, value.textIn(lang)
+	term.Verdict = judge(&value, &a, people)
+	return term
+}
+
+// judge tells whether a stated value is for so many people; Unknown when it does
+// not count persons: litres do not tell for how many, unless the maker says so.
+func judge(value *Value, a *Attribute, people int) Verdict {
+	if !value.Numeric {
+		return Unknown
+	}
+	unit := value.Unit
+	if unit == "" {
+		unit = a.Unit
+	}
+	if m, known := measureOf(unit); unit != "" && (!known || m.dimension != "persons") {
+		return Unknown
 	}
 	low := value.Min
 	if value.Min == value.Max {
 		low = 1 // a single number says for how many at most
 	}
-	term.Verdict = persons(float64(people), low, value.Max)
-	return term
+	return persons(float64(people), low, value.Max)
 }
 
 // persons judges a number of people against "for so many to so many": one more

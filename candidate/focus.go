@@ -321,7 +321,6 @@ var purposes, purposeWords = func() (all []*purpose, t *names) {
 		{"gift", Text{"送礼", "gift"}, "送礼|送人|礼物|gift|present"},
 		{"gaming", Text{"游戏", "gaming"}, "游戏|打游戏|电竞|gaming|games"},
 		{"beginner", Text{"新手", "beginners"}, "新手|入门|初学者|零基础|beginner|starter"},
-		{"quiet", Text{"安静", "quiet"}, "静音|安静|不吵|quiet|silent"},
 	} {
 		p := &purpose{line.id, line.label}
 		all = append(all, p)

@@ -157,6 +157,9 @@ func (c *contest) enter() bool {
 	focus := c.r.focus(c.n)
 	c.add(focus)
 	if len(focus) < 2 {
+		if c.o.inferred { // an assumption that no verdict shows decides nothing
+			c.o.people, c.o.inferred = 0, false
+		}
 		c.widen(focus)
 	}
 	c.things = slices.DeleteFunc(c.things, c.ruledOut)
@@ -180,9 +183,21 @@ func (c *contest) widen(focus []*Item) {
 			}
 		}
 	}
+	described := c.n.Text
 	for i := range c.n.Entities {
-		if e := &c.n.Entities[i]; e.Type == "category" && e.ID != "" {
+		e := &c.n.Entities[i]
+		if e.Type != "category" {
+			continue
+		}
+		if e.ID != "" {
 			category(e.ID)
+		} else {
+			described = e.Text // a word of the language, no name of this shop
+		}
+	}
+	for i := range c.n.Entities {
+		if e := &c.n.Entities[i]; e.Type == "brand" && e.ID != "" {
+			pool = c.ofBrand(pool, e.ID)
 		}
 	}
 	if len(pool) == 0 && len(focus) == 1 && focus[0].Category != "" {
@@ -193,7 +208,7 @@ func (c *contest) widen(focus []*Item) {
 	if len(c.things) > 1 {
 		return
 	}
-	for _, f := range c.r.Catalogue.Search(c.n.Text, mostContestants) {
+	for _, f := range c.r.Catalogue.Search(described, mostContestants) {
 		if f.Coverage < fewestDescribed || !f.Item.offered() {
 			continue
 		}
@@ -203,6 +218,18 @@ func (c *contest) widen(focus []*Item) {
 		c.words[f.Item.ID] = f.Coverage
 		c.add([]*Item{f.Item})
 	}
+}
+
+// ofBrand keeps the items of a brand; without a category, those that its name finds.
+func (c *contest) ofBrand(pool []*Item, brand string) []*Item {
+	if len(pool) == 0 {
+		for _, f := range c.r.Catalogue.Search(brand, mostContestants) {
+			if f.Item.offered() {
+				pool = append(pool, f.Item)
+			}
+		}
+	}
+	return slices.DeleteFunc(pool, func(it *Item) bool { return brandOf(it) != brand })
 }
 
 // foremost keeps the most bought of a large category, the newest first among equals.
@@ -424,7 +451,7 @@ func (c *contest) fits(people int, measures []Attribute) []float64 {
 		verdict := Unknown
 		if people > 0 {
 			for _, a := range measures {
-				verdict = worse(verdict, personsTerm(c.r.Catalogue, it, a, people).Verdict)
+				verdict = worse(verdict, c.persons(it, a, people))
 			}
 		}
 		switch verdict {
@@ -443,6 +470,14 @@ func (c *contest) fits(people int, measures []Attribute) []float64 {
 		}
 	}
 	return values
+}
+
+func (c *contest) persons(it *Item, a Attribute, people int) Verdict {
+	v, ok := it.Value(a.Name)
+	if !ok {
+		return Unknown
+	}
+	return judge(&v, &a, people)
 }
 
 func (c *contest) weighFit() {
@@ -546,7 +581,7 @@ func (c *contest) weighPopular() {
 // thing stands from the mean of those that state it, as a share of the largest.
 // What is not stated stands at the mean: it neither wins nor loses.
 func (c *contest) weighAttributes() {
-	asked := c.r.askedAttributes(c.n)
+	asked := c.r.askedAttributes(c.n, c.items())
 	for _, name := range attributesOf(c.things) {
 		a := attributeOf(c.r.Catalogue, name)
 		if a.Better == "" || a.Fits != "" {

@@ -8,6 +8,7 @@ import (
 	"math"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -404,6 +405,13 @@ func TestQuestionsAboutOneProduct(t *testing.T) {
 	if f := facts("presale.stock", "棉布短袖白色有货吗"); f.Available == nil || *f.Available || f.Item.ID != "tee-w" {
 		t.Errorf("the white one: %+v", f)
 	}
+	if f := facts("presale.product_info", "what colours does the Cotton Tee come in"); len(f.Rows) != 1 || f.Rows[0].Cells[0].Text != "白色, 黑色" {
+		t.Errorf("colours of the variants: %+v", f.Rows)
+	}
+	both := enquire(v, nil, spoken(v, "n1", "presale.stock", "棉布短袖黑色有货吗"), spoken(v, "n2", "presale.price_promo", "多少钱"))
+	if f := answered(t, candidate.Sources(nil), both)["n2 facts"]; len(f) != 1 || f[0].Facts.Item.ID != "tee-k" {
+		t.Errorf("the price of the one just asked about: %+v", f)
+	}
 	if f := facts("presale.price_promo", "A有优惠吗"); len(f.Promotions) != 1 || f.Promotions[0].ID != "spring" {
 		t.Errorf("promotions: %+v", f.Promotions)
 	}
@@ -490,6 +498,76 @@ func (b broken) Propose(context.Context, *candidate.Request) ([]candidate.Answer
 		panic("no luck")
 	}
 	return nil, b.err
+}
+
+func TestUnitsInTheCustomersLanguage(t *testing.T) {
+	t.Parallel()
+	v := wash(t).At(0)
+	r := enquire(v, nil, spoken(v, "n1", "presale.compare", "compare A and B"))
+	r.Scene.Locale = scene.English
+	c := answered(t, candidate.Sources(nil), r)["n1 comparison"][0].Comparison
+	if got := row(t, c, "persons").Cells[1].Text + ", " + row(t, c, "warranty").Cells[0].Text; got != "4–6 people, 12 months" {
+		t.Error(got)
+	}
+	r.Scene.Locale = scene.Chinese
+	c = answered(t, candidate.Sources(nil), r)["n1 comparison"][0].Comparison
+	if got := row(t, c, "persons").Cells[1].Text + ", " + row(t, c, "warranty").Cells[0].Text; got != "4–6 人, 12 个月" {
+		t.Error(got)
+	}
+}
+
+func TestUnitsAreAligned(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ a, b, want string }{
+		{`{"value":45,"unit":"mm"}`, `"4 cm"`, "45 mm | 40 mm, second"},
+		{`"1.5kg"`, `"900克"`, "1.5 kg | 0.9 kg, second"},
+		{`"1500 ml"`, `"1.8L"`, "1500 ml | 1800 ml, first"},
+		{`"2kW"`, `"1800W"`, "2 kW | 1.8 kW, second"},
+		{`"1TB"`, `"512GB"`, "1 TB | 0.5 TB, second"},
+		{`"5000mAh"`, `"20Wh"`, "5000 mAh | 20 Wh, none"},
+		{`"4-6"`, `"约5"`, "4–6 | 5, none"},
+		{`3`, `"3.0"`, "3 | 3, none"},
+		{`"快"`, `7`, "快 | 7, none"},
+	} {
+		v := newShop(t).
+			put("attribute", "x", `{"better":"lower"}`).
+			put("item", "m-1", `{"attributes":{"x":`+c.a+`}}`).
+			put("item", "m-2", `{"attributes":{"x":`+c.b+`}}`).At(0)
+		r := enquire(v, nil, spoken(v, "n1", "presale.compare", "m-1 和 m-2 比"))
+		x := row(t, answered(t, candidate.Sources(nil), r)["n1 comparison"][0].Comparison, "x")
+		best := "none"
+		if len(x.Best) == 1 {
+			best = []string{"first", "second"}[x.Best[0]]
+		}
+		if got := x.Cells[0].Text + " | " + x.Cells[1].Text + ", " + best; got != c.want {
+			t.Errorf("%s against %s: %s, wanted %s", c.a, c.b, got, c.want)
+		}
+	}
+}
+
+func TestAVeryLongMessageIsReadInOneGo(t *testing.T) {
+	t.Parallel()
+	v := wash(t).At(0)
+	for _, sentence := range []string{strings.Repeat("a", 10000), strings.Repeat("洗衣机", 4000), strings.Repeat(",", 1000) + "A和B", strings.Repeat("\u200b\u202e", 5000)} {
+		n := spoken(v, "n1", "presale.recommend", sentence)
+		candidate.Gather(t.Context(), candidate.Sources(nil), enquire(v, nil, n), time.Second)
+	}
+}
+
+func FuzzCohortRef(f *testing.F) {
+	f.Add(string(candidate.Question{Kind: "choice", Household: 4, Items: []string{"A", "b.7~", "空调"}, Compared: 36, Counts: []int{3, 28, 0}}.Ref()))
+	f.Add("cohort:bought.0.0.5.1.A")
+	f.Fuzz(func(t *testing.T, ref string) {
+		id, _ := evidence.Ref(ref).ID()
+		q, ok := candidate.ParseQuestion(id)
+		if !ok {
+			return
+		}
+		back, _ := q.Ref().ID()
+		if again, ok := candidate.ParseQuestion(back); !ok || !reflect.DeepEqual(again, q) {
+			t.Fatalf("%q reads as %+v, then as %+v", ref, q, again)
+		}
+	})
 }
 
 func TestALateOrBrokenSourceIsLeftOut(t *testing.T) {
@@ -584,5 +662,29 @@ func BenchmarkRecommendFromACategory(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		candidate.Gather(b.Context(), sources, r, time.Second)
+	}
+}
+
+func BenchmarkFollowAView(b *testing.B) {
+	log := newLog(b)
+	i := 0
+	b.ReportAllocs()
+	for b.Loop() {
+		i++
+		log.at(uint32(i % 100000)).track("Product Viewed", `{"product_id":"sku-`+strconv.Itoa(i%1000)+`","name":"晨露洗衣机","price":2099,"currency":"CNY"}`)
+	}
+}
+
+func BenchmarkChoiceCountedAnew(b *testing.B) {
+	log := newLog(b)
+	for i := range 5000 {
+		log.at(uint32(i+1)).identify(i%6+1).viewed("A").viewed("B")
+	}
+	c := log.Of("w")
+	i := uint32(10000)
+	for b.Loop() {
+		i++
+		log.at(i).viewed("A")
+		c.Choice([]string{"A", "B"}, 3)
 	}
 }

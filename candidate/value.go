@@ -5,6 +5,8 @@ import (
 	"math"
 	"strconv"
 	"strings"
+
+	"github.com/rapport-cx/rapport/scene"
 )
 
 // Value is one attribute of an item, read: words, a yes or no, or a number or
@@ -135,11 +137,70 @@ func spell(min, max float64, unit string) string {
 	case "":
 		return s
 	case "¥", "￥", "$", "€", "£":
-		return unit + s
+		if min == max {
+			return unit + pennies(min)
+		}
+		return unit + pennies(min) + "–" + pennies(max)
 	case "%", "″", "°C", "℃":
 		return s + unit
 	}
 	return s + " " + unit
+}
+
+// pennies writes an amount of money: 59, 50.90.
+func pennies(x float64) string {
+	if x == math.Trunc(x) {
+		return figure(x)
+	}
+	return strconv.FormatFloat(x, 'f', 2, 64)
+}
+
+// unitWords are the units that are written as words: in Chinese, in English for
+// one, and for several. A maker's "人" reads "people" to an English customer.
+var unitWords = func() map[string]*[3]string {
+	all := map[string]*[3]string{}
+	for _, w := range [][]string{
+		{"人", "person", "people", "口", "位", "口人", "个人", "人份", "persons", "pers"},
+		{"个月", "month", "months", "月"},
+		{"年", "year", "years", "yr"},
+		{"天", "day", "days", "d"},
+		{"小时", "hour", "hours", "个小时", "h", "hr"},
+		{"分钟", "minute", "minutes", "min"},
+		{"秒", "second", "seconds", "s", "sec"},
+	} {
+		entry := &[3]string{w[0], w[1], w[2]}
+		for _, name := range w {
+			all[name] = entry
+		}
+	}
+	return all
+}()
+
+// spellIn is spell for a reader of a language.
+func spellIn(min, max float64, unit string, lang scene.Locale) string {
+	w := unitWords[unit]
+	switch {
+	case w == nil:
+		return spell(min, max, unit)
+	case lang == scene.Chinese || lang == "":
+		return spell(min, max, w[0])
+	case min == 1 && max == 1:
+		return spell(min, max, w[1])
+	}
+	return spell(min, max, w[2])
+}
+
+// textIn is a value for a reader of a language.
+func (v *Value) textIn(lang scene.Locale) string {
+	switch {
+	case v.Flag != nil && *v.Flag:
+		return "✓"
+	case v.Flag != nil:
+		return "✗"
+	case v.Numeric && v.Unit != "":
+		return spellIn(v.Min, v.Max, v.Unit, lang)
+	}
+	return v.Text
 }
 
 // readText reads what a text states: "4-6", "4–6人", "3.5kg", "1,200 mAh" are
