@@ -1,0 +1,106 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"regexp"
+	"strconv"
+	"time"
+
+	demo "github.com/rapport-cx/rapport/examples/demo"
+)
+
+// demoTenant is one of the four demo workspaces.
+type demoTenant struct {
+	id, name string
+	packs    []string
+}
+
+var demoTenants = []demoTenant{
+	{"electronics", "知音电器 Zhiyin Electronics", []string{"base", "electronics"}},
+	{"retail", "禾木生活 Hemu Living", []string{"base"}},
+	{"banking", "稳远银行 Wenyuan Bank", []string{"base"}},
+	{"education", "拾光课堂 Shiguang Academy", []string{"base"}},
+}
+
+// seedDemo makes the demo workspaces and sends their seeds through the public API
+// of the server that is already listening. A folder that has them stays as it is,
+// keys included.
+func (h *house) seedDemo(ctx context.Context, dir, url string, con *console) error {
+	file, err := readDemo(dir)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	fresh := err != nil
+	file.URL = url
+	if fresh {
+		for _, t := range demoTenants {
+			con.say("making workspace %s", t.id)
+			w, err := h.engine.AddWorkspace(ctx, newWorkspace(t.id, t.name), t.packs)
+			if err != nil {
+				return fmt.Errorf("demo workspace %s: %w", t.id, err)
+			}
+			file.Workspaces = append(file.Workspaces, demoWorkspace{w.ID, w.Name, w.WriteKey, w.SecretKey, w.IdentitySecret})
+		}
+		h.api.Reload()
+		for _, w := range file.Workspaces {
+			if err := seed(ctx, &client{base: url, key: w.SecretKey, http: h.loopback}, w.ID, h.clock()); err != nil {
+				return fmt.Errorf("seed of %s: %w", w.ID, err)
+			}
+		}
+	}
+	h.stories.load(file)
+	return file.write(dir)
+}
+
+// seed sends a workspace's files, as anyone would import them.
+func seed(ctx context.Context, c *client, workspace string, now time.Time) error {
+	for _, name := range []string{workspace + ".ndjson", workspace + "-crowd.ndjson"} {
+		text, err := demo.Files.ReadFile(name)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		var receipt struct {
+			Rejected []json.RawMessage `json:"rejected"`
+		}
+		if err := c.do(ctx, "POST", "/v1/import", bytes.NewReader(datedFrom(text, now)), &receipt); err != nil {
+			return err
+		}
+		if len(receipt.Rejected) > 0 {
+			return fmt.Errorf("%s: %d records were rejected, the first: %s", name, len(receipt.Rejected), receipt.Rejected[0])
+		}
+	}
+	return nil
+}
+
+var relativeTime = regexp.MustCompile(`"@([+-])(\d+)d(?:(\d+)h)?"`)
+
+// datedFrom writes the relative times of a seed ("@-20d", "@+3d2h") as times from now.
+func datedFrom(text []byte, now time.Time) []byte {
+	now = now.UTC().Truncate(time.Second)
+	var out bytes.Buffer
+	lines := bufio.NewScanner(bytes.NewReader(text))
+	lines.Buffer(nil, 1<<20)
+	for lines.Scan() {
+		out.Write(relativeTime.ReplaceAllFunc(lines.Bytes(), func(m []byte) []byte {
+			part := relativeTime.FindSubmatch(m)
+			days, _ := strconv.Atoi(string(part[2]))
+			hours, _ := strconv.Atoi(string(part[3]))
+			d := time.Duration(days)*24*time.Hour + time.Duration(hours)*time.Hour
+			if part[1][0] == '-' {
+				d = -d
+			}
+			return []byte(strconv.Quote(now.Add(d).Format(time.RFC3339)))
+		}))
+		out.WriteByte('\n')
+	}
+	return out.Bytes()
+}

@@ -1,0 +1,183 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base32"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"strings"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// settings are what a server can be told; none is needed.
+type settings struct {
+	Addr string `help:"Address to listen on; change it to serve other machines." default:"127.0.0.1:8080" placeholder:"HOST:PORT"`
+}
+
+type serveCommand struct {
+	settings `embed:""`
+	Data     string `help:"Data folder; change it to keep the data elsewhere." default:"rapport-data" type:"path" placeholder:"DIR"`
+	Database string `help:"PostgreSQL address, for several servers on one database." placeholder:"URL"`
+	Demo     bool   `help:"Add the four demo workspaces with their seed data."`
+}
+
+func (s *serveCommand) Run(ctx context.Context, con *console) error {
+	if s.Database != "" {
+		return errors.New("--database: this build keeps its data in a folder (--data) only")
+	}
+	return (&server{settings: s.settings, dir: s.Data, demo: s.Demo, con: con}).run(ctx)
+}
+
+type demoCommand struct {
+	Start demoStart `cmd:"" default:"withargs" help:"Start the demo (the default)."`
+	Keys  demoKeys  `cmd:"" help:"Print the keys of a demo."`
+}
+
+type demoStart struct {
+	settings `embed:""`
+	Keep     string `help:"Use this folder and keep it, instead of a temporary one." type:"path" placeholder:"DIR"`
+}
+
+func (d *demoStart) Run(ctx context.Context, con *console) error {
+	dir := d.Keep
+	if dir == "" {
+		temporary, err := os.MkdirTemp("", "rapport-demo-")
+		if err != nil {
+			return err
+		}
+		defer os.RemoveAll(temporary)
+		dir = temporary
+	}
+	return (&server{settings: d.settings, dir: dir, demo: true, con: con}).run(ctx)
+}
+
+type demoKeys struct {
+	Data string `help:"Data folder of the demo; default: the one started last." type:"path" placeholder:"DIR"`
+}
+
+func (d *demoKeys) Run(con *console) error {
+	file, err := readDemo(d.Data)
+	if err != nil {
+		return err
+	}
+	if con.json {
+		return con.print(file)
+	}
+	fmt.Fprintln(con.out, file.URL)
+	for _, w := range file.Workspaces {
+		fmt.Fprintf(con.out, "%-12s write %s  secret %s\n", w.ID, w.WriteKey, w.SecretKey)
+	}
+	return nil
+}
+
+// server is one running server: a house and a listener.
+type server struct {
+	settings
+	dir  string
+	demo bool
+	con  *console
+	// listening, when set, is told the address once requests are served (tests).
+	listening func(url string)
+}
+
+// run serves until ctx ends, then finishes what is under way.
+func (s *server) run(ctx context.Context) error {
+	listener, err := net.Listen("tcp", s.Addr)
+	if err != nil {
+		return fmt.Errorf("listen: %w", err)
+	}
+	url := "http://" + reachable(listener.Addr().String())
+	h, err := openHouse(ctx, s.dir, url)
+	if err != nil {
+		listener.Close()
+		return err
+	}
+	defer h.close()
+	web := &http.Server{
+		Handler:           h.handler,
+		ReadHeaderTimeout: 10 * time.Second,
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    64 << 10,
+	}
+	work, ctx := errgroup.WithContext(ctx)
+	work.Go(func() error {
+		if err := web.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+			return err
+		}
+		return nil
+	})
+	work.Go(func() error {
+		<-ctx.Done()
+		finish, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+		defer cancel()
+		return web.Shutdown(finish)
+	})
+	work.Go(func() error {
+		if err := s.prepare(ctx, h, url); err != nil {
+			return err
+		}
+		h.open.Store(true)
+		s.greet(h, url)
+		if s.listening != nil {
+			s.listening(url)
+		}
+		return nil
+	})
+	return work.Wait()
+}
+
+// prepare makes the first workspace of an empty folder, and the demo's.
+func (s *server) prepare(ctx context.Context, h *house, url string) error {
+	if s.demo {
+		return h.seedDemo(ctx, s.dir, url, s.con)
+	}
+	if len(h.engine.Workspaces()) > 0 {
+		return nil
+	}
+	w, err := h.engine.AddWorkspace(ctx, newWorkspace("default", "Default"), defaultPacks)
+	if err != nil {
+		return err
+	}
+	s.con.say("made workspace %q; its keys are shown this once:", w.ID)
+	s.con.say("  write key        %s", w.WriteKey)
+	s.con.say("  secret key       %s", w.SecretKey)
+	s.con.say("  identity secret  %s", w.IdentitySecret)
+	return nil
+}
+
+func (s *server) greet(h *house, url string) {
+	s.con.say("")
+	s.con.say("Rapport is ready at %s", url)
+	s.con.say("  console   %s/console/login?token=%s   (works once)", url, h.logins.issue())
+	if s.demo {
+		s.con.say("  demo      %s/demo/", url)
+		s.con.say("  keys      rapport demo keys --json")
+	}
+	s.con.say("  API       %s/openapi.json", url)
+	s.con.say("Stop with Ctrl-C.")
+}
+
+// reachable writes a wildcard listener's address as one that can be opened here.
+func reachable(addr string) string {
+	host, port, err := net.SplitHostPort(addr)
+	if err != nil {
+		return addr
+	}
+	if ip := net.ParseIP(host); ip != nil && ip.IsUnspecified() {
+		host = "127.0.0.1"
+	}
+	return net.JoinHostPort(host, port)
+}
+
+// secret is 160 random bits with a prefix that says what it is.
+func secret(prefix string) string {
+	var b [20]byte
+	rand.Read(b[:])
+	return prefix + strings.ToLower(base32.StdEncoding.EncodeToString(b[:]))
+}
