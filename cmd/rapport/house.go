@@ -1,0 +1,105 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"runtime/debug"
+	"sync/atomic"
+	"time"
+
+	"github.com/rapport-cx/rapport/candidate"
+	"github.com/rapport-cx/rapport/engine"
+	"github.com/rapport-cx/rapport/internal/api"
+	"github.com/rapport-cx/rapport/internal/sqlite"
+	"github.com/rapport-cx/rapport/journal"
+	"github.com/rapport-cx/rapport/pack"
+	"github.com/rapport-cx/rapport/packs"
+	"github.com/rapport-cx/rapport/profile"
+)
+
+// The store is the engine's, by shape.
+var _ engine.Store = (*sqlite.Store)(nil)
+
+// house is the product put together: memory, corridor, front door.
+type house struct {
+	store    *sqlite.Store
+	engine   *engine.Engine
+	handler  http.Handler
+	logins   *api.Logins
+	stories  *stories
+	loopback *http.Client
+	clock    func() time.Time
+	open     atomic.Bool // its first workspaces are made and seeded
+}
+
+var errNotOpen = errors.New("the first workspaces are still being made")
+
+// openHouse puts the house together over a data folder; url is where it is reached.
+func openHouse(ctx context.Context, dir, url string) (*house, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, err
+	}
+	shelves, registry, cohorts := &candidate.Shelves{}, &profile.Registry{}, candidate.NewCohorts()
+	store, err := sqlite.Open(ctx, sqlite.Options{
+		Dir: dir, Shelf: shelves, Followers: []journal.Follower{registry, cohorts},
+	})
+	if err != nil {
+		return nil, fmt.Errorf("data folder %s: %w", dir, err)
+	}
+	h := &house{store: store, clock: time.Now, logins: api.NewLogins(), loopback: &http.Client{Timeout: 5 * time.Minute}}
+	h.engine, err = engine.Open(ctx, engine.Options{
+		Store:    store,
+		Compiler: &pack.Compiler{FS: packs.Files},
+		Sources:  func(workspace string) []candidate.Source { return candidate.Sources(cohorts.Of(workspace)) },
+		Counts:   cohorts.Opens,
+		Build:    build(),
+	})
+	if err != nil {
+		store.Close()
+		return nil, err
+	}
+	h.stories = &stories{clock: h.clock}
+	h.handler = h.front(api.New(api.Options{
+		Engine: h.engine, Records: registry,
+		Shelf:   func(workspace string) api.Shelf { return shelves.Of(workspace) },
+		Ready:   h.ready,
+		Logins:  h.logins,
+		Version: version,
+	}))
+	return h, nil
+}
+
+// front puts the pages before the API.
+func (h *house) front(api http.Handler) http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("/", api)
+	mux.Handle("GET /demo/stories.json", h.stories)
+	return mux
+}
+
+// ready is nil when everything can be answered.
+func (h *house) ready() error {
+	if !h.open.Load() {
+		return errNotOpen
+	}
+	return h.engine.Ready()
+}
+
+func (h *house) close() error { return h.store.Close() }
+
+// build names the code that decides: the version, and the revision it was built from.
+func build() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return version
+	}
+	for _, s := range info.Settings {
+		if s.Key == "vcs.revision" {
+			return version + " " + s.Value
+		}
+	}
+	return version
+}

@@ -1,0 +1,127 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/rapport-cx/rapport/internal/evaluate"
+	"github.com/rapport-cx/rapport/need"
+	"github.com/rapport-cx/rapport/need/classify"
+	"github.com/rapport-cx/rapport/pack"
+	"github.com/rapport-cx/rapport/packs"
+	"github.com/rapport-cx/rapport/profile"
+	"github.com/rapport-cx/rapport/scene"
+	"github.com/rapport-cx/rapport/strategy"
+)
+
+// planOf compiles the packs named, as a publish does.
+func planOf(ctx context.Context, names []string) (*strategy.Version, error) {
+	v, _, err := (&pack.Compiler{FS: packs.Files}).Compile(ctx, strategy.Source{Packs: names})
+	return v, err
+}
+
+type evalCommand struct {
+	Intents evalIntents `cmd:"" help:"Train on labelled sentences and answer the test part."`
+	Needs   evalNeeds   `cmd:"" help:"Recognise the needs of labelled compound enquiries."`
+}
+
+type evalIntents struct {
+	Path string `arg:"" help:"Folder or file of labelled sentences." type:"existingpath"`
+	Part string `help:"Another training part of the folder, such as train_10." placeholder:"NAME"`
+}
+
+func (e *evalIntents) Run(ctx context.Context, con *console) error {
+	set, err := evaluate.Load(e.Path, e.Part)
+	if err != nil {
+		return err
+	}
+	report, err := evaluate.Intents(ctx, set, classify.Options{}, con.err)
+	if err != nil {
+		return err
+	}
+	if con.json {
+		return con.print(report)
+	}
+	_, err = fmt.Fprintln(con.out, report)
+	return err
+}
+
+type evalNeeds struct {
+	Path  string   `arg:"" help:"File of labelled enquiries." type:"existingfile"`
+	Train string   `help:"Train on these single-intent sentences instead of the packs' examples." type:"existingpath" placeholder:"PATH"`
+	Packs []string `help:"Packs to recognise with." default:"base,electronics"`
+}
+
+func (e *evalNeeds) Run(ctx context.Context, con *console) error {
+	recognise, err := e.recogniser(ctx)
+	if err != nil {
+		return err
+	}
+	report, err := evaluate.Needs(ctx, e.Path, recognise, con.err)
+	if err != nil {
+		return err
+	}
+	if con.json {
+		return con.print(report)
+	}
+	_, err = fmt.Fprintln(con.out, report)
+	return err
+}
+
+func (e *evalNeeds) recogniser(ctx context.Context) (evaluate.Recogniser, error) {
+	v, err := planOf(ctx, e.Packs)
+	if err != nil {
+		return nil, err
+	}
+	if e.Train != "" {
+		set, err := evaluate.Load(e.Train, "")
+		if err != nil {
+			return nil, err
+		}
+		return evaluate.Learn(set.Train, v.Need.SplitWords(), classify.Options{})
+	}
+	nobody := profile.New("", nil)
+	return func(text string) []evaluate.Spoken {
+		var out []evaluate.Spoken
+		for _, n := range v.Need.Recognise(need.Enquiry{Text: text}, nobody, scene.Scene{}, need.NoNames{}).Needs {
+			if n.Origin == need.Spoken && n.Span != nil {
+				out = append(out, evaluate.Spoken{Intent: n.Intent, Start: n.Span[0], End: n.Span[1]})
+			}
+		}
+		return out
+	}, nil
+}
+
+type needCommand struct {
+	Text  string   `arg:"" help:"What a customer writes."`
+	Packs []string `help:"Packs to recognise with." default:"base,electronics"`
+}
+
+func (n *needCommand) Run(ctx context.Context, con *console) error {
+	v, err := planOf(ctx, n.Packs)
+	if err != nil {
+		return err
+	}
+	found := v.Need.Recognise(need.Enquiry{Text: n.Text}, profile.New("", nil), scene.Scene{}, need.NoNames{})
+	if con.json {
+		return con.print(found.Needs)
+	}
+	for _, x := range found.Needs {
+		span := ""
+		if x.Span != nil {
+			span = fmt.Sprintf("[%d,%d)", x.Span[0], x.Span[1])
+		}
+		fmt.Fprintf(con.out, "%-3s %-9s %-36s %.2f %-9s %s\n", x.ID, x.Origin, x.Intent+slash(x.Sub()), x.Confidence, span, x.Text)
+		for _, e := range x.Entities {
+			fmt.Fprintf(con.out, "      %-10s %s %v\n", e.Type, e.Text, orElse(e.ID, fmt.Sprint(e.Value)))
+		}
+	}
+	return nil
+}
+
+func slash(s string) string {
+	if s == "" {
+		return ""
+	}
+	return "/" + s
+}
