@@ -7,6 +7,7 @@ import (
 	"github.com/rapport-cx/rapport/internal/evaluate"
 	"github.com/rapport-cx/rapport/need"
 	"github.com/rapport-cx/rapport/need/classify"
+	"github.com/rapport-cx/rapport/need/split"
 	"github.com/rapport-cx/rapport/pack"
 	"github.com/rapport-cx/rapport/packs"
 	"github.com/rapport-cx/rapport/profile"
@@ -69,16 +70,16 @@ func (e *evalNeeds) Run(ctx context.Context, con *console) error {
 }
 
 func (e *evalNeeds) recogniser(ctx context.Context) (evaluate.Recogniser, error) {
-	v, err := planOf(ctx, e.Packs)
-	if err != nil {
-		return nil, err
-	}
 	if e.Train != "" {
 		set, err := evaluate.Load(e.Train, "")
 		if err != nil {
 			return nil, err
 		}
-		return evaluate.Learn(set.Train, v.Need.SplitWords(), classify.Options{})
+		return evaluate.Learn(set.Train, split.Words{}, classify.Options{})
+	}
+	v, err := planOf(ctx, e.Packs)
+	if err != nil {
+		return nil, err
 	}
 	nobody := profile.New("", nil)
 	return func(text string) []evaluate.Spoken {

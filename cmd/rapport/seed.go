@@ -47,7 +47,6 @@ func (h *house) seedDemo(ctx context.Context, dir, url string, con *console) err
 			}
 			file.Workspaces = append(file.Workspaces, demoWorkspace{w.ID, w.Name, w.WriteKey, w.SecretKey, w.IdentitySecret})
 		}
-		h.api.Reload()
 		for _, w := range file.Workspaces {
 			if err := seed(ctx, &client{base: url, key: w.SecretKey, http: h.loopback}, w.ID, h.clock()); err != nil {
 				return fmt.Errorf("seed of %s: %w", w.ID, err)

@@ -154,7 +154,7 @@ func (s *server) prepare(ctx context.Context, h *house, url string) error {
 func (s *server) greet(h *house, url string) {
 	s.con.say("")
 	s.con.say("Rapport is ready at %s", url)
-	s.con.say("  console   %s/console/login?token=%s   (works once)", url, h.logins.issue())
+	s.con.say("  console   %s/console/login?token=%s   (works once)", url, h.logins.Token(h.clock()))
 	if s.demo {
 		s.con.say("  demo      %s/demo/", url)
 		s.con.say("  keys      rapport demo keys --json")
