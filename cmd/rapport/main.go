@@ -32,6 +32,7 @@ type commands struct {
 	Need       needCommand       `cmd:"" help:"Show how a text is understood."`
 	Eval       evalCommand       `cmd:"" help:"Measure recognition on labelled files."`
 	Workspace  workspaceCommand  `cmd:"" help:"Add and list workspaces (on a stopped server's data folder)."`
+	Rebuild    rebuildCommand    `cmd:"" help:"Make everything derived again from the log (of a stopped server)."`
 	Doctor     doctorCommand     `cmd:"" help:"Check the machine, a data folder and a running server."`
 	Completion completionCommand `cmd:"" help:"Print a completion script for a shell."`
 	Version    versionCommand    `cmd:"" help:"Print the version."`

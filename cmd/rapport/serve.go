@@ -22,16 +22,17 @@ type settings struct {
 
 type serveCommand struct {
 	settings `embed:""`
-	Data     string `help:"Data folder; change it to keep the data elsewhere." default:"rapport-data" type:"path" placeholder:"DIR"`
-	Database string `help:"PostgreSQL address, for several servers on one database." placeholder:"URL"`
-	Demo     bool   `help:"Add the four demo workspaces with their seed data."`
+	Data     string   `help:"Data folder; change it to keep the data elsewhere." default:"rapport-data" type:"path" placeholder:"DIR"`
+	Database string   `help:"PostgreSQL address, for several servers on one database." placeholder:"URL"`
+	Demo     bool     `help:"Add the four demo workspaces with their seed data."`
+	Packs    []string `help:"Packs of the first workspace, made on an empty folder." default:"base"`
 }
 
 func (s *serveCommand) Run(ctx context.Context, con *console) error {
 	if s.Database != "" {
 		return errors.New("--database: this build keeps its data in a folder (--data) only")
 	}
-	return (&server{settings: s.settings, dir: s.Data, demo: s.Demo, con: con}).run(ctx)
+	return (&server{settings: s.settings, dir: s.Data, demo: s.Demo, packs: s.Packs, con: con}).run(ctx)
 }
 
 type demoCommand struct {
@@ -79,9 +80,10 @@ func (d *demoKeys) Run(con *console) error {
 // server is one running server: a house and a listener.
 type server struct {
 	settings
-	dir  string
-	demo bool
-	con  *console
+	dir   string
+	demo  bool
+	packs []string // of the first workspace
+	con   *console
 	// listening, when set, is told the address once requests are served (tests).
 	listening func(url string)
 }
@@ -140,7 +142,7 @@ func (s *server) prepare(ctx context.Context, h *house, url string) error {
 	if len(h.engine.Workspaces()) > 0 {
 		return nil
 	}
-	w, err := h.engine.AddWorkspace(ctx, newWorkspace("default", "Default"), defaultPacks)
+	w, err := h.engine.AddWorkspace(ctx, newWorkspace("default", "Default"), s.packs)
 	if err != nil {
 		return err
 	}

@@ -7,9 +7,6 @@ import (
 	"github.com/rapport-cx/rapport/workspace"
 )
 
-// defaultPacks are the packs of a new workspace: the base pack answers everywhere.
-var defaultPacks = []string{"base"}
-
 func newWorkspace(id, name string) workspace.Workspace {
 	return workspace.Workspace{ID: id, Name: name, WriteKey: secret("wk_"), SecretKey: secret("sk_"), IdentitySecret: secret("is_")}
 }

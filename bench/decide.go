@@ -1,0 +1,103 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+)
+
+// decisionItems is how many items the catalogue holds while decisions are measured.
+const decisionItems = 1000
+
+var enquiries = []string{
+	"设备发热严重，上次修过了", "对比p-10和p-11的区别，推荐一款适合家用的", "我的订单到哪了，能改地址吗", "耳机连不上蓝牙怎么办",
+	"My laptop keeps overheating", "Which is better, p-20 or p-21?", "想退货，运费谁出", "保修期多久，屏幕碎了给修吗",
+}
+
+func enquiry(n int) ([]byte, int) {
+	body, _ := json.Marshal(map[string]any{
+		"user_id": fmt.Sprintf("user-%d", n%5000), "placement": "chat",
+		"enquiry": map[string]any{"text": enquiries[n%len(enquiries)]},
+		"scene":   map[string]any{"device": map[string]any{"type": "desktop"}},
+	})
+	return body, 1
+}
+
+// stock fills the catalogue and gives people a history.
+func stock(p *process) error {
+	var lines []byte
+	for i := range decisionItems {
+		lines = fmt.Appendf(lines, `{"record":"item","id":"p-%d","kind":"product","title":{"zh":"型号 p-%d","en":"Model p-%d"},"category":"laptop","price":{"amount":%d,"currency":"CNY"},"attributes":{"weight":{"value":%d,"unit":"g"},"battery":{"value":%d,"unit":"mAh"},"rated_people":{"min":%d,"max":%d}},"available":true,"warranty":{"months":24}}`+"\n",
+			i, i, i, 10000+i*13, 900+i%700, 3000+i%2500, 1+i%3, 3+i%4)
+	}
+	at := time.Now().AddDate(0, 0, -20).UTC().Format(time.RFC3339)
+	for i := range 5000 {
+		lines = fmt.Appendf(lines, `{"record":"person","id":"user-%d","traits":{"household_size":%d,"locale":"zh-CN"}}`+"\n", i, 1+i%5)
+		lines = fmt.Appendf(lines, `{"record":"event","type":"track","userId":"user-%d","event":"Repair Reported","timestamp":"%s","messageId":"bench-r-%d","properties":{"case_id":"c-%d","product_id":"p-%d","asset_id":"sn-%d","symptom":"overheat"}}`+"\n", i, at, i, i, i%decisionItems, i)
+		lines = fmt.Appendf(lines, `{"record":"order","id":"o-%d","person":"user-%d","updated_at":"%s","status":"delivered","lines":[{"product_id":"p-%d","quantity":1}]}`+"\n", i, i, at, i%decisionItems)
+	}
+	return p.send("POST", "/v1/import", lines)
+}
+
+// decide measures a decision with an enquiry, ledger and JSON included, and the
+// bare fsync beside it.
+func (b *bench) decide(r *report) error {
+	dir, clean, err := b.temporary()
+	if err != nil {
+		return err
+	}
+	defer clean()
+	p, err := b.start(dir, "--packs", "base,electronics")
+	if err != nil {
+		return err
+	}
+	defer p.stop()
+	if err := stock(p); err != nil {
+		return err
+	}
+	if _, err := drive(p, "/v1/decisions", 8, 0, b.length/2, enquiry); err != nil { // warm
+		return err
+	}
+	sync, perSync, err := bareSync(filepath.Join(dir, "sync"))
+	if err != nil {
+		return err
+	}
+	full, err := drive(p, "/v1/decisions", 8, 0, b.length, enquiry)
+	if err != nil {
+		return err
+	}
+	beside := full.perUnit() - perSync
+	r.line("bare fsync of 4 kB", fmt.Sprintf("%.0f µs CPU, %.0f/s", micros(perSync), sync), "", nil)
+	r.line("decision, 8 connections, closed loop", fmt.Sprintf("%.3f ms CPU, %.0f/s", micros(full.perUnit())/1000, full.rate()), "", nil)
+	r.line("  CPU beside one fsync", fmt.Sprintf("%.3f ms", micros(beside)/1000), "<= 0.5 ms", verdict(beside <= 500*time.Microsecond))
+	paced, err := drive(p, "/v1/decisions", 8, 1000, b.length, enquiry)
+	if err != nil {
+		return err
+	}
+	p99 := paced.percentile(.99)
+	r.line("  p99 at 8 connections, 1,000/s", fmt.Sprintf("%s (p50 %s, %.0f/s)", p99.Round(100*time.Microsecond), paced.percentile(.5).Round(100*time.Microsecond), paced.rate()), "<= 10 ms", verdict(p99 <= 10*time.Millisecond))
+	return nil
+}
+
+// bareSync writes and flushes 4 kB at a time: what durability itself costs here.
+func bareSync(path string) (perSecond float64, cpu time.Duration, err error) {
+	f, err := os.Create(path)
+	if err != nil {
+		return 0, 0, err
+	}
+	defer f.Close()
+	page := make([]byte, 4096)
+	begun, before, n := time.Now(), ownCPU(), 0
+	for time.Since(begun) < 2*time.Second {
+		if _, err := f.Write(page); err != nil {
+			return 0, 0, err
+		}
+		if err := f.Sync(); err != nil {
+			return 0, 0, err
+		}
+		n++
+	}
+	return float64(n) / time.Since(begun).Seconds(), (ownCPU() - before) / time.Duration(n), nil
+}

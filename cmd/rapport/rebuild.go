@@ -1,0 +1,33 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/rapport-cx/rapport/candidate"
+	"github.com/rapport-cx/rapport/internal/sqlite"
+	"github.com/rapport-cx/rapport/journal"
+	"github.com/rapport-cx/rapport/profile"
+)
+
+type rebuildCommand struct {
+	folder `embed:""`
+}
+
+// Run drops everything that is derived and makes it again from the log.
+func (r *rebuildCommand) Run(ctx context.Context, con *console) error {
+	started := time.Now()
+	err := sqlite.Rebuild(ctx, sqlite.Options{
+		Dir: r.Data, Shelf: &candidate.Shelves{}, Followers: []journal.Follower{&profile.Registry{}, candidate.NewCohorts()},
+	})
+	if err != nil {
+		return fmt.Errorf("rebuild of %s: %w", r.Data, err)
+	}
+	took := time.Since(started)
+	if con.json {
+		return con.print(map[string]any{"seconds": took.Seconds()})
+	}
+	_, err = fmt.Fprintf(con.out, "rebuilt %s in %s\n", r.Data, took.Round(time.Millisecond))
+	return err
+}
