@@ -34,7 +34,7 @@ type Options struct {
 	// Balance multiplies the cost of the examples of the intent itself against those of all others,
 	// default 2.
 	Balance float64
-	// Rounds is the largest number of passes over the examples, default 12.
+	// Rounds is the largest number of passes over the examples, default 8.
 	Rounds int
 	// Tolerance ends training when no projected gradient of a pass is larger, default 0.1.
 	Tolerance float32
@@ -50,7 +50,7 @@ func (o Options) withDefaults() Options {
 		o.Balance = 2
 	}
 	if o.Rounds <= 0 {
-		o.Rounds = 12
+		o.Rounds = 8
 	}
 	if o.Tolerance <= 0 {
 		o.Tolerance = 0.1

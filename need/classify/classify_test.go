@@ -78,6 +78,20 @@ func TestConfidenceIsAProbabilityAndGrowsWithClarity(t *testing.T) {
 	}
 }
 
+func TestAnExampleInOneLanguageTeachesTheOther(t *testing.T) {
+	t.Parallel()
+	m := train(t, []classify.Example{
+		{Text: "where is my parcel", Intent: "a"}, {Text: "track the delivery", Intent: "a"}, {Text: "has the package arrived", Intent: "a"},
+		{Text: "我要退款", Intent: "b"}, {Text: "把钱退给我", Intent: "b"}, {Text: "申请退钱", Intent: "b"},
+	})
+	for text, want := range map[string]string{"快递到哪了": "a", "reimburse me": "b", "I want my money back": "b", "包裹什么时候送到": "a"} {
+		at, _ := classify.Best(m.Score(text, nil))
+		if got := m.Intents()[at]; got != want {
+			t.Errorf("%q was taken for %s, not %s", text, got, want)
+		}
+	}
+}
+
 func TestTrainingGivesTheSameBytesWhateverTheThreads(t *testing.T) {
 	examples := counter()
 	bytesWith := func(threads int) []byte {

@@ -21,13 +21,15 @@ const (
 	kindEdge
 	kindFirst
 	kindStem
+	kindConcept
+	kindConceptPair
 	kinds
 )
 
 // kindWeight multiplies the weight of every feature of a kind. Pieces of words are many and say the
 // same thing several times; at 0.7 they help the words without drowning them (10 examples an intent:
 // 71.6 to 71.8 %, measured on training parts).
-var kindWeight = [kinds]float64{0, 1, 1, 0.7, 1, 1, 1, 1, 1}
+var kindWeight = [kinds]float64{0, 1, 1, 0.7, 1, 1, 1, 1, 1, 1, 1}
 
 // longestGram is the number of characters of the longest piece of a word, its edges counted.
 const longestGram = 5
@@ -50,6 +52,20 @@ func featuresOf(runes []rune, dst []feature) []feature {
 	var word, before uint64 // hash of the previous word
 	var han rune            // the previous Han character or mark
 	words := 0
+	var stems [3]uint64 // of the last three words
+	var concept uint16  // the previous one
+	known, hanFree := concepts(), 0
+	meant := func(ids []uint16) {
+		for _, id := range ids {
+			dst = append(dst, tag(kindConcept, mix(seed(kindConcept), rune(id))))
+		}
+		if len(ids) > 0 {
+			if concept != 0 && concept != ids[0] {
+				dst = append(dst, tag(kindConceptPair, mix(mix(seed(kindConceptPair), rune(concept)), rune(ids[0]))))
+			}
+			concept = ids[0]
+		}
+	}
 	for i := 0; i < len(runes); {
 		r := runes[i]
 		if r == ' ' || r == '\n' {
@@ -63,7 +79,13 @@ func featuresOf(runes []rune, dst []feature) []feature {
 			}
 			han = r
 			if text.Han(r) {
-				word = 0
+				word, stems = 0, [3]uint64{}
+				if i >= hanFree {
+					if n, ids := known.han(runes, i); n > 0 {
+						meant(ids)
+						hanFree = i + n
+					}
+				}
 				if i == 0 {
 					dst = append(dst, tag(kindEdge, mix(seed(kindEdge), r)))
 				}
@@ -74,17 +96,23 @@ func featuresOf(runes []rune, dst []feature) []feature {
 			i++
 			continue
 		}
-		j := i + 1
-		for j < len(runes) && (text.Letter(runes[j]) || runes[j] == '\'' && j+1 < len(runes) && text.Letter(runes[j+1])) {
-			j++
-		}
+		j := wordEnd(runes, i)
 		han = 0
 		before, word = word, seed(kindWord)
 		for _, c := range runes[i:j] {
 			word = mix(word, c)
 		}
 		words++
-		dst = append(dst, tag(kindWord, word), tag(kindStem, stem(runes[i:j])))
+		root := stem(runes[i:j])
+		dst = append(dst, tag(kindWord, word), tag(kindStem, root))
+		stems[0], stems[1], stems[2] = root, stems[0], stems[1]
+		meant(known.of[wordStep(0, root)])
+		if stems[1] != 0 {
+			meant(known.of[wordStep(wordStep(0, stems[1]), root)])
+		}
+		if stems[2] != 0 {
+			meant(known.of[wordStep(wordStep(wordStep(0, stems[2]), stems[1]), root)])
+		}
 		switch words {
 		case 1:
 			dst = append(dst, tag(kindFirst, word))

@@ -8,11 +8,11 @@ import (
 	"math"
 )
 
-// A stored model is: magic, version, counts (intents, features, rows), confidence, thresholds, the intents, the
+// A stored model is: magic, version, mark of the list of concepts, counts (intents, features, rows), confidence, thresholds, the intents, the
 // features (hash, weight, row, scale), bias and rows, all little endian, and a CRC-32C of all that.
 const (
 	magic   = "RCLS"
-	version = 1
+	version = 2
 )
 
 // ErrStored is wrapped by every error of UnmarshalBinary: the bytes are no model of this build, or are
@@ -34,6 +34,7 @@ func (m *Model) MarshalBinary() ([]byte, error) {
 	b := make([]byte, 0, 64+20*features+4*len(m.rows)+32*len(m.intents))
 	b = append(b, magic...)
 	b = le.AppendUint32(b, version)
+	b = le.AppendUint32(b, conceptMark())
 	b = le.AppendUint32(b, uint32(len(m.intents)))
 	b = le.AppendUint32(b, uint32(features))
 	b = le.AppendUint32(b, uint32(len(m.rows)/m.width))
@@ -65,7 +66,7 @@ func (m *Model) MarshalBinary() ([]byte, error) {
 // UnmarshalBinary reads a stored form into m, which must not be in use.
 func (m *Model) UnmarshalBinary(b []byte) error {
 	le := binary.LittleEndian
-	if len(b) < 48 || string(b[:4]) != magic {
+	if len(b) < 52 || string(b[:4]) != magic {
 		return fmt.Errorf("%w: %d bytes that do not begin as a model", ErrStored, len(b))
 	}
 	if v := le.Uint32(b[4:]); v != version {
@@ -75,14 +76,17 @@ func (m *Model) UnmarshalBinary(b []byte) error {
 	if crc32.Checksum(body, castagnoli) != le.Uint32(b[len(b)-4:]) {
 		return fmt.Errorf("%w: the checksum does not match", ErrStored)
 	}
-	intents, features, rows := int(le.Uint32(b[8:])), int(le.Uint32(b[12:])), int(le.Uint32(b[16:]))
+	if le.Uint32(b[8:]) != conceptMark() {
+		return fmt.Errorf("%w: trained with another list of concepts", ErrStored)
+	}
+	intents, features, rows := int(le.Uint32(b[12:])), int(le.Uint32(b[16:])), int(le.Uint32(b[20:]))
 	width := (intents + lanes - 1) / lanes * lanes
 	n := Model{width: width}
 	c := &n.confidence
 	for i, v := range []*float64{&c.offset, &c.margin, &c.lead} {
-		*v = math.Float64frombits(le.Uint64(b[20+8*i:]))
+		*v = math.Float64frombits(le.Uint64(b[24+8*i:]))
 	}
-	body = body[44:]
+	body = body[48:]
 	if len(body) < 4*len(n.tail) {
 		return fmt.Errorf("%w: cut off in the thresholds", ErrStored)
 	}
