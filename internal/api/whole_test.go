@@ -1,0 +1,177 @@
+package api
+
+import (
+	"fmt"
+	"log/slog"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/rapport-cx/rapport/candidate"
+	"github.com/rapport-cx/rapport/engine"
+	"github.com/rapport-cx/rapport/internal/sqlite"
+	"github.com/rapport-cx/rapport/journal"
+	"github.com/rapport-cx/rapport/pack"
+	"github.com/rapport-cx/rapport/packs"
+	"github.com/rapport-cx/rapport/profile"
+)
+
+// compiler is shared by all tests: it remembers the classifier it trained.
+var compiler = sync.OnceValue(func() *pack.Compiler { return &pack.Compiler{FS: packs.Files} })
+
+// whole is the edge before a real house: SQLite, the real corridor, the real packs.
+func whole(t *testing.T) *door {
+	t.Helper()
+	d := &door{t: t, now: noon, logins: NewLogins()}
+	clock := func() time.Time { return d.now }
+	shelves, registry, cohorts := &candidate.Shelves{}, &profile.Registry{}, candidate.NewCohorts()
+	store, err := sqlite.Open(t.Context(), sqlite.Options{Dir: t.TempDir(), Shelf: shelves, Clock: clock, Followers: []journal.Follower{registry, cohorts}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := store.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	e, err := engine.Open(t.Context(), engine.Options{
+		Store: store, Compiler: compiler(), Clock: clock, Counts: cohorts.Opens,
+		Sources: func(w string) []candidate.Source { return candidate.Sources(cohorts.Of(w)) },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, w := range []engine.Workspace{tenant("shop"), tenant("bank")} {
+		if _, err := e.AddWorkspace(t.Context(), w, []string{"base", "electronics"}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	d.Handler = New(Options{
+		Engine: e, Clock: clock, Logins: d.logins, Records: registry, Logger: slog.New(slog.DiscardHandler),
+		Shelf: func(w string) Shelf { return shelves.Of(w) },
+	})
+	return d
+}
+
+func TestTheWholeHouseAnswersThroughItsFrontDoor(t *testing.T) {
+	t.Parallel()
+	d := whole(t)
+	d.want(200, "", "PUT", "/v1/items/pod-3", "sk_shop", `{"kind":"product","title":{"zh":"云雀 3","en":"Lark 3"},"aliases":["云雀3"],"warranty":{"months":24},"price":{"amount":299900,"currency":"CNY"}}`)
+	d.want(200, "", "PUT", "/v1/records/asset/s1", "sk_shop", `{"person":"u1","product_id":"pod-3","serial":"s1","bought_at":"2025-12-01T00:00:00Z","warranty_until":"2027-12-01T00:00:00Z"}`)
+	repair := func(n int, daysAgo int) string {
+		at := noon.AddDate(0, 0, -daysAgo).Format(time.RFC3339)
+		return fmt.Sprintf(`{"messageId":"r%d","userId":"u1","event":"Repair Reported","timestamp":"%s","properties":{"case_id":"c%d","product_id":"pod-3","asset_id":"s1","symptom":"overheat"}}`, n, at, n)
+	}
+	d.want(200, "", "POST", "/v1/track", "sk_shop", repair(1, 80))
+	d.want(200, "", "POST", "/v1/track", "sk_shop", repair(2, 20))
+	ask := `{"user_id":"u1","enquiry":{"text":"设备发热严重"},"scene":{"channel":"web","device":{"type":"desktop"}}}`
+	answer := d.want(200, "", "POST", "/v1/decisions", "sk_shop", ask).json(t)
+	actions := answer["actions"].([]any)
+	if len(actions) == 0 {
+		t.Fatalf("nothing is offered: %v", answer)
+	}
+	first := actions[0].(map[string]any)
+	if first["nature"] != "right" || first["probability"] != 1.0 {
+		t.Errorf("%v", first)
+	}
+	evidence := answer["evidence"].(map[string]any)
+	opened := 0
+	for _, e := range evidence {
+		ref := e.(map[string]any)["ref"].(string)
+		r := d.want(200, "", "GET", "/v1/refs/"+ref, "sk_shop", "")
+		if strings.Contains(r.body, "Repair Reported") {
+			opened++
+		}
+		if !strings.HasPrefix(ref, "rule:") && !strings.HasPrefix(ref, "model:") {
+			d.want(404, "not_found", "GET", "/v1/refs/"+ref, "sk_bank", "")
+		}
+	}
+	if opened < 2 {
+		t.Errorf("the two repairs are not among the evidence: %v", evidence)
+	}
+	id := answer["id"].(string)
+	if r := d.want(200, "", "POST", "/v1/decisions/"+id+"/replay", "sk_shop", "").json(t); r["identical"] != true {
+		t.Errorf("a replay differs at %v", r["changed"])
+	}
+	d.want(200, "", "GET", "/v1/decisions/"+id+"/explanation", "sk_shop", "")
+	if o := d.want(200, "", "GET", "/v1/records/asset/s1", "sk_shop", "").json(t); o["serial"] != "s1" {
+		t.Error(o)
+	}
+	if l := d.want(200, "", "GET", "/v1/records/asset", "sk_shop", "").json(t); len(l["items"].([]any)) != 1 {
+		t.Error(l)
+	}
+	d.want(404, "not_found", "GET", "/v1/records/asset/s1", "sk_bank", "")
+
+	// Who only claims to be u1 is told nothing of u1.
+	stranger := d.want(200, "", "POST", "/v1/decisions", "wk_shop", `{"user_id":"u1","anonymous_id":"stranger","enquiry":{"text":"设备发热严重"}}`)
+	for _, secret := range []string{"s1", "Repair Reported", "c1", "evt_", answer["person"].(map[string]any)["id"].(string)} {
+		if strings.Contains(stranger.body, `"`+secret) {
+			t.Errorf("a stranger is told %s: %s", secret, stranger.body)
+		}
+	}
+	mine := "X-Identity-Token: " + pass("shop", "u1", noon.Add(time.Hour))
+	p := d.want(200, "", "GET", "/v1/me", "wk_shop", "", mine).json(t)
+	if len(p["assets"].([]any)) != 1 || len(p["signals"].([]any)) == 0 {
+		t.Error(p)
+	}
+	d.want(200, "", "POST", "/v1/decisions/"+id+"/outcomes", "sk_shop", `{"outcome":"shown"}`)
+	d.want(200, "", "GET", "/v1/me/export", "wk_shop", "", mine)
+	cnv := d.want(201, "", "POST", "/v1/conversations", "wk_shop", `{"anonymous_id":"a5"}`).json(t)["id"].(string)
+	said := d.want(200, "", "POST", "/v1/conversations/"+cnv+"/messages", "wk_shop", `{"anonymous_id":"a5","text":"你们几点上班"}`).json(t)
+	if said["id"] == nil {
+		t.Error(said)
+	}
+	receipt := d.want(200, "", "DELETE", "/v1/people/u1", "sk_shop", "").json(t)
+	if receipt["events"].(float64) < 3 || receipt["decisions"].(float64) < 1 {
+		t.Error(receipt)
+	}
+	d.want(410, "account_erased", "GET", "/v1/decisions/"+id, "sk_shop", "")
+	d.want(410, "account_erased", "POST", "/v1/decisions/"+id+"/replay", "sk_shop", "")
+}
+
+func TestAFaultyStrategyIsRefusedWithEveryPlace(t *testing.T) {
+	t.Parallel()
+	d := whole(t)
+	draft := d.want(201, "", "POST", "/v1/strategies", "sk_shop", `{"base":1,"files":{"electronics/pack.yaml":"actions:\n  - id: [\n"}}`).json(t)
+	v := fmt.Sprint(draft["version"])
+	if r := d.want(200, "", "POST", "/v1/strategies/"+v+"/validate", "sk_shop", "").json(t); r["valid"] != false || len(r["faults"].([]any)) == 0 {
+		t.Error(r)
+	}
+	r := d.want(422, "strategy_faulty", "POST", "/v1/strategies/"+v+"/publish", "sk_shop", "")
+	if !strings.Contains(r.body, "pack.yaml:") {
+		t.Error(r.body)
+	}
+}
+
+func BenchmarkTrackOverHTTP(b *testing.B) {
+	shelves := &candidate.Shelves{}
+	store, err := sqlite.Open(b.Context(), sqlite.Options{Dir: b.TempDir(), Shelf: shelves})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer store.Close()
+	e, err := engine.Open(b.Context(), engine.Options{Store: store, Compiler: compiler()})
+	if err != nil {
+		b.Fatal(err)
+	}
+	if _, err := e.AddWorkspace(b.Context(), tenant("shop"), []string{"base"}); err != nil {
+		b.Fatal(err)
+	}
+	h := New(Options{Engine: e, Logger: slog.New(slog.DiscardHandler)})
+	b.SetParallelism(32)
+	b.ReportAllocs()
+	b.RunParallel(func(pb *testing.PB) {
+		for pb.Next() {
+			r := httptest.NewRequest("POST", "/v1/track", strings.NewReader(`{"userId":"u1","event":"Product Viewed","properties":{"product_id":"kettle-17","price":129.5},"context":{"locale":"zh-CN"}}`))
+			r.Header.Set("Authorization", "Bearer wk_shop")
+			w := httptest.NewRecorder()
+			h.ServeHTTP(w, r)
+			if w.Code != 200 {
+				b.Error(w.Body.String())
+			}
+		}
+	})
+}
+
