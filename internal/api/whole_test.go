@@ -1,8 +1,12 @@
 package api
 
 import (
+	"context"
+	"encoding/json"
 	"fmt"
+	"io"
 	"log/slog"
+	"net/http"
 	"net/http/httptest"
 	"strings"
 	"sync"
@@ -11,6 +15,7 @@ import (
 
 	"github.com/rapport-cx/rapport/candidate"
 	"github.com/rapport-cx/rapport/engine"
+	"github.com/rapport-cx/rapport/event"
 	"github.com/rapport-cx/rapport/internal/sqlite"
 	"github.com/rapport-cx/rapport/journal"
 	"github.com/rapport-cx/rapport/pack"
@@ -145,33 +150,65 @@ func TestAFaultyStrategyIsRefusedWithEveryPlace(t *testing.T) {
 	}
 }
 
-func BenchmarkTrackOverHTTP(b *testing.B) {
-	shelves := &candidate.Shelves{}
-	store, err := sqlite.Open(b.Context(), sqlite.Options{Dir: b.TempDir(), Shelf: shelves})
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer store.Close()
-	e, err := engine.Open(b.Context(), engine.Options{Store: store, Compiler: compiler()})
-	if err != nil {
-		b.Fatal(err)
-	}
-	if _, err := e.AddWorkspace(b.Context(), tenant("shop"), []string{"base"}); err != nil {
-		b.Fatal(err)
-	}
-	h := New(Options{Engine: e, Logger: slog.New(slog.DiscardHandler)})
-	b.SetParallelism(32)
-	b.ReportAllocs()
-	b.RunParallel(func(pb *testing.PB) {
-		for pb.Next() {
-			r := httptest.NewRequest("POST", "/v1/track", strings.NewReader(`{"userId":"u1","event":"Product Viewed","properties":{"product_id":"kettle-17","price":129.5},"context":{"locale":"zh-CN"}}`))
-			r.Header.Set("Authorization", "Bearer wk_shop")
-			w := httptest.NewRecorder()
-			h.ServeHTTP(w, r)
-			if w.Code != 200 {
-				b.Error(w.Body.String())
-			}
-		}
-	})
+// sink takes events and keeps none, so that a benchmark sees the edge alone.
+type sink struct{ *house }
+
+func (sink) Observe(_ context.Context, _ string, events []event.Event) (engine.Receipt, error) {
+	return engine.Receipt{Duplicates: make([]bool, len(events))}, nil
 }
 
+// posted sends one body over and over without a network.
+func posted(b *testing.B, h http.Handler, path, body string) {
+	b.Helper()
+	b.ReportAllocs()
+	source := strings.NewReader(body)
+	r := httptest.NewRequest("POST", path, source)
+	r.Header.Set("Authorization", "Bearer wk_shop")
+	w := &blank{header: http.Header{}}
+	for b.Loop() {
+		source.Reset(body)
+		r.Body, w.status = io.NopCloser(source), 200
+		h.ServeHTTP(w, r)
+		if w.status != 200 {
+			b.Fatal(w.status)
+		}
+	}
+}
+
+type blank struct {
+	header http.Header
+	status int
+}
+
+func (w *blank) Header() http.Header         { return w.header }
+func (w *blank) Write(p []byte) (int, error) { return len(p), nil }
+func (w *blank) WriteHeader(status int)      { w.status = status }
+
+const viewed = `{"messageId":"5f1c9a52-7c1e-4c54-9a51-1c9be1a5d0aa","userId":"customer-00012345","anonymousId":"b8f1e7a0-0c9b-4d5a","event":"Product Viewed","properties":{"product_id":"kettle-17","category":"kitchen","price":129.5,"currency":"CNY"},"context":{"locale":"zh-CN"},"timestamp":"2026-05-02T11:59:58.120Z"}`
+
+func BenchmarkEdgeTrack(b *testing.B) {
+	posted(b, New(Options{Engine: sink{newHouse(tenant("shop"))}, Logger: slog.New(slog.DiscardHandler)}), "/v1/track", viewed)
+}
+
+func BenchmarkEdgeBatchOf100(b *testing.B) {
+	call := strings.Replace(viewed, "{", `{"type":"track",`, 1)
+	posted(b, New(Options{Engine: sink{newHouse(tenant("shop"))}, Logger: slog.New(slog.DiscardHandler)}), "/v1/batch", `{"batch":[`+strings.Repeat(call+",", 99)+call+`]}`)
+}
+
+func BenchmarkBareJSONPost(b *testing.B) {
+	mux := http.NewServeMux()
+	mux.HandleFunc("POST /v1/track", func(w http.ResponseWriter, r *http.Request) {
+		var e struct {
+			MessageID, UserID, AnonymousID, Event string
+			Properties, Context                   map[string]any
+			Timestamp                             time.Time
+		}
+		if err := json.NewDecoder(r.Body).Decode(&e); err != nil {
+			w.WriteHeader(400)
+			return
+		}
+		w.Header().Set("Content-Type", "application/json")
+		_ = json.NewEncoder(w).Encode(map[string]int{"accepted": 1})
+	})
+	posted(b, mux, "/v1/track", viewed)
+}
