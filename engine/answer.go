@@ -239,6 +239,7 @@ func askedBy(a identity.Asker) string {
 				return k.String()
 			}
 		}
+		return "" // a user id that is only claimed reads nothing back
 	}
 	if len(a.Keys) == 0 {
 		return ""

@@ -121,6 +121,10 @@ func (e *Engine) AddWorkspace(ctx context.Context, w Workspace, packs []string) 
 	if t, err := e.tenant(w.ID); err == nil {
 		return t.Workspace, nil
 	}
+	// Packs that do not compile make no workspace: it could never answer.
+	if _, _, err := e.Compiler.Compile(ctx, strategy.Source{Number: 1, Packs: packs}); err != nil {
+		return w, err
+	}
 	if w.Created.IsZero() {
 		w.Created = e.now()
 	}

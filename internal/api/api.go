@@ -108,6 +108,7 @@ func (s *server) serve(w http.ResponseWriter, r *http.Request) {
 		// Until a key says otherwise any page may read the refusal.
 		if _, pattern := s.mux.Handler(r); s.open[pattern] {
 			h.Set("Access-Control-Allow-Origin", "*")
+			h.Set("Access-Control-Expose-Headers", "Retry-After, Idempotent-Replayed, Content-Language")
 		}
 	}
 	defer func() {
@@ -174,7 +175,8 @@ func (s *server) problem(w http.ResponseWriter, r *http.Request, err error) {
 		}
 	}
 	if ref.status == http.StatusUnauthorized {
-		w.Header().Set("WWW-Authenticate", `Bearer realm="rapport", Basic realm="rapport"`)
+		// No Basic challenge: it would make a browser ask its user for a password.
+		w.Header().Set("WWW-Authenticate", `Bearer realm="rapport"`)
 	}
 	h := w.Header()
 	h.Set("Content-Language", string(l))

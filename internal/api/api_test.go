@@ -232,6 +232,14 @@ func TestAnIdentityTokenIsNeverIgnored(t *testing.T) {
 	}
 }
 
+func TestAPlaceholderNamesNobody(t *testing.T) {
+	t.Parallel()
+	d := open2(t)
+	id := d.want(200, "", "POST", "/v1/decisions", "wk_shop", `{"anonymous_id":"undefined","enquiry":{"text":"x"}}`).json(t)["id"].(string)
+	d.want(404, "not_found", "GET", "/v1/decisions/"+id+"?anonymous_id=undefined", "wk_shop", "")
+	d.want(400, "no_identity", "POST", "/v1/conversations", "wk_shop", `{"anonymous_id":"null"}`)
+}
+
 func TestOnlyASecretKeyMovesTheClock(t *testing.T) {
 	t.Parallel()
 	d := open2(t)
@@ -434,6 +442,8 @@ func TestRecordsAreKeptListedAndTakenAway(t *testing.T) {
 	d.want(200, "", "DELETE", "/v1/records/order/1001?person=u1", "sk_shop", "")
 	d.want(404, "not_found", "GET", "/v1/records/order/1001?person=u1", "sk_shop", "")
 	d.want(400, "person_unknown", "PUT", "/v1/records/order/2", "sk_shop", `{"person":"per_nobody"}`)
+	d.want(400, "person_unknown", "PUT", "/v1/records/order/2", "sk_shop", `{"person":"null"}`)
+	d.want(400, "person_unknown", "PUT", "/v1/records/order/2", "sk_shop", `{"person":"anon:undefined"}`)
 }
 
 func TestAnImportTellsLineByLineAndMayBeSentAgain(t *testing.T) {
@@ -514,7 +524,12 @@ func TestPeopleDecideWhatIsUsedAndMayLeave(t *testing.T) {
 		t.Error(parted)
 	}
 	d.want(400, "person_unknown", "POST", "/v1/people/merge", "sk_shop", `{"ids":["user:u1","nobody"]}`)
+	ask := `{"user_id":"u1","enquiry":{"text":"x"}}`
+	kept := d.want(200, "", "POST", "/v1/decisions", "sk_shop", ask, "Idempotency-Key: k").body
 	receipt := d.want(200, "", "DELETE", "/v1/me", "wk_shop", "", mine).json(t)
+	if again := d.want(200, "", "POST", "/v1/decisions", "sk_shop", ask, "Idempotency-Key: k").body; again == kept {
+		t.Error("the answer to who was erased is still kept")
+	}
 	if receipt["events"] != 3.0 {
 		t.Error(receipt)
 	}
@@ -533,6 +548,9 @@ func TestEvidenceOpensForWhoMaySeeIt(t *testing.T) {
 	d.want(404, "not_found", "GET", view, "wk_shop", "", "X-Identity-Token: "+pass("shop", "u1", noon.Add(time.Hour)))
 	d.want(200, "", "GET", repair, "wk_shop", "", "X-Identity-Token: "+pass("shop", "u1", noon.Add(time.Hour)))
 	d.want(200, "", "GET", view, "wk_shop", "", "X-Anonymous-Id: a9")
+	d.want(404, "not_found", "GET", "/v1/refs/rule:replace_device/repaired_twice", "wk_shop", "", "X-Anonymous-Id: a9")
+	id := d.want(200, "", "POST", "/v1/decisions", "wk_shop", `{"enquiry":{"text":"x"}}`).json(t)["id"].(string)
+	d.want(404, "not_found", "GET", "/v1/refs/"+id, "wk_shop", "")
 }
 
 func TestOutcomesAreFiledUnderWhoAsked(t *testing.T) {

@@ -336,7 +336,7 @@ func (s *server) asked(c *call, asker, anonymousID string) bool {
 	if anonymousID == "" {
 		anonymousID = c.r.URL.Query().Get("anonymous_id")
 	}
-	return anonymousID != "" && asker == identity.Anonymous(anonymousID).String()
+	return !identity.Blocked(anonymousID) && asker == identity.Anonymous(anonymousID).String()
 }
 
 func (s *server) decisions(c *call, _ *none) (Page[DecisionSummary], error) {

@@ -204,7 +204,7 @@ func (im *importing) take(line []byte) error {
 		return err
 	}
 	var head struct {
-		Record, ID, UserID, AnonymousID string
+		Record, ID, Person, UserID, AnonymousID string
 	}
 	for name, value := range event.Members(line) {
 		var into *string
@@ -213,6 +213,8 @@ func (im *importing) take(line []byte) error {
 			into = &head.Record
 		case "id":
 			into = &head.ID
+		case "person":
+			into = &head.Person
 		case "user_id", "userId":
 			into = &head.UserID
 		case "anonymous_id", "anonymousId":
@@ -243,6 +245,9 @@ func (im *importing) take(line []byte) error {
 	var err error
 	switch head.Record {
 	case "person":
+		if head.ID == "" {
+			head.ID = head.Person
+		}
 		return im.person(head.ID, head.UserID, head.AnonymousID, line)
 	case "relation":
 		p, err = im.s.relationPut(im.workspace.ID, body, "")

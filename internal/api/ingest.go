@@ -82,17 +82,20 @@ func (s *server) ingest(kind event.Kind) http.HandlerFunc {
 		limit = event.MaxBatch
 	}
 	return func(w http.ResponseWriter, r *http.Request) {
+		var who caller
+		var err error
+		named := r.Header.Get("Authorization") != ""
+		if named { // a wrong key is refused before its body is read
+			who, err = s.authenticate(w, r, writeKey, "")
+		}
 		b := buffer()
 		defer release(b)
-		if err := read(b, r, limit); err != nil {
-			s.problem(w, r, err)
-			return
+		if err == nil {
+			err = read(b, r, limit)
 		}
-		bodyKey := ""
-		if r.Header.Get("Authorization") == "" {
-			bodyKey = event.WriteKey(b.Bytes())
+		if err == nil && !named {
+			who, err = s.authenticate(w, r, writeKey, event.WriteKey(b.Bytes()))
 		}
-		who, err := s.authenticate(w, r, writeKey, bodyKey)
 		if err != nil {
 			s.problem(w, r, err)
 			return

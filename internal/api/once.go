@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"net/http"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -101,6 +102,22 @@ func (f *firstAnswers) end(workspace string, a *firstAnswer, got *recording) {
 	a.done, a.status, a.kind, a.body = true, got.status, got.Header().Get("Content-Type"), bytes.Clone(got.body.Bytes())
 	if shelf.byKey[a.key] == a {
 		shelf.bytes += len(a.body)
+	}
+}
+
+// forget drops every answer of a workspace in which a text stands: who is erased
+// must not live on in an answer that was kept.
+func (f *firstAnswers) forget(workspace, text string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	shelf := f.workspaces[workspace]
+	if shelf == nil {
+		return
+	}
+	for _, a := range slices.Clone(shelf.order) {
+		if bytes.Contains(a.body, []byte(text)) {
+			shelf.drop(a)
+		}
 	}
 }
 

@@ -431,6 +431,7 @@ func (s *server) erase(c *call, find finder) (Receipt, error) {
 	if err != nil {
 		return Receipt{}, unavailable(err)
 	}
+	s.answers.forget(c.workspace.ID, string(scope.Person))
 	return Receipt{Person: string(scope.Person), Erased: s.now(), Events: done.Events, Decisions: done.Decisions}, nil
 }
 

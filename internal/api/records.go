@@ -437,22 +437,25 @@ func (s *server) ownedPut(ctx context.Context, workspace, kind, id string, body 
 // whose turns the person of a record into the id that its event carries. A user or
 // anonymous id may be new; anything else must be known.
 func (s *server) whose(ctx context.Context, workspace, person string) (user, anonymous string, err error) {
-	if k, ok := identity.ParseKey(person); ok {
-		switch k.Kind {
-		case "user":
+	if k, ok := identity.ParseKey(person); ok && (k.Kind == "user" || k.Kind == "anon") {
+		switch {
+		case identity.Blocked(k.Value):
+			return "", "", faulty("/person", "person_unknown")
+		case k.Kind == "user":
 			return k.Value, "", nil
-		case "anon":
-			return "", k.Value, nil
 		}
+		return "", k.Value, nil
 	}
 	scope, err := s.Engine.PersonScope(ctx, workspace, person)
 	switch {
 	case err == nil:
-		user, anonymous = addressee(scope.Keys)
+		if user, anonymous = addressee(scope.Keys); user == "" && anonymous == "" {
+			return "", "", faulty("/person", "person_unknown") // known by an address alone, which files nothing
+		}
 		return user, anonymous, nil
 	case !errors.Is(err, engine.ErrNotFound):
 		return "", "", err
-	case strings.HasPrefix(person, "per_"), strings.Contains(person, ":"):
+	case strings.HasPrefix(person, "per_"), strings.Contains(person, ":"), identity.Blocked(person):
 		return "", "", faulty("/person", "person_unknown")
 	}
 	return person, "", nil

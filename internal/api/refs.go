@@ -1,7 +1,11 @@
 package api
 
 import (
+	"net/http"
+	"slices"
+
 	"github.com/rapport-cx/rapport/engine"
+	"github.com/rapport-cx/rapport/evidence"
 	"github.com/rapport-cx/rapport/identity"
 	"github.com/rapport-cx/rapport/scene"
 )
@@ -28,7 +32,7 @@ func (s *server) openRef(c *call, _ *none) (*engine.Opened, error) {
 		switch {
 		case c.subject != "":
 			a = identity.Asker{Keys: []identity.Key{identity.User(c.subject)}, Proven: true}
-		case anonymous != "":
+		case !identity.Blocked(anonymous):
 			a.Keys = []identity.Key{identity.Anonymous(anonymous)}
 		}
 		scope, err := s.Engine.Who(c.context(), c.workspace.ID, a)
@@ -37,5 +41,29 @@ func (s *server) openRef(c *call, _ *none) (*engine.Opened, error) {
 		}
 		viewer = &scope
 	}
-	return s.Engine.OpenRef(c.context(), c.workspace.ID, c.r.PathValue("ref"), at, viewer)
+	ref := c.r.PathValue("ref")
+	if viewer == nil {
+		return s.Engine.OpenRef(c.context(), c.workspace.ID, ref, at, nil)
+	}
+	// What the company alone may see: its rules and models, and decisions that
+	// somebody else asked for.
+	switch bare, _ := engine.Unqualified(evidence.Ref(ref)); bare.Kind() {
+	case evidence.Rule, evidence.Model:
+		return nil, refuse(http.StatusNotFound, "not_found")
+	case evidence.Decision:
+		if _, _, err := s.ownDecision(c, string(bare), ""); err != nil {
+			return nil, err
+		}
+	}
+	o, err := s.Engine.OpenRef(c.context(), c.workspace.ID, ref, at, viewer)
+	if err != nil {
+		return nil, err
+	}
+	if raw, ok := o.Data.(engine.RawEvent); ok && raw.UserID == "" && raw.AnonymousID == "" && !slices.Contains(publicRecords, raw.Event) {
+		return nil, refuse(http.StatusNotFound, "not_found")
+	}
+	return o, nil
 }
+
+// publicRecords are the kinds of record that belong to nobody and that anyone may read.
+var publicRecords = []string{"item", "relation", "attribute", "article", "promotion"}

@@ -101,6 +101,13 @@ func (s *server) strategyRoutes() {
 		return s.strategy(c, number)
 	})
 	add(s, route{method: "POST", path: "/v1/strategies", tag: "Strategies", who: secretKey, status: http.StatusCreated, limit: 4 << 20, summary: "Make a draft from packs and overrides."}, func(c *call, in *StrategyDraft) (Strategy, error) {
+		if in.Base == 0 && len(in.Packs) == 0 { // a change of what is in force
+			_, current, err := s.Engine.Strategies(c.context(), c.workspace.ID)
+			if err != nil {
+				return Strategy{}, err
+			}
+			in.Base = current
+		}
 		v, err := s.Engine.Draft(c.context(), c.workspace.ID, strategy.Source{Packs: in.Packs, Files: in.Files, Base: in.Base, Note: in.Note})
 		if err != nil {
 			return Strategy{}, err

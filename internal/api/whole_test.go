@@ -136,6 +136,15 @@ func TestTheWholeHouseAnswersThroughItsFrontDoor(t *testing.T) {
 	d.want(410, "account_erased", "POST", "/v1/decisions/"+id+"/replay", "sk_shop", "")
 }
 
+func TestAWorkspaceThatCouldNotAnswerIsNotMade(t *testing.T) {
+	t.Parallel()
+	d := whole(t)
+	d.want(422, "strategy_faulty", "POST", "/v1/workspaces", "sk_shop", `{"id":"school","packs":["base","unheard_of"]}`)
+	d.want(200, "", "GET", "/readyz", "", "")
+	d.want(201, "", "POST", "/v1/workspaces", "sk_shop", `{"id":"school"}`)
+	d.want(200, "", "GET", "/readyz", "", "")
+}
+
 func TestAFaultyStrategyIsRefusedWithEveryPlace(t *testing.T) {
 	t.Parallel()
 	d := whole(t)
