@@ -113,16 +113,32 @@ func (b *binding) named() []string {
 		}
 	}
 	for _, r := range b.need.RefersTo {
-		kind, id, ok := strings.Cut(r, ":")
-		switch {
-		case !ok && r != "":
-			ids = append(ids, r)
-		case kind == "asset", kind == "item", kind == "product":
-			id, _ = evidence.Ref(r).ID()
+		kind, id := b.pointed(r)
+		if kind == evidence.Asset || kind == evidence.Item {
 			ids = append(ids, id)
 		}
 	}
 	return ids
+}
+
+// pointed tells what a need points back to: a ref, or the bare id of an order, case
+// or asset of the person; any other id is an item's.
+func (m *moment) pointed(to string) (kind evidence.Kind, id string) {
+	for _, kind := range []evidence.Kind{evidence.Order, evidence.Case, evidence.Asset} {
+		if m.person.Records[kind][to] != nil {
+			return kind, to
+		}
+	}
+	switch kind := evidence.Ref(to).Kind(); kind {
+	case "":
+		return evidence.Item, to
+	case "product":
+		kind = evidence.Item
+		fallthrough
+	default:
+		id, _ := evidence.Ref(to).ID()
+		return kind, id
+	}
 }
 
 // device is the unit this candidate is about: that of the group, else the one the
@@ -337,7 +353,7 @@ func (b *binding) order() *profile.Record {
 	if len(orders) == 0 {
 		return nil
 	}
-	if id := b.namedRecord("order", "order_id"); id != "" {
+	if id := b.namedRecord(evidence.Order, "order_id"); id != "" {
 		b.ord = orders[id] // a number that is none of this person's stays unknown
 		return b.ord
 	}
@@ -354,7 +370,7 @@ func (b *binding) order() *profile.Record {
 	return b.ord
 }
 
-func (b *binding) namedRecord(kind, entity string) string {
+func (b *binding) namedRecord(kind evidence.Kind, entity string) string {
 	if b.group != nil && b.group.Group[entity] != "" {
 		return b.group.Group[entity]
 	}
@@ -367,8 +383,7 @@ func (b *binding) namedRecord(kind, entity string) string {
 		}
 	}
 	for _, r := range b.need.RefersTo {
-		if strings.HasPrefix(r, kind+":") {
-			id, _ := evidence.Ref(r).ID()
+		if k, id := b.pointed(r); k == kind {
 			return id
 		}
 	}
@@ -384,7 +399,7 @@ func (b *binding) orderFact(name string) (any, bool) {
 	case "id":
 		return o.ID, true
 	case "named":
-		return b.namedRecord("order", "order_id") != "", true
+		return b.namedRecord(evidence.Order, "order_id") != "", true
 	case "status":
 		return text(o.Text("status"))
 	case "created_at":
@@ -477,7 +492,7 @@ func (b *binding) openCaseOf() *profile.Record {
 	if len(cases) == 0 {
 		return nil
 	}
-	if id := b.namedRecord("case", "case_id"); id != "" {
+	if id := b.namedRecord(evidence.Case, "case_id"); id != "" {
 		b.cas = cases[id]
 		return b.cas
 	}

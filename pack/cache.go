@@ -8,37 +8,63 @@ import (
 
 type locale = scene.Locale
 
-// cached bounds how many compiled versions are remembered by what they were
-// compiled from: workspaces mostly run the shipped packs as they are.
-const cached = 32
+// Bounds of what a compiler remembers: versions by the files they were compiled
+// from, for workspaces mostly run the shipped packs as they are, and classifiers
+// (some megabytes each) by the sentences they were trained on, for most changes
+// are to rules.
+const (
+	keptVersions = 32
+	keptModels   = 8
+)
 
-// cache finds a version compiled from the same files. Versions are immutable, so
-// workspaces share one.
+// cache is safe for concurrent use. What is in it is immutable and shared.
 type cache struct {
-	mu    sync.Mutex
-	byKey map[string]*compiled
-	order []string
+	mu       sync.Mutex
+	versions kept[*compiled]
+	models   kept[[]byte]
 }
 
 func (c *cache) find(digest string) (*compiled, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	v, ok := c.byKey[digest]
+	v, ok := c.versions.byKey[digest]
 	return v, ok
 }
 
 func (c *cache) keep(digest string, v *compiled) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.byKey == nil {
-		c.byKey = map[string]*compiled{}
+	c.versions.put(digest, v, keptVersions)
+}
+
+func (c *cache) model(sentences string) []byte {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.models.byKey[sentences]
+}
+
+func (c *cache) keepModel(sentences string, model []byte) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.models.put(sentences, model, keptModels)
+}
+
+// kept forgets what was put first when it is full.
+type kept[T any] struct {
+	byKey map[string]T
+	order []string
+}
+
+func (k *kept[T]) put(key string, v T, most int) {
+	if k.byKey == nil {
+		k.byKey = map[string]T{}
 	}
-	if _, ok := c.byKey[digest]; !ok {
-		c.order = append(c.order, digest)
+	if _, ok := k.byKey[key]; !ok {
+		k.order = append(k.order, key)
 	}
-	c.byKey[digest] = v
-	if len(c.order) > cached {
-		delete(c.byKey, c.order[0])
-		c.order = c.order[1:]
+	k.byKey[key] = v
+	if len(k.order) > most {
+		delete(k.byKey, k.order[0])
+		k.order = k.order[1:]
 	}
 }

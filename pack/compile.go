@@ -16,6 +16,7 @@ import (
 	"github.com/rapport-cx/rapport/decision"
 	"github.com/rapport-cx/rapport/need"
 	"github.com/rapport-cx/rapport/need/signal"
+	"github.com/rapport-cx/rapport/scene"
 	"github.com/rapport-cx/rapport/strategy"
 	"github.com/rapport-cx/rapport/treatment"
 )
@@ -39,16 +40,16 @@ func (c *Compiler) Compile(ctx context.Context, s strategy.Source) (*strategy.Ve
 	if err != nil {
 		return nil, s, err
 	}
-	s.Model = compiled.model
 	out := *compiled.version
 	out.Number, out.Packs, out.Published, out.Note = s.Number, packsOf(s), s.At, s.Note
+	s.Model = compiled.model
 	return &out, s, nil
 }
 
 // compiled is what files were compiled to, with what the test cases need of it.
 type compiled struct {
 	version *strategy.Version
-	model   []byte // the trained classifiers, as a source keeps them
+	model   []byte // the trained classifier
 	signals []signal.Definition
 	dangers map[string]bool // subintents that can hurt somebody
 }
@@ -61,13 +62,89 @@ func (c *Compiler) compiled(ctx context.Context, s strategy.Source, files []pack
 	if err := ctx.Err(); err != nil {
 		return nil, fmt.Errorf("compile of strategy %d: %w", s.Number, err)
 	}
-	made := compile(files, s.Model, &faults)
+	read := readAll(files, &faults)
+	made := read.compile()
 	if len(faults) > 0 {
 		return nil, faults.sorted()
 	}
 	made.version.Digest = digest
+	sentences := sentencesOf(&read.need)
+	model := s.Model
+	if known := c.cache.model(sentences); known != nil {
+		model = known
+	} else if len(model) == 0 {
+		model = c.shipped(s)
+	}
+	var err error
+	if made.version.Need, made.model, err = need.Compile(read.need, model); err != nil {
+		return nil, Faults{{Message: err.Error()}}
+	}
+	c.cache.keepModel(sentences, made.model)
+	if len(s.Files) > 0 {
+		// Rules that a workspace wrote are published only when the cases of its
+		// packs still pass.
+		if err := c.tried(s, made); err != nil {
+			return nil, err
+		}
+	}
 	c.cache.keep(digest, made)
 	return made, nil
+}
+
+// sentencesOf names what a classifier is trained on: another rule needs no other.
+func sentencesOf(d *need.Definition) string {
+	h := sha256.New()
+	write := func(label string, examples map[locale][]string) {
+		fmt.Fprintf(h, "%q\n", label)
+		for _, l := range []locale{scene.Chinese, scene.English} {
+			for _, e := range examples[l] {
+				fmt.Fprintf(h, "%q\n", e)
+			}
+		}
+	}
+	for i := range d.Intents {
+		write(d.Intents[i].Label, d.Intents[i].Examples)
+	}
+	for i := range d.Subintents {
+		write(d.Subintents[i].Parent+"/"+d.Subintents[i].ID, d.Subintents[i].Examples)
+	}
+	return hex.EncodeToString(h.Sum(nil))
+}
+
+// modelFile is where a pack keeps the classifier that was trained on it together
+// with the packs before it. The need room notices when it is not of these
+// sentences and trains anew.
+const modelFile = "model.bin"
+
+// shipped is the trained classifier that the source's last pack brings.
+func (c *Compiler) shipped(s strategy.Source) []byte {
+	all := packsOf(s)
+	if c.FS == nil || !identifier.MatchString(all[len(all)-1]) {
+		return nil
+	}
+	model, err := fs.ReadFile(c.FS, all[len(all)-1]+"/"+modelFile)
+	if err != nil {
+		return nil
+	}
+	return model
+}
+
+// tried runs the packs' cases; those that fail are faults of their files.
+func (c *Compiler) tried(s strategy.Source, made *compiled) error {
+	trials, err := c.try(s, made, AsGiven)
+	if err != nil {
+		return err
+	}
+	var faults Faults
+	for _, t := range trials {
+		for _, failed := range t.Failed {
+			faults = append(faults, Fault{File: t.File, Line: t.Line, Column: 1, Message: fmt.Sprintf("test case %q (%s): %s", t.Name, t.Locale, failed)})
+		}
+	}
+	if len(faults) > 0 {
+		return faults.sorted()
+	}
+	return nil
 }
 
 // packsOf is the packs of a source in the order they are read: base first.
@@ -151,8 +228,8 @@ func digestOf(files []packFile) string {
 	return hex.EncodeToString(h.Sum(nil))
 }
 
-// compile reads and compiles all files; what is wrong is added to faults.
-func compile(files []packFile, model []byte, faults *Faults) *compiled {
+// readAll reads all files into one content; what is wrong is added to faults.
+func readAll(files []packFile, faults *Faults) *content {
 	c := &content{
 		faults: faults, titles: map[string]candidate.Text{}, symptoms: map[string]candidate.Text{}, sources: map[string][]string{},
 		traits: maps.Clone(standardTraits), seen: map[string]value{},
@@ -161,6 +238,12 @@ func compile(files []packFile, model []byte, faults *Faults) *compiled {
 	for _, v := range openAll(files, faults) {
 		c.read(v)
 	}
+	return c
+}
+
+// compile links what was read and compiles its rules; what is wrong is added to
+// the faults, and the result is then of no use.
+func (c *content) compile() *compiled {
 	for _, d := range c.dropped {
 		i := slices.IndexFunc(c.actions, func(a actionText) bool { return a.ID == d.name })
 		if i < 0 {
@@ -171,7 +254,7 @@ func compile(files []packFile, model []byte, faults *Faults) *compiled {
 	}
 	l, err := speak(c.facts())
 	if err != nil {
-		*faults = append(*faults, Fault{Message: err.Error()})
+		*c.faults = append(*c.faults, Fault{Message: err.Error()})
 		return nil
 	}
 	plan := &decision.Plan{Temperature: c.draw.temperature, Floor: c.draw.floor, Sales: c.draw.sales, Signals: map[string]decision.Pattern{}, Symptoms: c.symptoms}
@@ -188,15 +271,7 @@ func compile(files []packFile, model []byte, faults *Faults) *compiled {
 	for i := range c.actions {
 		plan.Actions = append(plan.Actions, c.compileAction(l, &c.actions[i]))
 	}
-	if len(*faults) > 0 {
-		return nil
-	}
-	recognition, trained, err := need.Compile(c.need, model)
-	if err != nil {
-		*faults = append(*faults, Fault{Message: err.Error()})
-		return nil
-	}
-	made := &compiled{model: trained, signals: c.need.Signals, dangers: map[string]bool{}}
+	made := &compiled{signals: c.need.Signals, dangers: map[string]bool{}}
 	for _, d := range c.need.Subintents {
 		made.dangers[d.ID] = made.dangers[d.ID] || d.Danger
 	}
@@ -204,7 +279,6 @@ func compile(files []packFile, model []byte, faults *Faults) *compiled {
 		Candidate: &candidate.Plan{Sources: c.sources, Attributes: candidate.NewAttributes(c.attributes)}, Decision: plan,
 		Treatment:  &treatment.Plan{Brand: c.brand, Titles: c.titles},
 		Attributes: c.attributes,
-		Need:       recognition,
 	}
 	return made
 }

@@ -112,25 +112,29 @@ func nearest(name string, known []string) string {
 	return found
 }
 
-// edits is the Levenshtein distance, or limit when it is no less.
+// edits is the number of letters to add, drop, change or swap with their
+// neighbour (optimal string alignment), or limit when it is no less.
 func edits(a, b string, limit int) int {
 	if abs(len(a)-len(b)) >= limit {
 		return limit
 	}
-	row := make([]int, len(b)+1)
+	before, row, next := make([]int, len(b)+1), make([]int, len(b)+1), make([]int, len(b)+1)
 	for j := range row {
 		row[j] = j
 	}
 	for i := 1; i <= len(a); i++ {
-		previous := row[0]
-		row[0] = i
+		next[0] = i
 		for j := 1; j <= len(b); j++ {
 			cost := 1
 			if a[i-1] == b[j-1] {
 				cost = 0
 			}
-			previous, row[j] = row[j], min(row[j]+1, row[j-1]+1, previous+cost)
+			next[j] = min(row[j]+1, next[j-1]+1, row[j-1]+cost)
+			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
+				next[j] = min(next[j], before[j-2]+1)
+			}
 		}
+		before, row, next = row, next, before
 	}
 	return min(row[len(b)], limit)
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 	"time"
+	"unicode/utf8"
 
 	"cel.dev/cel-go/cel"
 	"cel.dev/cel-go/common"
@@ -70,8 +71,9 @@ func dotted(e ast.Expr) (string, bool) {
 var grammar = sync.OnceValues(func() (*cel.Env, error) {
 	return cel.NewCustomEnv(
 		cel.StdLib(),
+		cel.ClearMacros(),
 		cel.CrossTypeNumericComparisons(true),
-		cel.Macros(knownMacro, cel.HasMacro, cel.ExistsMacro, cel.AllMacro, cel.ExistsOneMacro, cel.FilterMacro),
+		cel.Macros(knownMacro, cel.ExistsMacro, cel.AllMacro, cel.ExistsOneMacro, cel.FilterMacro),
 		cel.ParserRecursionLimit(40),
 		cel.ParserExpressionSizeLimit(longestRule),
 		cel.ASTValidators(cel.ValidateRegexLiterals(), cel.ValidateRegexProgramSizeLimit(biggestRegex), cel.ValidateTimestampLiterals(), cel.ValidateDurationLiterals()),
@@ -275,17 +277,19 @@ func (l *language) literalPatterns(v value, e ast.Expr) bool {
 // faultAt places a fault of the rule in its file: the rule's line is looked for
 // where the node begins and below, so that block texts and quotes come out right.
 func (l *language) faultAt(v value, source string, e *common.Error) {
-	message := e.Message
-	if name, found := undeclared(message); found {
-		message = fmt.Sprintf("%q is not a fact that a rule can read", name)
+	message, column := e.Message, e.Location.Column()
+	lines := strings.Split(source, "\n")
+	at := e.Location.Line() - 1
+	if name, found := undeclared(message); found && at >= 0 && at < len(lines) {
+		var whole string
+		whole, column = wholeName(lines[at], name, column)
+		message = fmt.Sprintf("%q is not a fact that a rule can read", whole)
 		if name == "has" {
 			message = "has() is not used here; write known(device.under_warranty)"
-		} else if near := nearest(l.longest(source, name), l.names); near != "" {
+		} else if near := nearest(whole, l.names); near != "" {
 			message += fmt.Sprintf("; is %q meant?", near)
 		}
 	}
-	lines := strings.Split(source, "\n")
-	at := e.Location.Line() - 1
 	if at < 0 || at >= len(lines) {
 		v.fault("%s", message)
 		return
@@ -301,7 +305,7 @@ func (l *language) faultAt(v value, source string, e *common.Error) {
 		if want == "" || i < 0 {
 			continue
 		}
-		column := len([]rune(v.lines[n][:from+i])) + e.Location.Column() - indent + 1
+		column := len([]rune(v.lines[n][:from+i])) + column - indent + 1
 		v.file.fault(n+1, column, "%s", message)
 		return
 	}
@@ -328,18 +332,29 @@ func undeclared(message string) (string, bool) {
 	return name, ok
 }
 
-// longest finds the dotted name in the rule that begins with head, for CEL names
-// only its first part when none of the whole is declared.
-func (l *language) longest(source, head string) string {
-	i := strings.Index(source, head+".")
-	if i < 0 {
-		return strings.TrimPrefix(head, knownPrefix)
+// wholeName finds the dotted name around a column (in runes) of a line that begins
+// with head, and where it begins; CEL points to a dot inside it and names only its
+// first part.
+func wholeName(line, head string, column int) (name string, from int) {
+	head = strings.TrimPrefix(head, knownPrefix)
+	name, from = head, column
+	for at := 0; ; {
+		i := strings.Index(line[at:], head)
+		if i < 0 {
+			return name, from
+		}
+		at += i
+		start := utf8.RuneCountInString(line[:at])
+		if start > column {
+			return name, from
+		}
+		end := at
+		for end < len(line) && (line[end] == '.' || line[end] == '_' || line[end] >= 'a' && line[end] <= 'z' || line[end] >= 'A' && line[end] <= 'Z' || line[end] >= '0' && line[end] <= '9') {
+			end++
+		}
+		name, from = line[at:end], start
+		at = max(end, at+1)
 	}
-	end := i
-	for end < len(source) && (source[end] == '.' || source[end] == '_' || source[end] >= 'a' && source[end] <= 'z' || source[end] >= '0' && source[end] <= '9') {
-		end++
-	}
-	return source[i:end]
 }
 
 // sizes tells the cost estimate how long facts can be.
