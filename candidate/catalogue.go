@@ -38,8 +38,15 @@ type Catalogue struct {
 	shelfOf []*Article   // by document
 	docOf   map[string]int
 	goods   search.Index // items
-	goodsOf []*Item
+	goodsOf []good
 	goodDoc map[string]int
+}
+
+// good is what a document of the items' index stands for. It serves every version
+// of the item whose words are the same: a new price or stock adds none.
+type good struct {
+	id      string
+	variant bool
 }
 
 // table keeps all versions of the records of one kind.
@@ -162,13 +169,15 @@ func (c *Catalogue) putItem(id string, body []byte, deleted bool, at time.Time, 
 		return nil
 	}
 	c.nameItem(before, e.value, position)
-	if before != nil {
+	if before != nil && (e.value == nil || !sameWords(before, e.value)) {
 		c.goods.Remove(c.goodDoc[id], position)
 		delete(c.goodDoc, id)
 	}
 	if e.value != nil {
-		c.goodDoc[id] = c.goods.Add(doc, position)
-		c.goodsOf = append(c.goodsOf, e.value)
+		if _, there := c.goodDoc[id]; !there {
+			c.goodDoc[id] = c.goods.Add(doc, position)
+			c.goodsOf = append(c.goodsOf, good{id, e.value.VariantOf != ""})
+		}
 		for _, word := range categoryWords(e.value.Category) {
 			note(c.category, word, id)
 		}
@@ -177,6 +186,10 @@ func (c *Catalogue) putItem(id string, body []byte, deleted bool, at time.Time, 
 		}
 	}
 	return nil
+}
+
+func sameWords(a, b *Item) bool {
+	return a.VariantOf == b.VariantOf && itemText(a) == itemText(b)
 }
 
 // note keeps that an id was ever under a key; which of them still are is looked
@@ -557,14 +570,16 @@ func (v *view) Search(text string, limit int) []FoundItem {
 	v.c.mu.RLock()
 	defer v.c.mu.RUnlock()
 	hits := v.c.goods.Search(q, v.revision, limit, func(doc int) float64 {
-		if v.c.goodsOf[doc].VariantOf != "" {
+		if v.c.goodsOf[doc].variant {
 			return 0
 		}
 		return 1
 	})
-	found := make([]FoundItem, len(hits))
-	for i, h := range hits {
-		found[i] = FoundItem{v.c.goodsOf[h.Doc], h.Score, h.Coverage}
+	found := make([]FoundItem, 0, len(hits))
+	for _, h := range hits {
+		if it, ok := v.item(v.c.goodsOf[h.Doc].id); ok {
+			found = append(found, FoundItem{it, h.Score, h.Coverage})
+		}
 	}
 	return found
 }

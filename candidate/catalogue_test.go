@@ -159,6 +159,20 @@ func TestTheShelfKeepsItsVersions(t *testing.T) {
 	}
 }
 
+func TestANewPriceKeepsTheWords(t *testing.T) {
+	t.Parallel()
+	s := newShop(t).put("item", "fan", `{"title":{"zh":"落地扇"},"price":{"amount":19900,"currency":"CNY"}}`)
+	for i := range 30 {
+		s.put("item", "fan", fmt.Sprintf(`{"title":{"zh":"落地扇"},"price":{"amount":%d,"currency":"CNY"},"available":%t}`, 10000+i, i%2 == 0))
+	}
+	for revision, price := range map[uint64]int64{1: 19900, 2: 10000, 31: 10029} {
+		found := s.At(revision).Search("落地扇", 5)
+		if len(found) != 1 || found[0].Item.Price.Amount != price {
+			t.Errorf("at %d: %+v", revision, found)
+		}
+	}
+}
+
 func TestAnOlderRecordNeverOverwrites(t *testing.T) {
 	t.Parallel()
 	c := candidate.NewCatalogue()

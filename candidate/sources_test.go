@@ -671,14 +671,14 @@ func BenchmarkFollowAView(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		i++
-		log.at(uint32(i % 100000)).track("Product Viewed", `{"product_id":"sku-`+strconv.Itoa(i%1000)+`","name":"晨露洗衣机","price":2099,"currency":"CNY"}`)
+		log.at(uint32(i%100000)).track("Product Viewed", `{"product_id":"sku-`+strconv.Itoa(i%1000)+`","name":"晨露洗衣机","price":2099,"currency":"CNY"}`)
 	}
 }
 
 func BenchmarkChoiceCountedAnew(b *testing.B) {
 	log := newLog(b)
 	for i := range 5000 {
-		log.at(uint32(i+1)).identify(i%6+1).viewed("A").viewed("B")
+		log.at(uint32(i + 1)).identify(i%6 + 1).viewed("A").viewed("B")
 	}
 	c := log.Of("w")
 	i := uint32(10000)

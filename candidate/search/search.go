@@ -316,7 +316,8 @@ func (x *Index) Passage(doc int, q Question, revision uint64) string {
 					}
 				}
 			}
-			if sum > best*1.0001 {
+			// Of windows that hold as much, the shorter one says it more directly.
+			if sum > best*1.0001 || sum > best*0.9999 && best > 0 && to+1-from < bestTo-bestFrom {
 				best, bestFrom, bestTo = sum, from, to+1
 			}
 		}
