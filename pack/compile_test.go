@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/rapport-cx/rapport/pack"
+	"github.com/rapport-cx/rapport/packs"
 	"github.com/rapport-cx/rapport/strategy"
 )
 
@@ -172,5 +173,28 @@ func TestAPackThatIsNotThereIsNamed(t *testing.T) {
 	_, _, err := shipped().Compile(t.Context(), strategy.Source{Packs: []string{"shipbuilding"}})
 	if err == nil || !strings.Contains(err.Error(), `there is no pack "shipbuilding"`) {
 		t.Errorf("got %v", err)
+	}
+}
+
+func TestThePacksIntroduceThemselves(t *testing.T) {
+	t.Parallel()
+	all, err := pack.List(packs.Files)
+	if err != nil {
+		t.Fatal(err)
+	}
+	names := map[string]bool{}
+	for _, p := range all {
+		if p.Title.Zh == "" || p.Title.En == "" {
+			t.Errorf("%s has no title in one of the languages", p.Name)
+		}
+		for _, needed := range p.Requires {
+			if !names[needed] && needed != "base" {
+				t.Errorf("%s stands on %s, which is not listed before it", p.Name, needed)
+			}
+		}
+		names[p.Name] = true
+	}
+	if !names["base"] || !names["electronics"] {
+		t.Error(names)
 	}
 }

@@ -61,11 +61,23 @@ func openHouse(ctx context.Context, dir, url string) (*house, error) {
 		store.Close()
 		return nil, err
 	}
+	shipped, err := pack.List(packs.Files)
+	if err != nil {
+		store.Close()
+		return nil, err
+	}
 	h.stories = &stories{clock: h.clock}
 	h.handler = h.front(api.New(api.Options{
 		Engine: h.engine, Records: registry,
-		Shelf:   func(workspace string) api.Shelf { return shelves.Of(workspace) },
-		Ready:   h.ready,
+		Shelf: func(workspace string) api.Shelf { return shelves.Of(workspace) },
+		Ready: h.ready,
+		Packs: func() []api.Pack {
+			all := make([]api.Pack, len(shipped))
+			for i, p := range shipped {
+				all[i] = api.Pack(p)
+			}
+			return all
+		},
 		Logins:  h.logins,
 		Version: version,
 	}))

@@ -3,7 +3,6 @@ package api
 import (
 	"encoding/json"
 	"net/http"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -373,7 +372,7 @@ func (s *server) decisions(c *call, _ *none) (Page[DecisionSummary], error) {
 	for i, e := range entries {
 		all[i] = DecisionSummary{
 			ID: e.ID, At: e.At, Person: e.Person, Strategy: e.Strategy, Arm: e.Arm, Placement: e.Placement,
-			Actions: slices.Concat([]string{}, e.Actions), Decision: json.RawMessage(e.Bytes),
+			Actions: listed(e.Actions), Decision: json.RawMessage(e.Bytes),
 		}
 	}
 	return paged(all, limit, func(d DecisionSummary) string { return d.ID }), nil

@@ -61,3 +61,11 @@ func idOf(r *http.Request, name string) (string, error) {
 	}
 	return id, nil
 }
+
+// listed is a list as JSON shows it: an empty one is [] and not null.
+func listed[T any](all []T) []T {
+	if all == nil {
+		return []T{}
+	}
+	return all
+}

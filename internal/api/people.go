@@ -198,8 +198,8 @@ func (s *server) known(c *call, scope engine.Scope) (Person, error) {
 		return Person{}, err
 	}
 	p := Person{
-		ID: string(scope.Person), IDs: keysOf(scope.Keys), Traits: map[string]PersonTrait{}, Tags: slices.Concat([]string{}, who.Tags()),
-		Signals: slices.Concat([]need.SignalState{}, signals), Preferences: preferences(who), Consent: maps.Clone(who.Preferences.Consent),
+		ID: string(scope.Person), IDs: keysOf(scope.Keys), Traits: map[string]PersonTrait{}, Tags: listed(who.Tags()),
+		Signals: listed(signals), Preferences: preferences(who), Consent: maps.Clone(who.Preferences.Consent),
 		Contacts: []PersonContact{}, Counts: map[string]int{}, Events: who.Events, First: moment(who.First), Last: moment(who.Last),
 	}
 	if p.Consent == nil {
@@ -217,7 +217,7 @@ func (s *server) known(c *call, scope engine.Scope) (Person, error) {
 	for _, ct := range slices.Backward(who.Contacts) {
 		p.Contacts = append(p.Contacts, PersonContact{
 			ct.Decision, ct.Action, moment(ct.Shown), moment(ct.Opened), moment(ct.Accepted), moment(ct.Dismissed), moment(ct.Resolved),
-			slices.Concat([]evidence.Ref{}, ct.Evidence),
+			listed(ct.Evidence),
 		})
 	}
 	for name := range who.History {
@@ -244,7 +244,7 @@ func moment(t time.Time) *time.Time {
 func records(who *profile.Profile, kind evidence.Kind) []PersonRecord {
 	out := []PersonRecord{}
 	for _, r := range who.RecordsOf(kind) {
-		out = append(out, PersonRecord{r.ID, r.Ref(), r.Fields, r.CreatedAt, r.UpdatedAt, slices.Concat([]evidence.Ref{}, r.Evidence)})
+		out = append(out, PersonRecord{r.ID, r.Ref(), r.Fields, r.CreatedAt, r.UpdatedAt, listed(r.Evidence)})
 	}
 	slices.SortStableFunc(out, func(a, b PersonRecord) int { return b.UpdatedAt.Compare(a.UpdatedAt) })
 	return out
@@ -252,8 +252,8 @@ func records(who *profile.Profile, kind evidence.Kind) []PersonRecord {
 
 func preferences(who *profile.Profile) PersonPreferences {
 	p := PersonPreferences{
-		Personalization: "on", BlockedTags: slices.Concat([]string{}, who.Preferences.BlockedTags),
-		Consent: maps.Clone(who.Preferences.Consent), Evidence: slices.Concat([]evidence.Ref{}, who.Preferences.Evidence),
+		Personalization: "on", BlockedTags: listed(who.Preferences.BlockedTags),
+		Consent: maps.Clone(who.Preferences.Consent), Evidence: listed(who.Preferences.Evidence),
 	}
 	if who.Preferences.PersonalizationOff {
 		p.Personalization = "off"

@@ -54,10 +54,9 @@ type StrategyFault struct {
 
 // Pack is a pack that strategies can be made of.
 type Pack struct {
-	Name    string `json:"name"`
-	Title   string `json:"title,omitempty"`
-	TitleZh string `json:"title_zh,omitempty"`
-	Version string `json:"version,omitempty"`
+	Name     string         `json:"name"`
+	Title    candidate.Text `json:"title"`
+	Requires []string       `json:"requires,omitempty" doc:"Packs that must stand before it."`
 }
 
 // faultList is how a compiler's error tells all faults: pack.Faults is one, which

@@ -128,6 +128,9 @@ func TestTheWholeHouseAnswersThroughItsFrontDoor(t *testing.T) {
 	if said["id"] == nil {
 		t.Error(said)
 	}
+	if body := d.want(200, "", "GET", "/v1/people/anon:a5", "sk_shop", "").body; strings.Contains(body, "null") && !strings.Contains(body, `"value":null`) {
+		t.Errorf("an empty list is null: %s", body)
+	}
 	receipt := d.want(200, "", "DELETE", "/v1/people/u1", "sk_shop", "").json(t)
 	if receipt["events"].(float64) < 3 || receipt["decisions"].(float64) < 1 {
 		t.Error(receipt)
