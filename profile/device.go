@@ -1,8 +1,6 @@
 package profile
 
 import (
-	"slices"
-
 	"github.com/rapport-cx/rapport/event"
 	"github.com/rapport-cx/rapport/evidence"
 )
@@ -43,25 +41,4 @@ func (p *Profile) Device(asset string) (d Device, ok bool) {
 		}
 	}
 	return d, d.Record != nil || len(d.Reports) > 0 || len(d.Repairs) > 0
-}
-
-// Devices lists every device that a record, a case or a repair event names, by asset id.
-func (p *Profile) Devices() []Device {
-	ids := sortedKeys(p.Records[evidence.Asset])
-	for _, r := range p.Records[evidence.Case] {
-		ids = append(ids, fields(r.Fields).id("asset_id"))
-	}
-	for _, name := range []string{"Repair Reported", "Repair Completed"} {
-		for _, e := range p.History[name] {
-			ids = append(ids, fields(e.Properties()).id("asset_id"))
-		}
-	}
-	slices.Sort(ids)
-	var all []Device
-	for _, id := range slices.Compact(ids) {
-		if d, ok := p.Device(id); ok {
-			all = append(all, d)
-		}
-	}
-	return all
 }

@@ -471,7 +471,7 @@ func TestReadersAreNotDisturbedByTheWriter(t *testing.T) {
 			readers.Go(func() {
 				own := s.Clone()
 				own.Apply(happened("Order Completed", day(999), `{"order_id":"o1"}`), 1)
-				if s.Digest() != want || s.Masked(Mask{Off: true}).Digest() == want || s.View().ID != anna {
+				if s.Digest() != want || s.Masked(Mask{Off: true}).Digest() == want {
 					t.Error("a snapshot changed under its reader")
 				}
 			})

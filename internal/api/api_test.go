@@ -138,7 +138,7 @@ func TestWhoMayDoWhat(t *testing.T) {
 	d.want(401, "key_unknown", "POST", "/v1/track", "", `{"userId":"u1","event":"E","writeKey":"sk_shop"}`)
 	d.want(401, "key_unknown", "POST", "/v1/track", "wk_nobody", track)
 	d.want(401, "key_missing", "GET", "/v1/people/u1", "", "")
-	for _, path := range []string{"/v1/people/u1", "/v1/people/u1/timeline", "/v1/people/u1/export", "/v1/items", "/v1/items/A", "/v1/records/order/1", "/v1/decisions", "/v1/strategies", "/v1/workspaces", "/v1/packs"} {
+	for _, path := range []string{"/v1/people/u1", "/v1/people/u1/timeline", "/v1/people/u1/graph", "/v1/people/u1/export", "/v1/items", "/v1/items/A", "/v1/records/order/1", "/v1/decisions", "/v1/strategies", "/v1/workspaces", "/v1/packs"} {
 		d.want(403, "forbidden", "GET", path, "wk_shop", "")
 	}
 	d.want(403, "forbidden", "PUT", "/v1/items/A", "wk_shop", `{}`)
@@ -158,7 +158,7 @@ func TestAWorkspaceSeesNothingOfAnother(t *testing.T) {
 	d.want(200, "", "POST", "/v1/track", "sk_shop", track)
 	d.want(200, "", "PUT", "/v1/items/A", "sk_shop", `{"title":{"en":"Kettle"}}`)
 	made := d.want(200, "", "POST", "/v1/decisions", "sk_shop", `{"user_id":"u1","enquiry":{"text":"hello"}}`).json(t)["id"].(string)
-	for _, path := range []string{"/v1/people/u1", "/v1/people/u1/timeline", "/v1/items/A", "/v1/decisions/" + made, "/v1/decisions/" + made + "/explanation"} {
+	for _, path := range []string{"/v1/people/u1", "/v1/people/u1/timeline", "/v1/people/u1/graph", "/v1/items/A", "/v1/decisions/" + made, "/v1/decisions/" + made + "/explanation"} {
 		d.want(200, "", "GET", path, "sk_shop", "")
 		d.want(404, "not_found", "GET", path, "sk_bank", "")
 	}
@@ -199,6 +199,7 @@ func TestTheWriteKeyReadsOnlyOneself(t *testing.T) {
 		t.Error(r.body)
 	}
 	d.want(200, "", "GET", "/v1/me/timeline", "wk_shop", "", mine)
+	d.want(200, "", "GET", "/v1/me/graph", "wk_shop", "", mine)
 	if r := d.want(200, "", "POST", "/v1/decisions", "wk_shop", `{"anonymous_id":"a9","explain":true,"enquiry":{"text":"x"}}`); strings.Contains(r.body, "explanation") {
 		t.Error("an explanation went to a browser: " + r.body)
 	}
@@ -230,6 +231,22 @@ func TestAnIdentityTokenIsNeverIgnored(t *testing.T) {
 	if last := d.house.asked[len(d.house.asked)-1]; last.Asker.Proven {
 		t.Error("a claim was taken for a proof")
 	}
+}
+
+func TestTheDemandGraphOpensOntoItsEvents(t *testing.T) {
+	t.Parallel()
+	d := open2(t)
+	d.want(200, "", "POST", "/v1/track", "sk_shop", `{"userId":"u1","event":"Product Viewed","properties":{"product_id":"kettle"}}`)
+	g := d.want(200, "", "GET", "/v1/people/user:u1/graph", "sk_shop", "").json(t)
+	edges := g["edges"].([]any)
+	if len(edges) != 1 || len(g["nodes"].([]any)) != 2 {
+		t.Fatalf("%v", g)
+	}
+	edge := edges[0].(map[string]any)
+	if edge["to"] != "product:kettle" || edge["type"] != "viewed" || edge["weight"].(float64) <= 0 || edge["decay"].(float64) <= 0 {
+		t.Errorf("%v", edge)
+	}
+	d.want(200, "", "GET", "/v1/refs/"+edge["events"].([]any)[0].(string), "sk_shop", "")
 }
 
 func TestAPlaceholderNamesNobody(t *testing.T) {

@@ -134,6 +134,9 @@ func (s *server) peopleRoutes() {
 	add(s, route{method: "GET", path: person + "/timeline", tag: "People", who: secretKey, query: pageQuery, summary: "Their history, newest first."}, func(c *call, _ *none) (Page[TimelineEntry], error) {
 		return s.timeline(c, s.byPath)
 	})
+	add(s, route{method: "GET", path: person + "/graph", tag: "People", who: secretKey, summary: "Their demand graph: what they deal with and how strongly, each edge with its events."}, func(c *call, _ *none) (profile.Graph, error) {
+		return s.demand(c, s.byPath)
+	})
 	exportRoute := route{method: "GET", path: person + "/export", tag: "People", who: secretKey, stream: "application/json", summary: "Everything that is kept of a person."}
 	add(s, exportRoute, func(c *call, _ *none) (any, error) { return nil, s.export(c, s.byPath) })
 	add(s, route{method: "PUT", path: person + "/preferences", tag: "People", who: secretKey, summary: "Change what may be used."}, func(c *call, in *PreferencesChange) (PersonPreferences, error) {
@@ -154,6 +157,9 @@ func (s *server) peopleRoutes() {
 	})
 	add(s, route{method: "GET", path: "/v1/me/timeline", tag: "Oneself", who: oneself, query: pageQuery, summary: "One's own history."}, func(c *call, _ *none) (Page[TimelineEntry], error) {
 		return s.timeline(c, s.byToken)
+	})
+	add(s, route{method: "GET", path: "/v1/me/graph", tag: "Oneself", who: oneself, summary: "One's own demand graph."}, func(c *call, _ *none) (profile.Graph, error) {
+		return s.demand(c, s.byToken)
 	})
 	exportRoute.path, exportRoute.tag, exportRoute.who = "/v1/me/export", "Oneself", oneself
 	add(s, exportRoute, func(c *call, _ *none) (any, error) { return nil, s.export(c, s.byToken) })
@@ -224,6 +230,18 @@ func (s *server) known(c *call, scope engine.Scope) (Person, error) {
 		p.Counts[name] = who.Total(name)
 	}
 	return p, nil
+}
+
+func (s *server) demand(c *call, find finder) (profile.Graph, error) {
+	scope, err := find(c)
+	if err != nil {
+		return profile.Graph{}, err
+	}
+	who, err := s.Engine.Profile(c.context(), scope)
+	if err != nil {
+		return profile.Graph{}, err
+	}
+	return who.Graph(s.now().UTC()), nil
 }
 
 func keysOf(keys []identity.Key) []PersonKey {
