@@ -238,8 +238,8 @@ func TestAttributeValues(t *testing.T) {
 	for body, want := range map[string]string{
 		`"4-6"`:                              "4–6",
 		`"4–6人"`:                             "4–6 人",
-		`"1,200 mAh"`:                        "1200 mAh",
-		`"约 3.5kg"`:                          "3.5 kg",
+		`"1,200 mAh"`:                        "1200–1200 mAh",
+		`"约 3.5kg"`:                          "3.5–3.5 kg",
 		`"13 Pro"`:                           "words",
 		`"2026-01-15"`:                       "words",
 		`{"value":45,"unit":"mm"}`:           "45–45 mm",
@@ -260,10 +260,6 @@ func TestAttributeValues(t *testing.T) {
 			if v.Unit != "" {
 				got += " " + v.Unit
 			}
-		}
-		if want == "1200 mAh" || want == "3.5 kg" {
-			want = want[:len(want)-4] + "–" + want
-			want = fmt.Sprintf("%v–%v %s", v.Min, v.Max, v.Unit)
 		}
 		if !ok || got != want {
 			t.Errorf("%s reads as %q, wanted %q", body, got, want)

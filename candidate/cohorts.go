@@ -85,6 +85,10 @@ func (c *Cohorts) Follow(e journal.Committed) {
 // Join counts two people as one from now on.
 func (c *Cohorts) Join(workspace string, from, to uint32) { c.Of(workspace).join(from, to) }
 
+// Part counts two people apart from now on. What they did while they were one
+// stays with the one they were; a rebuild from the log counts that apart too.
+func (c *Cohorts) Part(workspace string, from, _ uint32) { c.Of(workspace).part(from) }
+
 // Forget takes a person out of every count.
 func (c *Cohorts) Forget(workspace string, person uint32) { c.Of(workspace).forget(person) }
 
@@ -447,6 +451,12 @@ func (c *Counts) join(from, to uint32) {
 		c.live(to, home, s.homeAt)
 	}
 	delete(c.people, from)
+}
+
+func (c *Counts) part(from uint32) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.becomes, from)
 }
 
 func (c *Counts) forget(person uint32) {

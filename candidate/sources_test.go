@@ -254,6 +254,11 @@ func TestNobodyIsRecognisedInACohort(t *testing.T) {
 	if n, _ := c.Choice([]string{"A", "B"}, 0); n != 5 {
 		t.Errorf("two ids of one person count once: %d", n)
 	}
+	log.Part("w", 6, 5)
+	if n, _ := log.at(6).viewed("A").viewed("B").Of("w").Choice([]string{"A", "B"}, 0); n != 6 {
+		t.Errorf("who was taken apart counts for themself: %d", n)
+	}
+	log.Forget("w", 6)
 	log.Forget("w", 5)
 	if n, _ := c.Choice([]string{"A", "B"}, 0); n != 0 {
 		t.Errorf("who was erased is counted: %d", n)
