@@ -25,6 +25,13 @@ func (s *scratch) join() {
 		p := part{Need: s.understand(span), place: span.Plain, spans: []int{i}}
 		p.acts = s.cues.Acts(s.plain.Runes, p.place.Start, p.place.End)
 		s.settle(&p)
+		if p.Intent != "" && !p.acts && p.Confidence < 0.6 && s.margin < vague && !s.asks(p.place) && len(s.cuesIn(p.place)) == 0 {
+			if p.Subintent = nil; s.mentioned(p.place) {
+				s.doubt(&p.Need)
+			} else {
+				p.Intent, p.Status, p.Readings = "", Unanswered, nil
+			}
+		}
 		s.parts = append(s.parts, p)
 	}
 	for i := 1; i < len(s.parts); i++ {
@@ -36,8 +43,12 @@ func (s *scratch) join() {
 	for i := 0; i < len(s.parts); i++ {
 		switch to := s.belongsTo(i); {
 		case to >= 0 && s.parts[i].Negated:
-			s.parts[to].Constraints = append(s.parts[to].Constraints, s.parts[i].Text)
+			takenBack := !s.saysMore(i)
+			if !takenBack {
+				s.parts[to].Constraints = append(s.parts[to].Constraints, s.parts[i].Text)
+			}
 			s.absorb(min(i, to), max(i, to), false)
+			s.parts[min(i, to)].Negated = takenBack
 			i = max(-1, i-2)
 		case to >= 0:
 			s.absorb(min(i, to), max(i, to), false)
@@ -127,13 +138,16 @@ func mark(gap string) bool {
 // onlyNames tells whether part i is nothing but names that "and" cut off from the
 // part before: "compare A and | B".
 func (s *scratch) onlyNames(i int) bool {
-	switch s.between(i - 1) {
-	case "and", "or", "和", "与", "跟", "或", "及", "vs", "、":
-	default:
+	p, before := &s.parts[i], &s.parts[i-1]
+	if p.acts {
 		return false
 	}
-	p := &s.parts[i]
-	if p.acts {
+	switch s.between(i - 1) {
+	case "and", "or", "和", "与", "跟", "或", "及", "vs", "、":
+	case ",", ":":
+		// "Which is better, the V3 or the V5?"
+		return before.Intent == "presale.compare" && len(s.thingsIn(before.place)) == 0 && len(s.thingsIn(p.place)) > 0
+	default:
 		return false
 	}
 	runes := s.plain.Runes[p.place.Start:p.place.End]
@@ -150,7 +164,7 @@ func (s *scratch) onlyNames(i int) bool {
 			named += m.end - m.start
 		}
 	}
-	return named*10 >= len(runes)*7 || s.parts[i-1].Intent == "presale.compare" && words <= 4
+	return named*10 >= len(runes)*7 || before.Intent == "presale.compare" && words <= 4
 }
 
 // shopping tells whether a need is one for something to choose or buy.
@@ -173,8 +187,9 @@ func (s *scratch) belongsTo(i int) int {
 		gap := s.between(min(i, to))
 		switch {
 		case p.Negated && !conditional:
-			// "推荐一款，别推荐含酒精的": the refusal bounds the wish.
-			if o.Intent == p.Intent && p.Status == "" && s.saysMore(i) {
+			// "推荐一款，别推荐含酒精的": the refusal bounds the wish; "取消订单。不对，
+			// 别取消": it takes it back.
+			if o.Intent == p.Intent && p.Status == "" && (to < i || s.saysMore(i)) {
 				return to
 			}
 		case conditional:
@@ -183,6 +198,8 @@ func (s *scratch) belongsTo(i int) int {
 		case o.Intent == symptomParent && mark(gap) && s.onlyDenies(p.place):
 			return to
 		case p.Status == Unanswered && mark(gap) && !s.asks(p.place) && s.mentioned(p.place):
+			return to
+		case shopping(o.Intent) && o.Intent != "presale.compare" && mark(gap) && p.Confidence < 0.8 && p.Subintent == nil && s.describes(p.place) && !s.asks(p.place):
 			return to
 		case p.acts && !s.empty(p.place):
 		case s.empty(p.place):
@@ -212,15 +229,17 @@ func (s *scratch) reasonFor(p, o *part) bool {
 	if o.Intent != p.Intent || p.Status == Unanswered || s.asks(p.place) || p.Intent == symptomParent && p.Sub() != o.Sub() {
 		return false
 	}
-	named := func(at split.Range) (ids []string) {
-		for i := range s.mentions {
-			if m := &s.mentions[i]; m.start >= at.Start && m.end <= at.End && thing(&m.Entity) {
-				ids = append(ids, m.ID)
-			}
+	return len(s.thingsIn(p.place)) == 0 || len(s.thingsIn(o.place)) == 0
+}
+
+// thingsIn are the ids of the things named in a stretch.
+func (s *scratch) thingsIn(at split.Range) (ids []string) {
+	for i := range s.mentions {
+		if m := &s.mentions[i]; m.start >= at.Start && m.end <= at.End && thing(&m.Entity) {
+			ids = append(ids, m.ID)
 		}
-		return ids
 	}
-	return len(named(p.place)) == 0 || len(named(o.place)) == 0
+	return ids
 }
 
 // onlyDenies tells whether a stretch begins with a denial and names no symptom
@@ -237,7 +256,21 @@ func (s *scratch) onlyDenies(at split.Range) bool {
 // saysMore tells whether a refusal says what is refused besides the act: "别推荐
 // 含酒精的" does, "别取消" does not.
 func (s *scratch) saysMore(i int) bool {
-	return s.parts[i].place.End-s.parts[i].place.Start > 5
+	for _, k := range s.parts[i].spans {
+		for _, x := range s.spans[k].Excluded {
+			from, to := s.plainPlace(x)
+			words := 0
+			for _, r := range s.plain.Runes[from:to] {
+				if r == ' ' || text.Han(r) {
+					words++
+				}
+			}
+			if words > 4 {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 var emptyRequests = index([]unit{
@@ -276,6 +309,11 @@ func (s *scratch) bounds(at split.Range) bool {
 			}
 		}
 	}
+	return s.describes(at)
+}
+
+// describes tells whether a stretch begins by speaking of somebody or of a habit.
+func (s *scratch) describes(at split.Range) bool {
 	u, _ := matchAt(describing, s.plain.Runes, at.Start)
 	return u != nil
 }

@@ -26,6 +26,7 @@ type Recognition struct {
 // When to doubt. A margin is about +1 for a clear yes and −1 for a clear no.
 const (
 	outOfScope   = -0.60 // below it no intent is meant; 2 % of the packs' own sentences, unseen, lie below
+	vague        = -0.20 // below it a statement that asks for nothing means no intent
 	clarifyBelow = 0.45  // chance of the best intent below which we ask back
 	kindMargin   = -0.30 // below it no subintent is told from its examples alone
 	cueBelief    = 0.80  // the chance of what a symptom's own word says
@@ -260,6 +261,7 @@ type scratch struct {
 	grammar  grammar
 
 	margins, kindMargins []float64
+	margin               float64 // of the part understood last
 	score                split.Score
 }
 
@@ -381,8 +383,9 @@ func (s *scratch) understand(span *split.Span) Need {
 	n := Need{Origin: Spoken, Text: string(s.original[span.Start:span.End]), Span: &Span{span.Start, span.End}, Negated: span.Negated}
 	part := s.mainPart(span)
 	_, margin := s.score(part)
+	s.margin = margin
 	confidence := s.intents.Confidence(s.margins)
-	first, second := twoBest(s.margins)
+	first, _ := twoBest(s.margins)
 	labels := s.intents.Intents()
 	n.Intent, n.Confidence = labels[first], confidence
 	cues := s.cuesIn(span.Plain)
@@ -410,11 +413,21 @@ func (s *scratch) understand(span *split.Span) Need {
 	switch {
 	case margin < outOfScope, margin < 0 && s.foreign(span.Plain):
 		n.Intent, n.Subintent, n.Status = "", nil, Unanswered
-	case n.Confidence < clarifyBelow && second >= 0:
-		n.Status = Clarify
-		n.Readings = []Reading{{Intent: labels[first], Subintent: n.Sub(), Confidence: n.Confidence}, {Intent: labels[second], Confidence: round(min(confidence, 1-confidence) * 0.9)}}
+	case n.Confidence < clarifyBelow:
+		s.doubt(&n)
 	}
 	return n
+}
+
+// doubt asks back: the two likeliest readings of the part understood last.
+func (s *scratch) doubt(n *Need) {
+	first, second := twoBest(s.margins)
+	if second < 0 {
+		return
+	}
+	labels := s.intents.Intents()
+	n.Status = Clarify
+	n.Readings = []Reading{{Intent: labels[first], Subintent: n.Sub(), Confidence: n.Confidence}, {Intent: labels[second], Confidence: round(min(n.Confidence, 1-n.Confidence) * 0.9)}}
 }
 
 // foreign tells whether most words of a stretch are ones that no example has and

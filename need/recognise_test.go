@@ -151,7 +151,7 @@ func aShelf(entries ...string) shelf {
 	return s
 }
 
-var goods = aShelf("product:A=A|A款", "product:B=B|B款", "product:P9=晨光P9|dawn p9|P9手机|p9 phone", "product:P9C=晨光P9保护壳|p9 case", "product:V3=云雀V3|lark v3", "product:V5=云雀V5|lark v5", "product:H2=H2耳机|h2 headphones", "product:K1=K1电饭煲|k1 rice cooker",
+var goods = aShelf("product:A=A|A款", "product:B=B|B款", "product:P9=晨光P9|dawn p9|P9手机|p9 phone", "product:P9C=晨光P9保护壳|p9 case", "product:V3=云雀V3|lark v3", "product:V5=云雀V5|lark v5|v5", "product:H2=H2耳机|h2 headphones", "product:K1=K1电饭煲|k1 rice cooker",
 	"category:phone=手机|phone", "category:laptop=笔记本|laptop", "category:vacuum=扫地机|扫地机器人|robot vacuum", "category:earphone=耳机|headphones|earbuds", "category:cooker=电饭煲|rice cooker", "category:washer=洗衣机|washing machine", "category:lamp=台灯|desk lamp")
 
 // person builds the profiles that test files name.
