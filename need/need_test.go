@@ -283,6 +283,31 @@ func check(t *testing.T, words string, r need.Recognition) {
 	}
 }
 
+func TestEveryCueIsReadInAnyCompany(t *testing.T) {
+	t.Parallel()
+	def, err := definition()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, d := range def.Subintents {
+		for _, cues := range d.Cues {
+			for _, c := range cues {
+				for _, words := range []string{c, "qzx vvb " + c + " wkk", "嗯" + c + "嗯嗯", "我要退货，" + c + "，开发票"} {
+					r := ask(t, words)
+					check(t, words, r)
+					seen := !d.Danger || strings.Contains(words, "qzx")
+					for _, n := range r.Needs {
+						seen = seen || n.Danger
+					}
+					if !seen {
+						t.Errorf("%q: nobody sees that %s can hurt", words, d.ID)
+					}
+				}
+			}
+		}
+	}
+}
+
 func FuzzRecognise(f *testing.F) {
 	for _, seed := range []string{"对比A和B型号的功能差异并推荐适合家庭使用的版本", "没货的话就退款", "第", "三百左右", "$", "under $", "2026-05-", "¥1.5万-2万", "一家", "a", "A\u200d和\u200bB", "\xff退款\xfe", "😀退货😡", strings.Repeat("，退款", 50), "订单#W1002 it that 前者", "5月", "1st of", "شحن؟退货", "\n\n", "冒烟", "没没没", "半半", "一一一万", "12号", "the third"} {
 		f.Add(seed, "")

@@ -25,8 +25,8 @@ type Recognition struct {
 
 // When to doubt. A margin is about +1 for a clear yes and −1 for a clear no.
 const (
-	outOfScope   = -0.60 // below it no intent is meant; 2 % of the packs' own sentences, unseen, lie below
-	vague        = -0.20 // below it a statement that asks for nothing means no intent
+	outOfScope   = 0.02  // share of what is in scope that may lie below the margin under which no intent is meant
+	vague        = 0.20  // the same for a statement that asks for nothing
 	clarifyBelow = 0.45  // chance of the best intent below which we ask back
 	kindMargin   = -0.30 // below it no subintent is told from its examples alone
 	cueBelief    = 0.80  // the chance of what a symptom's own word says
@@ -388,18 +388,18 @@ func (s *scratch) understand(span *split.Span) Need {
 	first, _ := twoBest(s.margins)
 	labels := s.intents.Intents()
 	n.Intent, n.Confidence = labels[first], confidence
-	cues := s.cuesIn(span.Plain)
+	local := s.plain.Runes[span.Plain.Start:span.Plain.End]
+	cues := s.relative(s.cuesIn(span.Plain), span.Plain.Start)
 	symptom, byCue := int32(-1), false
-	if n.Intent != symptomParent && (margin < outOfScope || confidence < clarifyBelow) {
-		if symptom, byCue = s.kindIn(nil, symptomParent, s.relative(cues, span.Plain.Start), s.kindMargins); byCue {
+	if n.Intent != symptomParent && (margin < s.outOfScope || confidence < clarifyBelow) {
+		if symptom, byCue = s.kindIn(local, symptomParent, cues, s.kindMargins); byCue && s.plainCue(cues, symptom, len(local)) {
 			n.Intent, n.Confidence = symptomParent, max(confidence, cueBelief)
 			n.Subintent = &s.subintents[symptom].ID
 			margin = 0
 		}
 	}
-	if !byCue {
-		local := s.plain.Runes[span.Plain.Start:span.Plain.End]
-		if k, own := s.kindIn(local, n.Intent, s.relative(cues, span.Plain.Start), s.kindMargins); k >= 0 {
+	if n.Intent != symptomParent || n.Subintent == nil {
+		if k, own := s.kindIn(local, n.Intent, cues, s.kindMargins); k >= 0 {
 			n.Subintent = &s.subintents[k].ID
 			if own && n.Intent == symptomParent {
 				n.Confidence, margin = max(n.Confidence, cueBelief), max(margin, 0)
@@ -411,12 +411,21 @@ func (s *scratch) understand(span *split.Span) Need {
 	}
 	n.Confidence = round(n.Confidence)
 	switch {
-	case margin < outOfScope, margin < 0 && s.foreign(span.Plain):
+	case margin < s.outOfScope, margin < 0 && s.foreign(span.Plain):
 		n.Intent, n.Subintent, n.Status = "", nil, Unanswered
 	case n.Confidence < clarifyBelow:
 		s.doubt(&n)
 	}
 	return n
+}
+
+// plainCue tells whether a symptom's own words may overrule the classifier: words
+// that mean danger, long ones, or short ones of a short text. "花了" is a fault of
+// a screen, and in "花了 18 块" it is not.
+func (s *scratch) plainCue(cues []cue, sub int32, runes int) bool {
+	return s.subintents[sub].Danger || slices.ContainsFunc(cues, func(c cue) bool {
+		return c.sub == sub && (c.end-c.start >= 3 || c.end-c.start >= 2 && runes <= 8)
+	})
 }
 
 // doubt asks back: the two likeliest readings of the part understood last.
