@@ -35,6 +35,10 @@ type house struct {
 	open     atomic.Bool // its first workspaces are made and seeded
 }
 
+// compiler compiles the shipped packs for every workspace of the process; what two
+// of them share is compiled once.
+var compiler = &pack.Compiler{FS: packs.Files}
+
 var errNotOpen = errors.New("the first workspaces are still being made")
 
 // openHouse puts the house together over a data folder; url is where it is reached.
@@ -52,7 +56,7 @@ func openHouse(ctx context.Context, dir, url string) (*house, error) {
 	h := &house{store: store, clock: time.Now, logins: api.NewLogins(), loopback: &http.Client{Timeout: 5 * time.Minute}}
 	h.engine, err = engine.Open(ctx, engine.Options{
 		Store:    store,
-		Compiler: &pack.Compiler{FS: packs.Files},
+		Compiler: compiler,
 		Sources:  func(workspace string) []candidate.Source { return candidate.Sources(cohorts.Of(workspace)) },
 		Counts:   cohorts.Opens,
 		Build:    build(),
