@@ -614,3 +614,12 @@ func FuzzLoad(f *testing.F) {
 		_ = NewGraph("w").Load(binary.LittleEndian.AppendUint32(part[:len(part):len(part)], crc32.Checksum(part, castagnoli)))
 	})
 }
+
+func TestNoPlaceholderIsTooLongToBeSeen(t *testing.T) {
+	t.Parallel()
+	for id := range placeholders {
+		if !Blocked(strings.ToUpper(id)) {
+			t.Errorf("%q passes as an id", id)
+		}
+	}
+}

@@ -72,10 +72,10 @@ func Blocked(id string) bool {
 	if allOf(id, '0', '0') || len(id) >= 32 && allOf(id, 'f', 'F') {
 		return true
 	}
-	if len(id) > 20 {
+	if len(id) > 16 { // no placeholder is longer
 		return false
 	}
-	var lower [20]byte
+	var lower [16]byte
 	for i := 0; i < len(id); i++ {
 		c := id[i]
 		if c >= 'A' && c <= 'Z' {
