@@ -51,8 +51,16 @@ func Counterfactuals(plan *Plan, in Input, d Decision) []Counterfactual {
 	m.asked = asked
 	decide(plan, m)
 	titles := make(map[string]candidate.Text, len(plan.Actions))
+	b := &binding{moment: m}
+	if len(in.Needs) > 0 {
+		b.need = &in.Needs[0]
+	}
 	for i := range plan.Actions {
-		titles[plan.Actions[i].ID] = plan.Actions[i].Title
+		t, ok := b.fill(plan.Actions[i].Title)
+		if !ok {
+			t = bare(plan.Actions[i].Title)
+		}
+		titles[plan.Actions[i].ID] = t
 	}
 	out := []Counterfactual{}
 	tries := 0
@@ -239,7 +247,7 @@ func outcome(gone, instead []string, titles map[string]candidate.Text, chosen []
 		if i := slices.IndexFunc(chosen, func(c Chosen) bool { return c.Action == action }); i >= 0 {
 			return chosen[i].Title
 		}
-		return bare(titles[action])
+		return titles[action]
 	}
 	list := func(actions []string) (zh, en string) {
 		var a, b []string
