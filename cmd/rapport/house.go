@@ -13,6 +13,7 @@ import (
 	"github.com/rapport-cx/rapport/candidate"
 	"github.com/rapport-cx/rapport/engine"
 	"github.com/rapport-cx/rapport/internal/api"
+	pages "github.com/rapport-cx/rapport/internal/console"
 	"github.com/rapport-cx/rapport/internal/sqlite"
 	"github.com/rapport-cx/rapport/journal"
 	"github.com/rapport-cx/rapport/pack"
@@ -83,6 +84,7 @@ func openHouse(ctx context.Context, dir, url string) (*house, error) {
 			return all
 		},
 		Logins:  h.logins,
+		Static:  pages.New(),
 		Version: version,
 	}))
 	return h, nil
