@@ -1,8 +1,11 @@
+//go:build unix
+
 package sqlite
 
 import (
 	"context"
 	"database/sql"
+	"os"
 	"path/filepath"
 	"sync"
 	"sync/atomic"
@@ -13,6 +16,7 @@ import (
 	"github.com/rapport-cx/rapport/event"
 	"github.com/rapport-cx/rapport/identity"
 	"github.com/rapport-cx/rapport/journal"
+	"github.com/rapport-cx/rapport/ledger"
 )
 
 // cpu is the processor time of this process so far. Wall time on a shared machine
@@ -198,4 +202,51 @@ func BenchmarkHotProfile(b *testing.B) {
 			b.Fatal(err)
 		}
 	}
+}
+
+// BenchmarkDecisions commits ledger entries of 4 kB from 8 senders.
+func BenchmarkDecisions(b *testing.B) {
+	s := openAt(b, Options{Dir: b.TempDir()})
+	body := make([]byte, 4096)
+	began, from := time.Now(), cpu()
+	var next atomic.Int64
+	var all sync.WaitGroup
+	for range 8 {
+		all.Go(func() {
+			for {
+				n := int(next.Add(1))
+				if n > b.N {
+					return
+				}
+				e := ledger.Entry{ID: idOf(uint64(n)).String(), Person: numbered("per_", n%5000), At: day0.Add(time.Duration(n) * time.Millisecond), Actions: []string{"explain"}, Bytes: body}
+				if _, err := s.Commit(context.Background(), journal.Batch{Workspace: "shop", Decision: &e}); err != nil {
+					b.Error(err)
+					return
+				}
+			}
+		})
+	}
+	all.Wait()
+	report(b, b.N, cpu()-from, time.Since(began))
+	b.ReportMetric(float64(b.N)/float64(s.Stats().Commits), "decisions/commit")
+}
+
+// BenchmarkBareFsync appends 4 kB to a file and syncs it: what a disk costs.
+func BenchmarkBareFsync(b *testing.B) {
+	f, err := os.Create(filepath.Join(b.TempDir(), "bare"))
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer f.Close()
+	body := make([]byte, 4096)
+	began, from := time.Now(), cpu()
+	for range b.N {
+		if _, err := f.Write(body); err != nil {
+			b.Fatal(err)
+		}
+		if err := syscall.Fdatasync(int(f.Fd())); err != nil {
+			b.Fatal(err)
+		}
+	}
+	report(b, b.N, cpu()-from, time.Since(began))
 }
