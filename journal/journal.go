@@ -79,6 +79,12 @@ type Parter interface {
 	Part(workspace string, from, to uint32)
 }
 
+// Forgetter is a [Follower] that keeps something of single persons: it is told
+// the number of each one that is erased, and its state is saved anew.
+type Forgetter interface {
+	Forget(workspace string, person uint32)
+}
+
 // Erasure is the receipt of a person erased.
 type Erasure struct {
 	Events    int

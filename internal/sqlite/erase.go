@@ -30,6 +30,7 @@ type erasure struct {
 	receipt *journal.Erasure
 	numbers []uint32 // of the keys in the log
 	graph   []uint32 // of the keys in the identity graph
+	persons []uint32 // that these keys were
 	rows    []int64
 }
 
@@ -59,6 +60,11 @@ func (e *erasure) run(workspace string, keys []identity.Key) (after func(), err 
 	// From here on memory changes. Should the commit fail, the store takes no more
 	// writes, and the next start reads what the disk then holds.
 	s.mu.Lock()
+	for _, n := range e.graph {
+		if p := e.t.graph.PersonNumber(n); p != 0 && !slices.Contains(e.persons, p) {
+			e.persons = append(e.persons, p)
+		}
+	}
 	e.t.graph.Forget(e.graph)
 	for _, n := range e.numbers {
 		if g := s.words.keys[n].number; g != 0 {
@@ -84,11 +90,28 @@ func (e *erasure) run(workspace string, keys []identity.Key) (after func(), err 
 	return func() {
 		s.rows.drop(e.rows)
 		s.people.forget(e.numbers)
+		e.tell(workspace)
 		// The pages that held the old rows are overwritten (secure_delete); this takes
 		// them out of the write-ahead log too. A reader may hold it up; then the next
 		// checkpoint does it.
 		w.c.exec("PRAGMA wal_checkpoint(TRUNCATE)")
 	}, nil
+}
+
+// tell lets the followers forget the person, and has their state written again.
+func (e *erasure) tell(workspace string) {
+	for _, f := range e.w.s.options.Followers {
+		forgetter, ok := f.(journal.Forgetter)
+		if !ok {
+			continue
+		}
+		for _, p := range e.persons {
+			forgetter.Forget(workspace, p)
+		}
+		if e.w.behind.flushed > 0 {
+			_ = e.w.behind.save(e.w, f) // it only lines up the writing; a state that cannot be made keeps the last one
+		}
+	}
 }
 
 func (e *erasure) decisions(workspace string, keys []identity.Key) error {
