@@ -391,7 +391,11 @@ func logOf(x float64) float64 {
 }
 
 func (c *chooser) reject(b *binding, a *Action, i int, stage Stage, rule string, reason candidate.Text, missing []string, refs []evidence.Ref) {
-	r := Rejected{Action: a.ID, Stage: stage, Rule: rule, Reason: reason, Missing: slices.Clone(missing), Evidence: refs}
+	title, ok := b.fill(a.Title)
+	if !ok {
+		title = bare(a.Title)
+	}
+	r := Rejected{Action: a.ID, Nature: a.Nature, Title: title, Stage: stage, Rule: rule, Reason: reason, Missing: slices.Clone(missing), Evidence: refs}
 	if i >= 0 {
 		r.Need = c.in.Needs[i].ID
 	}

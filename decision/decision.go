@@ -217,6 +217,8 @@ type Chosen struct {
 // Rejected is a candidate that is not offered, with the rule that stopped it.
 type Rejected struct {
 	Action   string            `json:"action"`
+	Nature   Nature            `json:"nature"`
+	Title    candidate.Text    `json:"title"`
 	Need     string            `json:"need,omitempty"`
 	Group    map[string]string `json:"group,omitempty"`
 	Stage    Stage             `json:"stage"`

@@ -37,10 +37,6 @@ func (e *Engine) explain(in *Inputs, m moment, w *walked, a *Answer) (*Explanati
 	n.blocks(w.solution.Blocks)
 	actions := n.actions(w.solution.Actions)
 	l := in.Scene.Locale
-	actionOf := map[string]*decision.Action{}
-	for i := range m.version.Decision.Actions {
-		actionOf[m.version.Decision.Actions[i].ID] = &m.version.Decision.Actions[i]
-	}
 	x := &Explanation{
 		Decision: a.ID, Chosen: []ExplainedChoice{}, Rejected: []ExplainedRejection{},
 		Counterfactuals: []Counterfactual{}, Draw: w.decision.Draw,
@@ -70,14 +66,15 @@ func (e *Engine) explain(in *Inputs, m moment, w *walked, a *Answer) (*Explanati
 			Action: r.Action, Need: r.Need, Group: r.Group, Stage: r.Stage, Rule: r.Rule,
 			Reason: r.Reason.In(l), Missing: r.Missing, Evidence: n.all(r.Evidence),
 		}
-		if a, ok := actionOf[r.Action]; ok {
-			rejection.Title, rejection.Nature = a.Title.In(l), a.Nature
-		}
+		rejection.Title, rejection.Nature = r.Title.In(l), r.Nature
 		if r.Stage == decision.Arbitration {
 			score := r.Score
 			rejection.Score = &score
 		}
 		x.Rejected = append(x.Rejected, rejection)
+	}
+	for _, c := range decision.Counterfactuals(m.version.Decision, w.input, w.decision) {
+		x.Counterfactuals = append(x.Counterfactuals, Counterfactual{Change: c.Change.In(l), Outcome: c.Outcome.In(l)})
 	}
 	x.Evidence = n.table()
 	return x, nil
