@@ -10,7 +10,7 @@ import (
 )
 
 var exclusions = index([]unit{
-	{"不含", "", "", 1}, {"不要", "", "", 1}, {"不带", "", "", 1}, {"别太", "", "", 1}, {"不要太", "", "", 1}, {"不能太", "", "", 1}, {"不玩", "", "", 1}, {"不吃", "", "", 1}, {"不喜欢", "", "", 1}, {"过敏", "", "behind", 1},
+	{"不含", "", "", 1}, {"不要", "", "", 1}, {"不带", "", "", 1}, {"别太", "", "", 1}, {"不要太", "", "", 1}, {"不能太", "", "", 1}, {"不玩", "", "", 1}, {"不吃", "", "", 1}, {"不喜欢", "", "", 1}, {"过敏", "", "behind", 1}, {"不耐受", "", "behind", 1}, {"-free", "", "behind", 1}, {" allergy", "", "behind", 1}, {" intolerance", "", "behind", 1},
 	{"without", "", "", 1}, {"no", "", "", 1}, {"not too", "", "", 1}, {"free of", "", "", 1}, {"allergic to", "", "", 1}, {"don't want", "", "", 1}, {"doesn't need", "", "", 1}, {"don't need", "", "", 1},
 })
 
@@ -59,7 +59,7 @@ func (n *Need) constrain(words string) {
 func (s *scratch) exclusions(n *Need, at split.Range) {
 	runes := s.plain.Runes
 	for i := at.Start; i < at.End; i++ {
-		if !wordEdge(runes, i) {
+		if !wordEdge(runes, i) && runes[i] != '-' && runes[i] != ' ' {
 			continue
 		}
 		u, end := matchAt(exclusions, runes, i)
@@ -68,7 +68,7 @@ func (s *scratch) exclusions(n *Need, at split.Range) {
 		}
 		from, to := i, end
 		if u.name == "behind" { // 海鲜过敏
-			for from > at.Start && i-from < 6 && (text.Han(runes[from-1]) || text.Letter(runes[from-1])) && runes[from-1] != '对' {
+			for from > at.Start && (i-from < 6 || i-from < 20 && text.Letter(runes[from-1])) && (text.Han(runes[from-1]) || text.Letter(runes[from-1])) && runes[from-1] != '对' {
 				from--
 			}
 		} else {
@@ -162,6 +162,23 @@ func (s *scratch) record(token []rune) (mention, bool) {
 	return mention{}, false
 }
 
+// answersAgent tells whether a doubtful few words answer what the agent asked last
+// ("请问是哪一单？" — "昨天那单").
+func (s *scratch) answersAgent(n *Need) bool {
+	k := len(s.enquiry.Messages)
+	if k == 0 || s.enquiry.Messages[k-1].Role == "user" || n.Status == "" && n.Confidence >= 0.6 {
+		return false
+	}
+	asked := strings.TrimSpace(s.enquiry.Messages[k-1].Text)
+	words := 1
+	for _, r := range s.plain.Runes {
+		if r == ' ' || text.Han(r) {
+			words++
+		}
+	}
+	return words <= 12 && (strings.HasSuffix(asked, "?") || strings.HasSuffix(asked, "？"))
+}
+
 var ellipses = []string{"what about", "how about", "and what about", "and how about", "and the", "and in", "and for"}
 
 // ellipsis lends a text that only varies the last question ("白色的呢", "what
@@ -173,7 +190,7 @@ func (s *scratch) ellipsis(needs []Need) {
 	whole := strings.TrimRight(string(s.plain.Runes), "?!. ")
 	short := strings.HasSuffix(whole, "呢") && len([]rune(whole)) <= 12 && !slices.ContainsFunc([]string{"怎么", "多少", "什么", "哪", "几", "谁", "为"}, func(w string) bool { return strings.Contains(whole, w) }) ||
 		slices.ContainsFunc(ellipses, func(w string) bool { return strings.HasPrefix(whole, w+" ") }) && len(strings.Fields(whole)) <= 8
-	if !short {
+	if !short && !s.answersAgent(&needs[0]) {
 		return
 	}
 	for _, turn := range slices.Backward(s.enquiry.Messages) {

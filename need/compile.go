@@ -26,7 +26,7 @@ type Plan struct {
 	kindOf  []int32         // by label of kinds: the subintent
 	cues    *split.Cues
 
-	outOfScope, vague float64 // margins
+	nowhere, outOfScope, vague float64 // margins
 
 	subintents []SubintentDefinition
 	children   map[string][]int32 // by intent: its subintents
@@ -91,7 +91,7 @@ func Compile(def Definition, model []byte) (p *Plan, newModel []byte, err error)
 			return nil, nil, err
 		}
 	}
-	p.outOfScope, p.vague = p.intents.Threshold(outOfScope), p.intents.Threshold(vague)
+	p.nowhere, p.outOfScope, p.vague = p.intents.Threshold(nowhere), p.intents.Threshold(outOfScope), p.intents.Threshold(vague)
 	if err := p.numberKinds(); err != nil {
 		return nil, nil, err
 	}

@@ -197,9 +197,9 @@ func (s *scratch) belongsTo(i int) int {
 			return to
 		case o.Intent == symptomParent && mark(gap) && s.onlyDenies(p.place):
 			return to
-		case p.Status == Unanswered && mark(gap) && !s.asks(p.place) && s.mentioned(p.place):
+		case p.Status != "" && mark(gap) && !s.asks(p.place) && s.mentioned(p.place):
 			return to
-		case shopping(o.Intent) && o.Intent != "presale.compare" && mark(gap) && p.Confidence < 0.8 && p.Subintent == nil && s.describes(p.place) && !s.asks(p.place):
+		case shopping(o.Intent) && o.Intent != "presale.compare" && mark(gap) && !s.asks(p.place) && s.describes(p.place) && (p.Intent == "presale.recommend" || p.Confidence < 0.8 && p.Subintent == nil):
 			return to
 		case p.acts && !s.empty(p.place):
 		case s.empty(p.place):
@@ -284,7 +284,7 @@ func (s *scratch) empty(at split.Range) bool {
 	return u != nil && end >= at.End-1
 }
 
-var describing = index([]unit{{"她", "", "", 1}, {"他", "", "", 1}, {"它", "", "", 1}, {"家里", "", "", 1}, {"我家", "", "", 1}, {"平时", "", "", 1}, {"主要", "", "", 1}, {"she", "", "", 1}, {"he", "", "", 1}, {"they", "", "", 1}, {"we", "", "", 1}, {"we're", "", "", 1}, {"mostly", "", "", 1}, {"mainly", "", "", 1}, {"it's for", "", "", 1}, {"my budget", "", "", 1}})
+var describing = index([]unit{{"她", "", "", 1}, {"他", "", "", 1}, {"它", "", "", 1}, {"家里", "", "", 1}, {"我家", "", "", 1}, {"平时", "", "", 1}, {"主要", "", "", 1}, {"she", "", "", 1}, {"he", "", "", 1}, {"they", "", "", 1}, {"we", "", "", 1}, {"we're", "", "", 1}, {"mostly", "", "", 1}, {"mainly", "", "", 1}, {"it's for", "", "", 1}, {"my budget", "", "", 1}, {"预算", "", "", 1}, {"budget", "", "", 1}, {"要", "", "", 1}, {"最好", "", "", 1}, {"希望", "", "", 1}, {"必须", "", "", 1}, {"with", "", "", 1}, {"ideally", "", "", 1}, {"preferably", "", "", 1}, {"must", "", "", 1}, {"it must", "", "", 1}, {"needs to", "", "", 1}, {"it needs to", "", "", 1}})
 
 // bounds tells whether a stretch describes what or whom the thing is for: a budget,
 // a household, something to avoid, a person.

@@ -25,8 +25,9 @@ type Recognition struct {
 
 // When to doubt. A margin is about +1 for a clear yes and −1 for a clear no.
 const (
-	outOfScope   = 0.02  // share of what is in scope that may lie below the margin under which no intent is meant
-	vague        = 0.20  // the same for a statement that asks for nothing
+	nowhere      = 0.005 // share of what is in scope that may lie below the margin under which no intent is meant
+	outOfScope   = 0.02  // the same for the margin under which we ask back
+	vague        = 0.10  // the same for a statement that asks for nothing
 	clarifyBelow = 0.45  // chance of the best intent below which we ask back
 	kindMargin   = -0.30 // below it no subintent is told from its examples alone
 	cueBelief    = 0.80  // the chance of what a symptom's own word says
@@ -330,7 +331,7 @@ func (s *scratch) spoken() []Need {
 	s.constrain(needs)
 	s.refer(needs)
 	for i := range needs {
-		s.dropSymptoms(&needs[i])
+		s.dropStrays(&needs[i])
 	}
 	return needs
 }
@@ -363,9 +364,13 @@ func outcome(runes []rune) bool {
 	return false
 }
 
-// dropSymptoms leaves symptoms to the needs that can have one: "烟雾报警器" in a
+// dropStrays leaves symptoms to the needs that can have one: "烟雾报警器" in a
 // question about its price is no fault.
-func (s *scratch) dropSymptoms(n *Need) {
+func (s *scratch) dropStrays(n *Need) {
+	if !shopping(n.Intent) {
+		// Scenes say what a thing is for; "work" in "doesn't work" does not.
+		n.Entities = slices.DeleteFunc(n.Entities, func(e Entity) bool { return e.Type == "scene" && e.Value == nil })
+	}
 	switch intentGroup(n.Intent) {
 	case "presale", "order", "payment", "account", "finance":
 	default:
@@ -411,9 +416,9 @@ func (s *scratch) understand(span *split.Span) Need {
 	}
 	n.Confidence = round(n.Confidence)
 	switch {
-	case margin < s.outOfScope, margin < 0 && s.foreign(span.Plain):
+	case margin < s.nowhere, margin < 0 && s.foreign(span.Plain):
 		n.Intent, n.Subintent, n.Status = "", nil, Unanswered
-	case n.Confidence < clarifyBelow:
+	case n.Confidence < clarifyBelow, margin < s.outOfScope:
 		s.doubt(&n)
 	}
 	return n

@@ -162,6 +162,9 @@ func person(name string) *profile.Profile {
 			p.Records[kind] = map[string]*profile.Record{}
 		}
 		p.Records[kind][id] = &profile.Record{Kind: kind, ID: id, Fields: fields}
+		if at, ok := p.Records[kind][id].Time("bought"); ok {
+			p.Records[kind][id].CreatedAt = at.Add(9 * time.Hour)
+		}
 	}
 	switch name {
 	case "mei": // one phone, one order on its way
@@ -170,8 +173,8 @@ func person(name string) *profile.Profile {
 	case "tom": // two devices, two orders, one of them delivered
 		put(evidence.Asset, "SN-1", map[string]any{"product_id": "P9"})
 		put(evidence.Asset, "SN-2", map[string]any{"product_id": "V3"})
-		put(evidence.Order, "#W2001", map[string]any{"status": "delivered"})
-		put(evidence.Order, "#W2002", map[string]any{"status": "shipped"})
+		put(evidence.Order, "#W2001", map[string]any{"status": "delivered", "bought": "2026-05-20"})
+		put(evidence.Order, "#W2002", map[string]any{"status": "shipped", "bought": "2026-05-31"})
 		put(evidence.Case, "C-55", map[string]any{"status": "open"})
 	}
 	return p

@@ -2,6 +2,7 @@ package need
 
 import (
 	"slices"
+	"time"
 
 	"github.com/rapport-cx/rapport/evidence"
 	"github.com/rapport-cx/rapport/profile"
@@ -89,13 +90,13 @@ func (s *scratch) inFocus() []string {
 	return s.focus.ids
 }
 
-// asked things: which intents speak of a thing that may be left unsaid, and where
-// the customer's own records stand in for it.
+// ownRecord tells which of the customer's records stand in for a thing that an
+// intent speaks of and that is left unsaid.
 func ownRecord(intent string) evidence.Kind {
 	switch intent {
 	case "support.troubleshoot", "aftersale.repair", "support.howto":
 		return evidence.Asset
-	case "aftersale.exchange", "aftersale.return_refund":
+	case "aftersale.return_refund":
 		return evidence.Order
 	case "order.status", "order.modify", "order.cancel", "logistics.track", "logistics.problem", "aftersale.refund_progress", "payment.invoice", "payment.issue":
 		return evidence.Order
@@ -125,6 +126,33 @@ func onlyRecord(who *profile.Profile, kind evidence.Kind) (string, bool) {
 		return only, true
 	case kind == evidence.Order && opened == 1:
 		return open, true
+	}
+	return "", false
+}
+
+// orderOf is the customer's only order of the day that a need about an order names
+// ("昨天那单", "the order from last Monday").
+func (s *scratch) orderOf(n *Need) (id string, ok bool) {
+	if s.who == nil || ownRecord(n.Intent) != evidence.Order && n.Intent != "aftersale.exchange" {
+		return "", false
+	}
+	for i := range n.Entities {
+		d, is := n.Entities[i].Value.(Dates)
+		if !is {
+			continue
+		}
+		found := 0
+		for candidate, r := range s.who.Records[evidence.Order] {
+			at := r.CreatedAt
+			if t, ok := r.Time("ordered_at"); ok {
+				at = t
+			}
+			if day := at.In(s.grammar.at.Location()).Format(time.DateOnly); day >= d.From && day < d.To {
+				id = candidate
+				found++
+			}
+		}
+		return id, found == 1
 	}
 	return "", false
 }
@@ -161,7 +189,14 @@ func (s *scratch) refer(needs []Need) {
 			if len(before) == 0 {
 				before = earlier()
 			}
+			if m.kind == pointsOrder && slices.ContainsFunc(n.Entities, func(e Entity) bool { return e.Type == "order_id" }) {
+				continue
+			}
 			if m.kind == pointsOrder {
+				if id, ok := s.orderOf(n); ok {
+					n.point(id)
+					continue
+				}
 				if id, ok := onlyRecord(s.who, evidence.Order); ok && len(before) == 0 {
 					n.point(id)
 				}
@@ -182,7 +217,13 @@ func (s *scratch) refer(needs []Need) {
 			n.point(earlier()...)
 		}
 		if len(n.RefersTo) == 0 && len(own) == 0 {
-			if id, ok := onlyRecord(s.who, ownRecord(n.Intent)); ok {
+			if id, ok := s.orderOf(n); ok {
+				n.point(id)
+			} else if id, ok := onlyRecord(s.who, evidence.Asset); ok && n.Intent == "aftersale.exchange" {
+				n.point(id)
+			} else if id, ok := onlyRecord(s.who, evidence.Order); ok && n.Intent == "aftersale.exchange" {
+				n.point(id)
+			} else if id, ok := onlyRecord(s.who, ownRecord(n.Intent)); ok {
 				n.point(id)
 			} else if pointed && n.Intent != "" {
 				if id, ok := onlyRecord(s.who, evidence.Asset); ok {
