@@ -138,7 +138,23 @@ func BenchmarkRestart(b *testing.B) {
 	for seed := range uint64(10) {
 		send(b, s, crowd(seed+1, n/10, 100_000, 1000), 4)
 	}
+	killed := b.TempDir()
+	for _, name := range []string{"rapport.db", "rapport.db-wal"} { // as a kill would leave them
+		data, err := os.ReadFile(filepath.Join(dir, name))
+		if err == nil {
+			err = os.WriteFile(filepath.Join(killed, name), data, 0o600)
+		}
+		if err != nil {
+			b.Fatal(err)
+		}
+	}
 	s.Close()
+	b.Run("killed", func(b *testing.B) {
+		if b.N > 1 {
+			b.Skip("the first start ends it; run with -benchtime 1x")
+		}
+		benchOpen(b, killed, n, Open)
+	})
 	b.Run("clean", func(b *testing.B) { benchOpen(b, dir, n, Open) })
 	b.Run("rebuild", func(b *testing.B) {
 		benchOpen(b, dir, n, func(ctx context.Context, o Options) (*Store, error) { return open(ctx, o, true) })
