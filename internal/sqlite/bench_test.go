@@ -13,10 +13,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/rapport-cx/rapport/candidate"
 	"github.com/rapport-cx/rapport/event"
 	"github.com/rapport-cx/rapport/identity"
 	"github.com/rapport-cx/rapport/journal"
 	"github.com/rapport-cx/rapport/ledger"
+	"github.com/rapport-cx/rapport/profile"
 )
 
 // cpu is the processor time of this process so far. Wall time on a shared machine
@@ -59,12 +61,17 @@ func send(b *testing.B, s *Store, batches [][]event.Event, senders int) {
 	all.Wait()
 }
 
+// followers are those of the product.
+func followers() []journal.Follower {
+	return []journal.Follower{&profile.Registry{}, candidate.NewCohorts()}
+}
+
 func benchCommit(b *testing.B, n, batch, senders int) {
 	var spent, wall time.Duration
 	events := 0
 	for i := range b.N {
 		batches := crowd(uint64(i+1), uint64(n), 100_000, batch)
-		s := openAt(b, Options{Dir: b.TempDir()})
+		s := openAt(b, Options{Dir: b.TempDir(), Shelf: new(candidate.Shelves), Followers: followers()})
 		began, from := time.Now(), cpu()
 		send(b, s, batches, senders)
 		spent, wall = spent+cpu()-from, wall+time.Since(began)
@@ -134,19 +141,25 @@ func BenchmarkBareSingles(b *testing.B)             { benchBare(b, false, benchE
 func BenchmarkRestart(b *testing.B) {
 	const n = 1_000_000
 	dir := b.TempDir()
-	s := openAt(b, Options{Dir: dir})
+	s := openAt(b, Options{Dir: dir, Shelf: new(candidate.Shelves), Followers: followers()})
 	for seed := range uint64(10) {
 		send(b, s, crowd(seed+1, n/10, 100_000, 1000), 4)
 	}
 	killed := b.TempDir()
-	for _, name := range []string{"rapport.db", "rapport.db-wal"} { // as a kill would leave them
-		data, err := os.ReadFile(filepath.Join(dir, name))
-		if err == nil {
-			err = os.WriteFile(filepath.Join(killed, name), data, 0o600)
+	err := s.do(context.Background(), func(*writer) (func(), error) { // nobody writes meanwhile
+		for _, name := range []string{"rapport.db", "rapport.db-wal"} { // as a kill would leave them
+			data, err := os.ReadFile(filepath.Join(dir, name))
+			if err == nil {
+				err = os.WriteFile(filepath.Join(killed, name), data, 0o600)
+			}
+			if err != nil {
+				return nil, err
+			}
 		}
-		if err != nil {
-			b.Fatal(err)
-		}
+		return nil, nil
+	})
+	if err != nil {
+		b.Fatal(err)
 	}
 	s.Close()
 	b.Run("killed", func(b *testing.B) {
@@ -165,7 +178,7 @@ func benchOpen(b *testing.B, dir string, n int, open func(context.Context, Optio
 	var spent, wall time.Duration
 	for range b.N {
 		began, from := time.Now(), cpu()
-		s, err := open(context.Background(), Options{Dir: dir})
+		s, err := open(context.Background(), Options{Dir: dir, Shelf: new(candidate.Shelves), Followers: followers()})
 		if err != nil {
 			b.Fatal(err)
 		}
