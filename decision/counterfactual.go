@@ -50,18 +50,6 @@ func Counterfactuals(plan *Plan, in Input, d Decision) []Counterfactual {
 	m := newMoment(plan, &in)
 	m.asked = asked
 	decide(plan, m)
-	titles := make(map[string]candidate.Text, len(plan.Actions))
-	b := &binding{moment: m}
-	if len(in.Needs) > 0 {
-		b.need = &in.Needs[0]
-	}
-	for i := range plan.Actions {
-		t, ok := b.fill(plan.Actions[i].Title)
-		if !ok {
-			t = bare(plan.Actions[i].Title)
-		}
-		titles[plan.Actions[i].ID] = t
-	}
 	out := []Counterfactual{}
 	tries := 0
 	try := func(c Counterfactual, in Input, changed *change) {
@@ -70,11 +58,12 @@ func Counterfactuals(plan *Plan, in Input, d Decision) []Counterfactual {
 		}
 		m := newMoment(plan, &in)
 		m.changed = changed
-		c.Gone, c.Instead = difference(d.Chosen, decide(plan, m).Chosen)
-		if len(c.Gone)+len(c.Instead) == 0 {
+		gone, instead := difference(d.Chosen, decide(plan, m).Chosen)
+		if len(gone)+len(instead) == 0 {
 			return
 		}
-		c.Outcome = outcome(c.Gone, c.Instead, titles, d.Chosen)
+		c.Gone, c.Instead = ids(gone), ids(instead)
+		c.Outcome = outcome(gone, instead)
 		out = append(out, c)
 	}
 	for _, c := range without(m, d) {
@@ -224,46 +213,65 @@ func bindings(m *moment, d Decision) (all []*binding) {
 	return all
 }
 
-func difference(was, is []Chosen) (gone, instead []string) {
-	gone, instead = []string{}, []string{}
-	same := func(a Chosen) func(Chosen) bool {
-		return func(b Chosen) bool { return a.Action == b.Action && groupKey(a.Group) == groupKey(b.Group) }
-	}
-	for _, c := range was {
-		if !slices.ContainsFunc(is, same(c)) {
-			gone = append(gone, c.Action)
+// difference is what is no longer offered and what is offered in its place.
+func difference(was, is []Chosen) (gone, instead []Chosen) {
+	missing := func(from, in []Chosen) (all []Chosen) {
+		for _, c := range from {
+			if !slices.ContainsFunc(in, func(o Chosen) bool { return o.Action == c.Action && groupKey(o.Group) == groupKey(c.Group) }) {
+				all = append(all, c)
+			}
 		}
+		return all
 	}
-	for _, c := range is {
-		if !slices.ContainsFunc(was, same(c)) {
-			instead = append(instead, c.Action)
-		}
-	}
-	return gone, instead
+	return missing(was, is), missing(is, was)
 }
 
-func outcome(gone, instead []string, titles map[string]candidate.Text, chosen []Chosen) candidate.Text {
-	name := func(action string) candidate.Text {
-		if i := slices.IndexFunc(chosen, func(c Chosen) bool { return c.Action == action }); i >= 0 {
-			return chosen[i].Title
-		}
-		return titles[action]
+func ids(all []Chosen) []string {
+	out := make([]string, len(all))
+	for i, c := range all {
+		out[i] = c.Action
 	}
-	list := func(actions []string) (zh, en string) {
+	return out
+}
+
+// outcome puts a difference into words. The same thing offered as something else
+// (a right that would be goodwill) is told as that, not as a loss and a gain.
+func outcome(gone, instead []Chosen) candidate.Text {
+	var zh, en []string
+	gone, instead = slices.Clone(gone), slices.Clone(instead)
+	for i := 0; i < len(gone); i++ {
+		j := slices.IndexFunc(instead, func(c Chosen) bool { return c.Title == gone[i].Title && c.Nature != gone[i].Nature })
+		if j < 0 {
+			continue
+		}
+		was, is, t := natureNames[gone[i].Nature], natureNames[instead[j].Nature], gone[i].Title
+		zh = append(zh, "「"+t.Zh+"」就不是"+was.Zh+"，而是"+is.Zh)
+		en = append(en, "“"+t.En+"” would be "+is.En+" and not "+was.En)
+		gone, instead = slices.Delete(gone, i, i+1), slices.Delete(instead, j, j+1)
+		i--
+	}
+	list := func(all []Chosen) (zh, en string) {
 		var a, b []string
-		for _, id := range actions {
-			t := name(id)
-			a, b = append(a, "「"+t.Zh+"」"), append(b, "“"+t.En+"”")
+		for _, c := range all {
+			a, b = append(a, "「"+c.Title.Zh+"」"), append(b, "“"+c.Title.En+"”")
 		}
 		return strings.Join(a, "、"), strings.Join(b, ", ")
 	}
 	goneZh, goneEn := list(gone)
 	newZh, newEn := list(instead)
 	switch {
+	case len(gone) == 0 && len(instead) == 0:
 	case len(gone) == 0:
-		return candidate.Text{Zh: "还会有" + newZh, En: "there would also be " + newEn}
+		zh, en = append(zh, "还会有"+newZh), append(en, "there would also be "+newEn)
 	case len(instead) == 0:
-		return candidate.Text{Zh: "就没有" + goneZh, En: "there would be no " + goneEn}
+		zh, en = append(zh, "就没有"+goneZh), append(en, "there would be no "+goneEn)
+	default:
+		zh, en = append(zh, goneZh+"会换成"+newZh), append(en, newEn+" would take the place of "+goneEn)
 	}
-	return candidate.Text{Zh: goneZh + "会换成" + newZh, En: newEn + " would take the place of " + goneEn}
+	return candidate.Text{Zh: strings.Join(zh, "；"), En: strings.Join(en, "; ")}
+}
+
+var natureNames = map[Nature]candidate.Text{
+	Right: {Zh: "应有的权利", En: "a right"}, Service: {Zh: "一项服务", En: "a service"},
+	Goodwill: {Zh: "额外的心意", En: "goodwill"}, Sale: {Zh: "付费的推荐", En: "something for sale"},
 }

@@ -447,6 +447,10 @@ func TestCounterfactualsAreWhatWouldHaveBeenDecided(t *testing.T) {
 	if again := decision.Decide(plan, in); !reflect.DeepEqual(again, d) {
 		t.Error("asking what if changed the input")
 	}
+	plan.Actions[1].Title = plan.Actions[0].Title
+	if told := decision.Counterfactuals(plan, in, d)[2].Outcome; told.Zh != "「replace」就不是应有的权利，而是额外的心意" || told.En != "“replace” would be goodwill and not a right" {
+		t.Errorf("the same thing as goodwill: %+v", told)
+	}
 }
 
 func TestWhatWasRuledOutIsServedByNothing(t *testing.T) {
