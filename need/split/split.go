@@ -56,11 +56,13 @@ var tune = struct {
 	low, high                                     float64 // a margin counts from low to high
 	act                                           float64 // a span that asks or demands something earns it
 	begin                                         float64 // so does one that begins as examples begin, at most
-	same                                          float64 // price of two neighbours of one intent, unless both ask
+	same                                          float64 // price of two neighbours of one intent, unless both ask or the second begins as examples do
+	usual                                         float64 // after a bare joining word of a script with blanks, a beginning counts from here
+	andBegin                                      float64 // and this much
 	and, space, comma, hanComma, sentence, linked float64 // price of a cut; linked: a joining word after a mark
 }{
-	low: -0.6, high: 0.5, act: 0.4, begin: 0.05, same: 0.3,
-	and: 0.25, space: 0.1, comma: 0.4, hanComma: 0.2, sentence: 0, linked: -0.4,
+	low: -0.6, high: 0.6, act: 0.3, begin: 0.05, same: 0.4, usual: 0.3, andBegin: 0.5,
+	and: 0.25, space: 0.1, comma: 0.4, hanComma: 0.25, sentence: 0, linked: -0.4,
 }
 
 const (
@@ -88,6 +90,7 @@ type piece struct {
 	joined     bool
 	asks, acts bool // it asks; it asks or demands, or states what is wrong
 	begin      float64
+	spaced     bool // it begins with a word of a script with blanks
 }
 
 // Split cuts a text. It returns nothing for a text that says nothing, and one span for one that holds
@@ -128,7 +131,7 @@ func Split(n text.Normalised, score Score, c *Cues) []Span {
 				// The label of the best way to get here stands for that of all ways: exact search over
 				// labels would cost their number times the work and changes next to nothing.
 				if label == best[i].label && !(first.asks && pieces[i-1].asks) {
-					value -= tune.same
+					value -= float64(tune.same * (1 - first.begin))
 				}
 			}
 			if value > best[j].value {
@@ -171,6 +174,9 @@ func (p *piece) price() float64 {
 	if p.link && p.mark != markAnd {
 		cost = tune.linked
 	}
+	if p.mark == markAnd && p.spaced {
+		return cost - float64(tune.andBegin*(p.begin-tune.usual))
+	}
 	return cost - float64(tune.begin*p.begin)
 }
 
@@ -189,6 +195,7 @@ func (c *Cues) pieces(runes []rune) []piece {
 		}
 		current.asks = c.asks(runes, current.start, current.end)
 		current.acts = current.asks || c.acts(runes, current.start, current.end)
+		current.spaced = text.Letter(runes[current.start])
 		current.begin = c.beginning(runes, current.start, current.end)
 		all = append(all, current)
 		return true
@@ -202,6 +209,10 @@ func (c *Cues) pieces(runes []rune) []piece {
 				continue
 			}
 			kind, stop = markAnd, i+word
+		}
+		if kind == markAnd && bare(runes, current.start, i) {
+			i = stop
+			continue
 		}
 		next := c.skip(runes, stop, end)
 		for next < end && final(runes[next]) {
@@ -233,6 +244,28 @@ func (c *Cues) pieces(runes []rune) []piece {
 		finish(end)
 	}
 	return all
+}
+
+// particles end a verb of two words that has no object yet: "look up and find it".
+var particles = makeList([]string{"up", "out", "for", "at", "on", "in", "off", "to", "into", "over", "me", "my"})
+
+// bare tells whether what stands before a joining word is a verb without its object, or a question word
+// alone ("find and play", "when and where"): then the two verbs share one object.
+func bare(runes []rune, from, to int) bool {
+	for to > from && runes[to-1] == ' ' {
+		to--
+	}
+	words, last := 1, from
+	for k := from; k < to; k++ {
+		switch {
+		case runes[k] == ' ':
+			words++
+			last = k + 1
+		case !letterAt(runes, k, to):
+			return false
+		}
+	}
+	return words == 1 || words == 2 && particles.match(runes, last, to) == to-last
 }
 
 // boundary tells whether a mark begins at i that may separate two needs, and where the marks end.

@@ -90,6 +90,8 @@ func TestASingleNeedStaysWhole(t *testing.T) {
 		"I want my money back",
 		"帮我退货",
 		"it costs 1,200.50 and is it in stock",
+		"exchange and send it back to me please",
+		"when and where will my parcel arrive",
 	} {
 		if got := w.said(enquiry); len(got) != 1 {
 			t.Errorf("%s became %q", enquiry, got)
