@@ -210,7 +210,7 @@ func (c *Cues) pieces(runes []rune) []piece {
 			}
 			kind, stop = markAnd, i+word
 		}
-		if kind == markAnd && bare(runes, current.start, i) {
+		if kind == markAnd && c.bare(runes, current.start, i) {
 			i = stop
 			continue
 		}
@@ -250,8 +250,12 @@ func (c *Cues) pieces(runes []rune) []piece {
 var particles = makeList([]string{"up", "out", "for", "at", "on", "in", "off", "to", "into", "over", "me", "my"})
 
 // bare tells whether what stands before a joining word is a verb without its object, or a question word
-// alone ("find and play", "when and where"): then the two verbs share one object.
-func bare(runes []rune, from, to int) bool {
+// alone ("find and play", "when and where"): then the two share what follows. Only a word that examples
+// begin with is taken for such a one: the B of "A and B and …" is none.
+func (c *Cues) bare(runes []rune, from, to int) bool {
+	if c.beginning(runes, from, to) < tune.usual {
+		return false
+	}
 	for to > from && runes[to-1] == ' ' {
 		to--
 	}

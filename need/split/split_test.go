@@ -71,6 +71,7 @@ func TestACompoundEnquiryIsCutIntoItsNeeds(t *testing.T) {
 		"你好，红色还有货吗，顺便电子发票发我邮箱，谢谢":                                   {"红色还有货吗 → stock", "电子发票发我邮箱 → invoice"},
 		"where is my parcel and send me an invoice":                 {"where is my parcel → track", "send me an invoice → invoice"},
 		"Compare the M1 and the M2, and which one suits a family?":  {"Compare the M1 and the M2 → compare", "which one suits a family → recommend"},
+		"compare A and B and recommend something for my dad":        {"compare A and B → compare", "recommend something for my dad → recommend"},
 		"Hi! My kettle stopped working. Please replace it. Thanks!": {"My kettle stopped working → broken", "Please replace it → exchange"},
 		"物流怎么不动了，also can I get a receipt":                          {"物流怎么不动了 → track", "can I get a receipt → invoice"},
 		"兩個型號哪個更好？還有貨嗎？":                                            {"兩個型號哪個更好 → compare", "還有貨嗎 → stock"},
