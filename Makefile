@@ -9,7 +9,15 @@ VERSION ?= $(shell git describe --always --dirty 2>/dev/null || echo dev)
 help: ## list the targets
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:.*## /\t/' | sort
 
-build: ## build bin/rapport (Go alone; the web build is committed)
+# The classifiers of the shipped packs, trained from their sentences, so that an empty
+# server is ready at once. A build without them trains at its first start instead.
+MODELS := packs/electronics/model.bin
+$(MODELS): $(shell find packs -name '*.yaml') $(shell find need -name '*.go' ! -name '*_test.go')
+	@echo "training the classifiers of the shipped packs"
+	@$(GO) test ./pack -count 1 -run TestShippedClassifiersAreFresh -retrain >/dev/null
+	@touch $@
+
+build: $(MODELS) ## build bin/rapport (Go alone; the web build is committed)
 	@mkdir -p bin
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags "-s -w -X main.version=$(VERSION)" -o bin/rapport ./cmd/rapport
 

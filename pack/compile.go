@@ -1,6 +1,7 @@
 package pack
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -33,7 +34,8 @@ type Compiler struct {
 
 // Compile turns a source into the version to serve. On failure the error is
 // Faults, all of them. The source comes back with the trained classifier in it, so
-// that publishing it again, or on another node, trains nothing.
+// that publishing it again, or on another node, trains nothing; one that the packs
+// themselves ship is not copied into it.
 func (c *Compiler) Compile(ctx context.Context, s strategy.Source) (*strategy.Version, strategy.Source, error) {
 	files, faults := c.files(s)
 	compiled, err := c.compiled(ctx, s, files, faults)
@@ -42,7 +44,9 @@ func (c *Compiler) Compile(ctx context.Context, s strategy.Source) (*strategy.Ve
 	}
 	out := *compiled.version
 	out.Number, out.Packs, out.Published, out.Note = s.Number, packsOf(s), s.At, s.Note
-	s.Model = compiled.model
+	if !compiled.shipped {
+		s.Model = compiled.model
+	}
 	return &out, s, nil
 }
 
@@ -50,6 +54,7 @@ func (c *Compiler) Compile(ctx context.Context, s strategy.Source) (*strategy.Ve
 type compiled struct {
 	version *strategy.Version
 	model   []byte // the trained classifier
+	shipped bool   // it came with the packs
 	signals []signal.Definition
 	dangers map[string]bool // subintents that can hurt somebody
 }
@@ -72,13 +77,16 @@ func (c *Compiler) compiled(ctx context.Context, s strategy.Source, files []pack
 	model := s.Model
 	if known := c.cache.model(sentences); known != nil {
 		model = known
-	} else if len(model) == 0 {
-		model = c.shipped(s)
+	}
+	brought := c.shipped(s)
+	if len(model) == 0 {
+		model = brought
 	}
 	var err error
 	if made.version.Need, made.model, err = need.Compile(read.need, model); err != nil {
 		return nil, Faults{{Message: err.Error()}}
 	}
+	made.shipped = bytes.Equal(made.model, brought)
 	c.cache.keepModel(sentences, made.model)
 	if len(s.Files) > 0 {
 		// Rules that a workspace wrote are published only when the cases of its

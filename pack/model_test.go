@@ -1,7 +1,6 @@
 package pack_test
 
 import (
-	"bytes"
 	"errors"
 	"flag"
 	"io/fs"
@@ -33,8 +32,8 @@ func TestShippedClassifiersAreFresh(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if bytes.Equal(s.Model, shipped) {
-			continue
+		if len(s.Model) == 0 && len(shipped) > 0 {
+			continue // compiled with what the pack ships
 		}
 		if !*retrain {
 			t.Errorf("packs/%s/model.bin was trained on other sentences; run this test with -retrain", name)
