@@ -197,7 +197,8 @@ func (s *scratch) belongsTo(i int) int {
 			return to
 		case o.Intent == symptomParent && mark(gap) && s.onlyDenies(p.place):
 			return to
-		case p.Status != "" && mark(gap) && !s.asks(p.place) && s.mentioned(p.place):
+		case p.Status == Unanswered && mark(gap) && !s.asks(p.place) && s.mentioned(p.place),
+			p.Status == Clarify && mark(gap) && !s.asks(p.place) && s.counts(p.place):
 			return to
 		case shopping(o.Intent) && o.Intent != "presale.compare" && mark(gap) && !s.asks(p.place) && s.describes(p.place) && (p.Intent == "presale.recommend" || p.Confidence < 0.8 && p.Subintent == nil):
 			return to
@@ -226,7 +227,7 @@ func (s *scratch) belongsTo(i int) int {
 // reasonFor tells whether p states why the next part o is asked for: of the same
 // intent and kind, no question of its own, about no other thing.
 func (s *scratch) reasonFor(p, o *part) bool {
-	if o.Intent != p.Intent || p.Status == Unanswered || s.asks(p.place) || p.Intent == symptomParent && p.Sub() != o.Sub() {
+	if o.Intent != p.Intent || p.Status == Unanswered || s.asks(p.place) || p.Intent == symptomParent && (p.Subintent == nil || p.Sub() != o.Sub()) {
 		return false
 	}
 	return len(s.thingsIn(p.place)) == 0 || len(s.thingsIn(o.place)) == 0
@@ -349,6 +350,14 @@ func (s *scratch) asks(at split.Range) bool {
 		}
 	}
 	return false
+}
+
+// counts tells whether a stretch says how often something happened.
+func (s *scratch) counts(at split.Range) bool {
+	return slices.ContainsFunc(s.mentions, func(m mention) bool {
+		q, ok := m.Value.(Quantity)
+		return ok && q.Unit == "time" && m.start >= at.Start && m.end <= at.End
+	})
 }
 
 // mentioned tells whether anything is named in a stretch.
