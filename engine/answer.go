@@ -73,6 +73,14 @@ func (e *Engine) Answer(ctx context.Context, r Request) (*Answer, error) {
 	return a, err
 }
 
+// Converse answers as Answer does, and makes what was said (the customer's message
+// and the answer's own, which said makes of the answer) durable with the decision:
+// all of it or nothing.
+func (e *Engine) Converse(ctx context.Context, r Request, said func(*Answer) []event.Event) (*Answer, error) {
+	a, _, err := e.answer(ctx, r, said)
+	return a, err
+}
+
 // answer decides and commits; said are events that must become durable with the decision.
 func (e *Engine) answer(ctx context.Context, r Request, said func(*Answer) []event.Event) (*Answer, []byte, error) {
 	t, err := e.tenant(r.Workspace)

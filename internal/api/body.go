@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"os"
 	"strconv"
 	"strings"
 	"sync"
@@ -45,9 +46,20 @@ func unzip(r io.Reader) (z *gzip.Reader, done func(), err error) {
 	return z, func() { unzippers.Put(z) }, nil
 }
 
+// bodyTime is how long a body may take to arrive; of an import, each group of lines.
+const bodyTime = 30 * time.Second
+
 // read takes a body of at most limit bytes, counted after decompression, into b.
 // What Content-Encoding says counts; Content-Type does not.
-func read(b *bytes.Buffer, r *http.Request, limit int) error {
+func read(b *bytes.Buffer, w http.ResponseWriter, r *http.Request, limit int) error {
+	if r.Body == nil || r.Body == http.NoBody {
+		return nil
+	}
+	// Who sends a byte a minute must not hold a place for ever.
+	patience := http.NewResponseController(w)
+	if patience.SetReadDeadline(time.Now().Add(bodyTime)) == nil {
+		defer func() { _ = patience.SetReadDeadline(time.Time{}) }()
+	}
 	tooLarge := refuse(http.StatusRequestEntityTooLarge, "body_too_large", "limit", strconv.Itoa(limit))
 	var source io.Reader = r.Body
 	switch encoding := strings.ToLower(strings.TrimSpace(r.Header.Get("Content-Encoding"))); encoding {
@@ -73,6 +85,8 @@ func read(b *bytes.Buffer, r *http.Request, limit int) error {
 	switch {
 	case b.Len() > limit || errors.As(err, &maxBytes):
 		return tooLarge
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return &refusal{status: http.StatusRequestTimeout, code: "too_slow", cause: err}
 	case err != nil:
 		return &refusal{status: http.StatusBadRequest, code: "encoding_broken", cause: err}
 	}

@@ -119,8 +119,8 @@ func (s *server) speaksIn(c *call, id string, a identity.Asker) (identity.Key, b
 	return speaker(a)
 }
 
-// say stores the customer's message, decides, and stores the answer; both are
-// events of the customer's own, so the next turn reads them.
+// say decides and stores what the customer said and what was answered, all at
+// once; both are events of the customer's own, so the next turn reads them.
 func (s *server) say(c *call, in *ConversationMessage) (*engine.Answer, error) {
 	id := c.r.PathValue("id")
 	a, err := s.asker(c.caller, in.UserID, in.AnonymousID, in.IdentityToken)
@@ -142,15 +142,15 @@ func (s *server) say(c *call, in *ConversationMessage) (*engine.Answer, error) {
 	if in.MessageID != "" {
 		sent.ID = event.MessageID(c.workspace.ID, in.MessageID)
 	}
-	answer, err := s.Engine.Answer(c.context(), r)
+	text := ""
+	answer, err := s.Engine.Converse(c.context(), r, func(a *engine.Answer) []event.Event {
+		text = said(a)
+		return []event.Event{sent, s.message(c, "Live Chat Message Received", id, who, text, map[string]any{"decision_id": a.ID}, true)}
+	})
 	if err != nil {
 		return nil, unavailable(err)
 	}
 	s.counted(answer)
-	text := said(answer)
-	if _, err := s.observe(c, sent, s.message(c, "Live Chat Message Received", id, who, text, map[string]any{"decision_id": answer.ID}, true)); err != nil {
-		return nil, err
-	}
 	at := s.now()
 	s.streams.publish(c.workspace.ID, id, Spoken{Role: "user", At: at, Text: in.Text}, Spoken{Role: "agent", At: at, Text: text, Decision: answer})
 	return answer, nil

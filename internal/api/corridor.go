@@ -46,6 +46,9 @@ type observer interface {
 // adviser answers one enquiry; the decision is durable before it returns.
 type adviser interface {
 	Answer(ctx context.Context, r engine.Request) (*engine.Answer, error)
+	// Converse answers, too, and makes the events that said makes of the answer
+	// durable with the decision.
+	Converse(ctx context.Context, r engine.Request, said func(*engine.Answer) []event.Event) (*engine.Answer, error)
 }
 
 // recaller reads decisions back, tells why, and makes them again. What is not

@@ -112,6 +112,14 @@ func (h *house) Answer(ctx context.Context, r engine.Request) (*engine.Answer, e
 	return a, nil
 }
 
+func (h *house) Converse(ctx context.Context, r engine.Request, said func(*engine.Answer) []event.Event) (*engine.Answer, error) {
+	a, err := h.Answer(ctx, r)
+	if err == nil {
+		_, err = h.Observe(ctx, r.Workspace, said(a))
+	}
+	return a, err
+}
+
 func (h *house) Decision(_ context.Context, workspace, id string) (json.RawMessage, ledger.Entry, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()

@@ -97,6 +97,10 @@ type importing struct {
 
 func (im *importing) run(source io.Reader) error {
 	lines := bufio.NewReaderSize(source, 64<<10)
+	patience := http.NewResponseController(im.w)
+	defer func() { _ = patience.SetReadDeadline(time.Time{}) }()
+	wait := func() { _ = patience.SetReadDeadline(time.Now().Add(bodyTime)) } // not every writer can
+	wait()
 	var long []byte
 	for {
 		part, err := lines.ReadSlice('\n')
@@ -125,6 +129,7 @@ func (im *importing) run(source io.Reader) error {
 				if err := im.commit(); err != nil {
 					return err
 				}
+				wait()
 			}
 		} else if err == nil {
 			im.Lines++ // an empty line counts, so that numbers are those of the file

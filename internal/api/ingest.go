@@ -91,7 +91,7 @@ func (s *server) ingest(kind event.Kind) http.HandlerFunc {
 		b := buffer()
 		defer release(b)
 		if err == nil {
-			err = read(b, r, limit)
+			err = read(b, w, r, limit)
 		}
 		if err == nil && !named {
 			who, err = s.authenticate(w, r, writeKey, event.WriteKey(b.Bytes()))

@@ -76,7 +76,7 @@ func add[I, O any](s *server, rt route, handle func(c *call, in *I) (O, error)) 
 		defer release(b)
 		var body I
 		if schema != nil {
-			if err = read(b, r, rt.limit); err == nil {
+			if err = read(b, w, r, rt.limit); err == nil {
 				c.raw = b.Bytes()
 				err = s.parse(c.raw, schema, &body, rt)
 			}
