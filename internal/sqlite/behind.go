@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/rapport-cx/rapport/identity"
-	"github.com/rapport-cx/rapport/journal"
 )
 
 // What restarts need is written behind the log: in the transaction of a group that
@@ -19,15 +18,20 @@ import (
 //   - Heads of chains change in place: pages of them are written in rounds. A page may
 //     be newer than the round's mark; reading the tail again does no harm, for a
 //     head only moves forward.
-//   - Followers are saved once a round, each with its own mark.
+//   - Followers are saved in rounds, each with its own mark, and more seldom the longer
+//     it takes: the writer stands still meanwhile.
 //
 // A start reads the pieces and then the log from the oldest mark on.
 const (
-	restEvery   = 20 * time.Second
-	indexEvery  = 16 << 10  // events
-	roundEvery  = 250_000   // events: at most so many and a half are read again
-	sliceBytes  = 256 << 10 // of a follower's state
-	pageKeys    = 4096      // heads a page
+	restEvery  = 20 * time.Second
+	indexEvery = 16 << 10  // events
+	roundEvery = 250_000   // events: at most so many and a half are read again
+	sliceBytes = 256 << 10 // of a follower's state
+	// Saving followers may take a 500th of the time, but is not put off for longer
+	// than so many events.
+	saveShare   = 500
+	saveEvents  = 1_000_000
+	pageKeys    = 4096 // heads a page
 	headBytes   = 16
 	markIndex   = "index"
 	markHeads   = "heads"
@@ -54,8 +58,23 @@ type behind struct {
 	events  int    // since the last round
 	pages   map[uint32]bool
 	round   []step
+	planned []uint32 // pages of the round
+	saves   []saving // by follower
 
 	checkpoints chan checkpoint
+}
+
+// saving is when and where a follower was saved last.
+type saving struct {
+	position uint64
+	at       time.Time
+	took     time.Duration
+	events   int // since then
+}
+
+// due tells that a follower has something to save and it is time.
+func (v *saving) due(position uint64) bool {
+	return v.position < position && (v.events >= saveEvents || time.Since(v.at) >= saveShare*v.took)
 }
 
 // step writes one slice of a round in the transaction that is open.
@@ -91,7 +110,7 @@ func (b *behind) ride(w *writer) error {
 		}
 	}
 	if b.events >= b.roundEvery && len(b.round) == 0 {
-		b.begin(w)
+		b.begin(w, false)
 	}
 	return b.step(w)
 }
@@ -162,8 +181,12 @@ func (b *behind) rest(w *writer) {
 	if b.flushed < w.s.position {
 		w.alone(b.writeIndex)
 	}
-	if b.rounded < w.s.position && len(b.round) == 0 {
-		b.begin(w)
+	due := b.rounded < w.s.position
+	for i := range b.saves {
+		due = due || b.saves[i].due(w.s.position)
+	}
+	if due && len(b.round) == 0 {
+		b.begin(w, false)
 	}
 }
 
@@ -175,8 +198,12 @@ func (b *behind) finish(w *writer) {
 	if b.flushed < w.s.position {
 		w.alone(b.writeIndex)
 	}
-	if b.rounded < w.s.position || len(b.round) > 0 {
-		b.begin(w)
+	due := b.rounded < w.s.position || len(b.round) > 0
+	for i := range b.saves {
+		due = due || b.saves[i].position < w.s.position
+	}
+	if due {
+		b.begin(w, true)
 	}
 	for b.busy() && w.failure() == nil {
 		w.alone(func(w *writer) error {
@@ -253,23 +280,32 @@ func (b *behind) writeIdentity(w *writer, t *tenant) error {
 	return b.piece(w, name, body)
 }
 
-// begin plans a round from the published state.
-func (b *behind) begin(w *writer) {
-	b.round = nil
-	b.events = 0
+// begin plans a round from the published state; all saves every follower.
+func (b *behind) begin(w *writer, all bool) {
+	// A round that was not finished is planned anew: its pages must be written.
+	for _, p := range b.planned {
+		b.pages[p] = true
+	}
+	b.round, b.planned = nil, nil
 	from := w.s.position
 	b.rounded = from
 	for page := range b.pages {
+		b.planned = append(b.planned, page)
 		b.round = append(b.round, func(w *writer) error { return writePage(w, page) })
 	}
 	b.pages = map[uint32]bool{}
 	b.round = append(b.round, func(w *writer) error {
+		b.planned = nil
 		_, err := w.setMark.exec(markHeads, int64(from))
 		return err
 	})
-	for _, f := range w.s.options.Followers {
-		b.round = append(b.round, func(w *writer) error { return b.save(w, f) })
+	for i := range b.saves {
+		b.saves[i].events += b.events
+		if all && b.saves[i].position < from || b.saves[i].due(from) {
+			b.round = append(b.round, func(w *writer) error { return b.save(w, i) })
+		}
 	}
+	b.events = 0
 }
 
 func writePage(w *writer, page uint32) error {
@@ -292,11 +328,13 @@ func followerPiece(name string, position uint64) string {
 }
 
 // save takes a follower's state now and plans its slices.
-func (b *behind) save(w *writer, f journal.Follower) error {
-	position := w.s.position
+func (b *behind) save(w *writer, i int) error {
+	f, v := w.s.options.Followers[i], &b.saves[i]
+	began, position := time.Now(), w.s.position
 	state, err := f.Save()
+	v.at, v.took = time.Now(), time.Since(began)
 	if err != nil {
-		// The state of the last round stays; the next start reads more of the log.
+		// The state saved before stays; the next start reads more of the log.
 		w.s.stats.unsaved.Add(1)
 		return nil
 	}
@@ -318,6 +356,7 @@ func (b *behind) save(w *writer, f journal.Follower) error {
 		if _, err := w.setMark.exec(followerMark(f.Name()), int64(position)); err != nil {
 			return err
 		}
+		v.position, v.events = position, 0
 		_, err := w.deleteSaves.exec("follower/"+f.Name()+"@", piece)
 		return err
 	})

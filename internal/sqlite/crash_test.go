@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -60,10 +61,25 @@ func errand(n int) journal.Batch {
 	return b
 }
 
+// tally is a follower that counts; what it is told twice or not at all shows.
+type tally struct {
+	Events int
+	Sum    byte // of the ids' first bytes
+}
+
+func (y *tally) Name() string { return "tally" }
+func (y *tally) Follow(c journal.Committed) {
+	y.Events++
+	y.Sum += c.Event.ID[0]
+}
+func (y *tally) Join(string, uint32, uint32) {}
+func (y *tally) Save() ([]byte, error)       { return json.Marshal(y) }
+func (y *tally) Load(b []byte) error         { return json.Unmarshal(b, y) }
+
 // victim commits errands from several goroutines until it is killed, and tells
 // each one that was acknowledged.
 func victim(dir string) {
-	s, err := Open(context.Background(), Options{Dir: dir, Shelf: new(candidate.Shelves), testOnlyEvery: 150})
+	s, err := Open(context.Background(), Options{Dir: dir, Shelf: new(candidate.Shelves), Followers: []journal.Follower{new(tally)}, testOnlyEvery: 150})
 	if err != nil {
 		fmt.Println("fault", err)
 		return
@@ -160,14 +176,15 @@ func TestKillLosesNothingAcknowledged(t *testing.T) {
 func check(t *testing.T, when, dir string, acknowledged map[int]bool, upTo int) {
 	t.Helper()
 	ctx := context.Background()
-	shelf := new(candidate.Shelves)
-	s, err := Open(ctx, Options{Dir: dir, Shelf: shelf})
+	told := new(tally)
+	s, err := Open(ctx, Options{Dir: dir, Shelf: new(candidate.Shelves), Followers: []journal.Follower{told}})
 	if err != nil {
 		t.Fatalf("%s: %v", when, err)
 	}
 	defer s.Close()
 	known := map[identity.Key][]*event.Event{}
 	events, records := 0, 0
+	var sum byte
 	for n := range upTo {
 		b := errand(n)
 		there := 0
@@ -180,6 +197,7 @@ func check(t *testing.T, when, dir string, acknowledged map[int]bool, upTo int) 
 				continue
 			}
 			there++
+			sum += m.Event.ID[0]
 			if !bytes.Equal(m.Event.Body, b.Events[i].Body) || !m.Event.Time.Equal(b.Events[i].Time) {
 				t.Fatalf("%s: event %d of errand %d came back changed", when, i, n)
 			}
@@ -213,6 +231,9 @@ func check(t *testing.T, when, dir string, acknowledged map[int]bool, upTo int) 
 	}
 	if v.Events != events || v.Records != records {
 		t.Fatalf("%s: the log holds %d events and %d records, by their ids there are %d and %d", when, v.Events, v.Records, events, records)
+	}
+	if told.Events != events || told.Sum != sum {
+		t.Fatalf("%s: the follower knows %d events (sum %d), there are %d (sum %d)", when, told.Events, told.Sum, events, sum)
 	}
 	for k, list := range known {
 		if k == (identity.Key{}) {

@@ -57,6 +57,9 @@ func (e *erasure) run(workspace string, keys []identity.Key) (after func(), err 
 	if err := e.checkpoints(); err != nil {
 		return nil, err
 	}
+	if err := e.followers(); err != nil {
+		return nil, err
+	}
 	// From here on memory changes. Should the commit fail, the store takes no more
 	// writes, and the next start reads what the disk then holds.
 	s.mu.Lock()
@@ -99,8 +102,11 @@ func (e *erasure) run(workspace string, keys []identity.Key) (after func(), err 
 }
 
 // tell lets the followers forget the person, and has their state written again.
+// What they had saved is gone with the erasure's own commit: should the process
+// end before the new state is written, they are fed from the log anew.
 func (e *erasure) tell(workspace string) {
-	for _, f := range e.w.s.options.Followers {
+	b := &e.w.behind
+	for i, f := range e.w.s.options.Followers {
 		forgetter, ok := f.(journal.Forgetter)
 		if !ok {
 			continue
@@ -108,10 +114,25 @@ func (e *erasure) tell(workspace string) {
 		for _, p := range e.persons {
 			forgetter.Forget(workspace, p)
 		}
-		if e.w.behind.flushed > 0 {
-			_ = e.w.behind.save(e.w, f) // it only lines up the writing; a state that cannot be made keeps the last one
+		b.saves[i] = saving{}
+	}
+	b.begin(e.w, false) // anew: what was planned may hold a state of before
+}
+
+// followers drops what followers that know persons have saved.
+func (e *erasure) followers() error {
+	for _, f := range e.w.s.options.Followers {
+		if _, ok := f.(journal.Forgetter); !ok {
+			continue
+		}
+		if _, err := e.w.deleteMark.exec(followerMark(f.Name())); err != nil {
+			return err
+		}
+		if _, err := e.w.deleteSaves.exec("follower/"+f.Name()+"@", ""); err != nil {
+			return err
 		}
 	}
+	return nil
 }
 
 func (e *erasure) decisions(workspace string, keys []identity.Key) error {

@@ -51,7 +51,7 @@ func (s *Store) load(ctx context.Context, rebuild bool) error {
 	}
 	w.behind.flushed, w.behind.rounded = l.index, l.heads
 	for _, from := range l.followers {
-		w.behind.rounded = min(w.behind.rounded, from)
+		w.behind.saves = append(w.behind.saves, saving{position: from})
 	}
 	if rebuild {
 		w.behind.finish(w)

@@ -11,6 +11,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"testing"
@@ -392,5 +393,39 @@ func TestAFolderOfANewerBuildIsLeftAlone(t *testing.T) {
 	c.close()
 	if _, err := Open(context.Background(), Options{Dir: dir}); err == nil || !strings.Contains(err.Error(), "newer build") {
 		t.Fatalf("a newer build's folder: %v", err)
+	}
+}
+
+func TestClosingInTheMiddleOfWhatIsWrittenBehind(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	s := openAt(t, Options{Dir: dir})
+	var all []event.Event
+	for n := range uint64(20_000) { // people on several pages
+		all = append(all, visit(n, numbered("u", int(n)), ""))
+	}
+	commit(t, s, "shop", all...)
+	ended := make(chan error)
+	err := s.do(context.Background(), func(w *writer) (func(), error) {
+		return func() {
+			w.behind.begin(w, false)
+			w.slice()
+			go func() { ended <- s.Close() }()
+			for closed := false; !closed; runtime.Gosched() {
+				s.gate.RLock()
+				closed = s.closed
+				s.gate.RUnlock()
+			}
+		}, nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := <-ended; err != nil {
+		t.Fatal(err)
+	}
+	s = openAt(t, Options{Dir: dir})
+	if v, err := s.Verify(context.Background()); err != nil || v.Events != len(all) {
+		t.Fatalf("%+v %v", v, err)
 	}
 }

@@ -117,10 +117,10 @@ type writer struct {
 	s *Store
 	c *conn
 
-	begin, commit, rollback                 *stmt
-	insertRow, insertRecord, insertDecision *stmt
-	insertPiece, deletePieces, deleteSaves  *stmt
-	setMark, saveCheckpoint                 *stmt
+	begin, commit, rollback                            *stmt
+	insertRow, insertRecord, insertDecision            *stmt
+	insertPiece, deletePieces, deleteSaves, deleteMark *stmt
+	setMark, saveCheckpoint                            *stmt
 
 	row    rowBuilder
 	seq    int64 // of the row in work
@@ -167,6 +167,7 @@ func newWriter(s *Store, c *conn) (*writer, error) {
 		{&w.insertPiece, "INSERT OR REPLACE INTO piece (name, part, body) VALUES (?, ?, ?)"},
 		{&w.deletePieces, "DELETE FROM piece WHERE name = ?"},
 		{&w.deleteSaves, "DELETE FROM piece WHERE SUBSTR(name, 1, LENGTH(?1)) = ?1 AND name <> ?2"},
+		{&w.deleteMark, "DELETE FROM mark WHERE name = ?"},
 		{&w.setMark, "INSERT OR REPLACE INTO mark (name, position) VALUES (?, ?)"},
 		{&w.saveCheckpoint, "INSERT OR REPLACE INTO checkpoint (keys, position, events, body) VALUES (?, ?, ?, ?)"},
 	} {
