@@ -104,6 +104,9 @@ func (s *server) serve(w http.ResponseWriter, r *http.Request) {
 	begun := time.Now() // wall time for the operator's histogram; no decision rests on it
 	h := t.Header()
 	h.Set("X-Content-Type-Options", "nosniff")
+	if strings.HasPrefix(r.URL.Path, "/v1/") {
+		h.Set("Cache-Control", "no-store") // what is said of people rests in no cache
+	}
 	if r.Header.Get("Origin") != "" {
 		// Until a key says otherwise any page may read the refusal.
 		if _, pattern := s.mux.Handler(r); s.open[pattern] {

@@ -33,7 +33,7 @@ func tenant(id string) engine.Workspace {
 
 // door is the edge before a house of two shops, with its clock at noon.
 type door struct {
-	t      *testing.T
+	t      testing.TB
 	house  *house
 	now    time.Time
 	logins *Logins
@@ -167,6 +167,12 @@ func TestAWorkspaceSeesNothingOfAnother(t *testing.T) {
 	d.want(404, "not_found", "DELETE", "/v1/people/u1", "sk_bank", "")
 	if r := d.want(200, "", "GET", "/v1/workspaces", "sk_bank", ""); strings.Contains(r.body, "shop") {
 		t.Error(r.body)
+	}
+	if r := d.want(200, "", "GET", "/v1/decisions?person=u1", "sk_shop", "").json(t); len(r["items"].([]any)) != 1 {
+		t.Error(r)
+	}
+	if r := d.want(200, "", "GET", "/v1/decisions?person=never_seen", "sk_shop", "").json(t); len(r["items"].([]any)) != 0 {
+		t.Error(r)
 	}
 	if r := d.want(200, "", "GET", "/v1/decisions", "sk_bank", ""); r.body != `{"items":[],"next_cursor":null}`+"\n" {
 		t.Error(r.body)
@@ -505,6 +511,10 @@ func TestAnImportTellsLineByLineAndMayBeSentAgain(t *testing.T) {
 	}
 	var long bytes.Buffer
 	long.WriteString(`{"record":"item","id":"L","title":"` + strings.Repeat("x", 2<<20) + `"}` + "\n" + `{"record":"item","id":"M","title":{"en":"M"}}`)
+	once := d.want(200, "", "POST", "/v1/import", "sk_shop", lines, "Idempotency-Key: nightly").body
+	if twice := d.want(200, "", "POST", "/v1/import", "sk_shop", lines, "Idempotency-Key: nightly"); twice.body != once || twice.header.Get("Idempotent-Replayed") == "" {
+		t.Error(twice.body)
+	}
 	if got := d.want(200, "", "POST", "/v1/import", "sk_shop", long.String()).json(t); got["accepted"] != 1.0 || got["rejected_count"] != 1.0 {
 		t.Error(got)
 	}
@@ -667,6 +677,7 @@ func TestALoginLinkOpensTheConsoleOnce(t *testing.T) {
 	t.Parallel()
 	d := open2(t)
 	link := "/console/login?token=" + d.logins.Token(noon)
+	d.call("HEAD", link, "", "")
 	r := d.call("GET", link, "", "")
 	cookie := r.header.Get("Set-Cookie")
 	if r.status != 303 || !strings.Contains(cookie, "HttpOnly") || !strings.Contains(cookie, "SameSite=Lax") {

@@ -93,6 +93,9 @@ func (s *server) consoleRoutes() {
 		return
 	}
 	s.mux.HandleFunc("GET /console/login", func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodHead {
+			return // a messenger that previews a link must not use it up
+		}
 		session, ok := s.Logins.redeem(r.URL.Query().Get("token"), s.now())
 		if !ok {
 			s.problem(w, r, refuse(http.StatusUnauthorized, "session_unknown"))

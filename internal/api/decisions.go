@@ -2,6 +2,7 @@ package api
 
 import (
 	"encoding/json"
+	"errors"
 	"net/http"
 	"strconv"
 	"strings"
@@ -346,11 +347,9 @@ func (s *server) decisions(c *call, _ *none) (Page[DecisionSummary], error) {
 	v := c.r.URL.Query()
 	q := ledger.Query{Workspace: c.workspace.ID, Action: v.Get("action"), Arm: v.Get("arm"), Before: after, Limit: limit + 1}
 	if person := v.Get("person"); person != "" {
-		scope, err := s.Engine.PersonScope(c.context(), c.workspace.ID, person)
-		if err != nil {
+		if q.Person, err = s.decidedFor(c, person); err != nil {
 			return Page[DecisionSummary]{}, err
 		}
-		q.Person = string(scope.Person)
 	}
 	if text := v.Get("strategy_version"); text != "" {
 		if q.Strategy, err = strconv.Atoi(text); err != nil {
@@ -376,6 +375,25 @@ func (s *server) decisions(c *call, _ *none) (Page[DecisionSummary], error) {
 		}
 	}
 	return paged(all, limit, func(d DecisionSummary) string { return d.ID }), nil
+}
+
+// decidedFor is the person of a list of decisions. One may have been decided for
+// without an event of theirs ever having come; their id follows from their key.
+func (s *server) decidedFor(c *call, person string) (string, error) {
+	scope, err := s.Engine.PersonScope(c.context(), c.workspace.ID, person)
+	switch {
+	case err == nil:
+		return string(scope.Person), nil
+	case !errors.Is(err, engine.ErrNotFound):
+		return "", err
+	case strings.HasPrefix(person, "per_"):
+		return person, nil
+	}
+	k, ok := identity.ParseKey(person)
+	if !ok {
+		k = identity.User(person)
+	}
+	return string(identity.PersonOf(c.workspace.ID, k)), nil
 }
 
 func (s *server) explanation(c *call, _ *none) (any, error) {

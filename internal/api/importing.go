@@ -80,11 +80,20 @@ func (s *server) importRoute() {
 		}
 		im := &importing{call: call{caller: who, s: s, w: w, r: r}}
 		im.Rejected = []RejectedLine{}
-		if err := im.run(source); err != nil {
-			s.problem(w, r, err)
+		answer := func(w http.ResponseWriter) error {
+			if err := im.run(source); err != nil {
+				return err
+			}
+			write(w, http.StatusOK, im.Imported)
+			return nil
+		}
+		if r.Header.Get("Idempotency-Key") != "" {
+			s.once(&im.call, answer) // the key alone counts: the body is not kept to compare it
 			return
 		}
-		write(w, http.StatusOK, im.Imported)
+		if err := answer(w); err != nil {
+			s.problem(w, r, err)
+		}
 	})
 }
 

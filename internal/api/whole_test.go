@@ -27,7 +27,7 @@ import (
 var compiler = sync.OnceValue(func() *pack.Compiler { return &pack.Compiler{FS: packs.Files} })
 
 // whole is the edge before a real house: SQLite, the real corridor, the real packs.
-func whole(t *testing.T) *door {
+func whole(t testing.TB) *door {
 	t.Helper()
 	d := &door{t: t, now: noon, logins: NewLogins()}
 	clock := func() time.Time { return d.now }
