@@ -126,14 +126,6 @@ func (p *process) stop() {
 	_ = p.cmd.Wait()
 }
 
-func (p *process) post(path string, body any) error {
-	text, err := json.Marshal(body)
-	if err != nil {
-		return err
-	}
-	return p.send("POST", path, text)
-}
-
 func (p *process) send(method, path string, text []byte) error {
 	req, err := http.NewRequest(method, "http://"+p.addr+path, bytes.NewReader(text))
 	if err != nil {

@@ -133,13 +133,13 @@ type part struct {
 
 // call is one call as it is written, before it means anything.
 type call struct {
-	kind                                                 Kind
-	messageID, userID, anonymousID                       text
-	name, title, category, groupID, previousID, wroteKey text
-	properties, traits, context                          part
-	times                                                stamps
-	seenTimestamp, seenOriginal, seenSent, seenType      bool
-	rawTimestamp                                         []byte // as written, for the hash
+	kind                                       Kind
+	messageID, userID, anonymousID             text
+	name, title, category, groupID, previousID text
+	properties, traits, context                part
+	times                                      stamps
+	seenTimestamp, seenOriginal, seenSent      bool
+	rawTimestamp                               []byte // as written, for the hash
 }
 
 // meta is what an event of a batch still waits for until the batch is read.

@@ -124,9 +124,6 @@ type Contract struct {
 	UpdatedAt *time.Time `json:"updated_at,omitempty"`
 }
 
-// personalKinds are the business records that belong to a person.
-var personalKinds = []string{"order", "asset", "case", "holding", "enrolment", "contract"}
-
 // longestRecord bounds one record, an article with its body being the largest.
 const longestRecord = 1 << 20
 
