@@ -60,6 +60,7 @@ type behind struct {
 	round   []step
 	planned []uint32 // pages of the round
 	saves   []saving // by follower
+	ageing  []step   // of generations of ids
 
 	checkpoints chan checkpoint
 }
@@ -100,7 +101,7 @@ func (b *behind) remember(s *slot) {
 
 func (b *behind) dirty(key uint32) { b.pages[key/pageKeys] = true }
 
-func (b *behind) busy() bool { return len(b.round) > 0 || len(b.checkpoints) > 0 }
+func (b *behind) busy() bool { return len(b.round) > 0 || len(b.checkpoints) > 0 || len(b.ageing) > 0 }
 
 // ride writes a slice in the transaction of a group.
 func (b *behind) ride(w *writer) error {
@@ -120,6 +121,11 @@ func (b *behind) step(w *writer) error {
 	if len(b.round) > 0 {
 		next := b.round[0]
 		b.round = b.round[1:]
+		return next(w)
+	}
+	if len(b.ageing) > 0 {
+		next := b.ageing[0]
+		b.ageing = b.ageing[1:]
 		return next(w)
 	}
 	select {
@@ -171,15 +177,15 @@ func (b *behind) rest(w *writer) {
 		return
 	}
 	b.generation = generationAt(w.s.clock())
-	oldest := generationAt(w.s.clock().Add(-w.s.options.RetainIDs))
-	w.s.mu.Lock()
-	dropped := w.s.ids.drop(oldest)
-	w.s.mu.Unlock()
-	for _, g := range dropped {
-		w.alone(func(w *writer) error { _, err := w.deletePieces.exec(seenPiece(g)); return err })
-	}
 	if b.flushed < w.s.position {
 		w.alone(b.writeIndex)
+	}
+	if oldest := generationAt(w.s.clock().Add(-w.s.options.RetainIDs)); len(b.ageing) == 0 {
+		for _, g := range w.s.ids.generations {
+			if g.number < oldest {
+				b.age(w, g)
+			}
+		}
 	}
 	due := b.rounded < w.s.position
 	for i := range b.saves {
@@ -205,6 +211,7 @@ func (b *behind) finish(w *writer) {
 	if due {
 		b.begin(w, true)
 	}
+	b.ageing = nil // it can wait for the next start
 	for b.busy() && w.failure() == nil {
 		w.alone(func(w *writer) error {
 			for i := 0; i < 16 && b.busy(); i++ {

@@ -27,6 +27,7 @@ func (s *Store) load(ctx context.Context, rebuild bool) error {
 			return fmt.Errorf("drop what is derived: %w", err)
 		}
 	}
+	s.readAged(marks)
 	l := loading{s: s, rebuild: rebuild, index: marks[markIndex], heads: marks[markHeads], defined: map[uint32]keyName{}}
 	if l.index > 0 {
 		if err := l.readIndex(); err != nil {
@@ -71,7 +72,7 @@ func readMarks(c *conn) (map[string]uint64, error) {
 }
 
 func (s *Store) dropDerived() error {
-	return s.w.c.exec("BEGIN IMMEDIATE; DELETE FROM piece; DELETE FROM mark; DELETE FROM checkpoint; DELETE FROM record; INSERT INTO mark VALUES ('" + markRebuild + "', 1); COMMIT")
+	return s.w.c.exec("BEGIN IMMEDIATE; DELETE FROM piece; DELETE FROM mark; DELETE FROM aged; DELETE FROM checkpoint; DELETE FROM record; INSERT INTO mark VALUES ('" + markRebuild + "', 1); COMMIT")
 }
 
 // keyName is a key as a row defines it.
@@ -94,7 +95,6 @@ type loading struct {
 
 func (l *loading) readIndex() error {
 	s, c, b := l.s, l.s.w.c, &l.s.w.behind
-	oldest := generationAt(s.clock().Add(-s.options.RetainIDs))
 	count := map[string]int64{}
 	err := c.once("SELECT name, COUNT(*), MAX(part), SUM(LENGTH(body)) FROM piece WHERE name <> 'heads' AND name NOT LIKE 'follower/%' GROUP BY name", func(row []driver.Value) error {
 		name := text(row[0])
@@ -147,7 +147,7 @@ func (l *loading) readIndex() error {
 	b.keys = len(s.words.keys)
 	for name, bytes := range count {
 		var number int64
-		if _, err := fmt.Sscanf(name, "seen/%d", &number); err != nil || number < oldest {
+		if _, err := fmt.Sscanf(name, "seen/%d", &number); err != nil {
 			continue
 		}
 		s.ids.reserve(number, int(bytes/slotSize))

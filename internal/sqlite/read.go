@@ -27,6 +27,7 @@ type reader struct {
 	row          *stmt
 	decision     *stmt
 	byCheckpoint *stmt
+	aged         *stmt
 }
 
 func newReaders(path string) *readers {
@@ -68,6 +69,7 @@ func openReader(path string) (*reader, error) {
 	}{
 		{&r.row, "SELECT body FROM log WHERE seq = ?"},
 		{&r.decision, "SELECT " + decisionColumns + " FROM decision WHERE id = ?"},
+		{&r.aged, "SELECT body FROM aged WHERE generation = ? AND first <= ? ORDER BY first DESC LIMIT 1"},
 		{&r.byCheckpoint, "SELECT position, body FROM checkpoint WHERE keys = ?"},
 	} {
 		if *p.to, err = c.prepare(p.sql); err != nil {
@@ -236,6 +238,11 @@ func (s *Store) Event(ctx context.Context, workspace string, id event.ID) (m jou
 	position := s.ids.lookup(&id)
 	newest := s.position
 	s.mu.RUnlock()
+	if position == 0 {
+		if position, err = s.findAged(ctx, id); err != nil {
+			return m, nil, false, fmt.Errorf("event %s: %w", id, err)
+		}
+	}
 	if position == 0 || position > newest {
 		return m, nil, false, nil
 	}

@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"encoding/binary"
+	"slices"
 
 	"github.com/rapport-cx/rapport/event"
 )
@@ -129,13 +130,9 @@ func (s *seen) generation(number int64) *generation {
 	return g
 }
 
-// drop forgets the generations older than one and tells which.
-func (s *seen) drop(oldest int64) (dropped []int64) {
-	for len(s.generations) > 0 && s.generations[len(s.generations)-1].number < oldest {
-		dropped = append(dropped, s.generations[len(s.generations)-1].number)
-		s.generations = s.generations[:len(s.generations)-1]
-	}
-	return dropped
+// drop forgets a generation.
+func (s *seen) drop(number int64) {
+	s.generations = slices.DeleteFunc(s.generations, func(g *generation) bool { return g.number == number })
 }
 
 func (s *seen) size() (n int, bytes int64) {

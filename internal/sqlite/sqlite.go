@@ -69,9 +69,10 @@ type Options struct {
 	ProfileBytes int64
 	// RowBytes bounds the log rows kept in memory, newest first. 0: 16 MB.
 	RowBytes int64
-	// RetainIDs is how long the id of an event is remembered for deduplication and
-	// for opening it by its ref; at least that, in steps of ten days. 0: 400 days,
-	// 35 bytes an event; fewer where memory is dear.
+	// RetainIDs is how long the id of an event is kept in memory for deduplication,
+	// 35 bytes each; at least that, in steps of ten days, and never less than thirty
+	// days. Longer where senders retry after more than a month. Older events still
+	// open by their refs, from the disk. 0: thirty days.
 	RetainIDs time.Duration
 
 	// testOnlyEvery makes the store write behind after so few events.
@@ -81,7 +82,6 @@ type Options struct {
 const (
 	defaultProfileBytes = 64 << 20
 	defaultRowBytes     = 16 << 20
-	defaultRetainIDs    = 400 * 24 * time.Hour
 	leastRetainIDs      = 30 * 24 * time.Hour
 )
 
@@ -106,8 +106,9 @@ type Store struct {
 	mu       sync.RWMutex
 	words    *words
 	ids      *seen
-	heads    []head // by key number
-	position uint64 // of the newest committed event
+	aged     []int64 // generations of ids that are on the disk alone
+	heads    []head  // by key number
+	position uint64  // of the newest committed event
 
 	rows    *rowCache
 	readers *readers
@@ -144,9 +145,6 @@ func open(ctx context.Context, o Options, rebuild bool) (_ *Store, err error) {
 	}
 	if o.RowBytes == 0 {
 		o.RowBytes = defaultRowBytes
-	}
-	if o.RetainIDs == 0 {
-		o.RetainIDs = defaultRetainIDs
 	}
 	o.RetainIDs = max(o.RetainIDs, leastRetainIDs)
 	defer func() {

@@ -289,17 +289,63 @@ func TestIdsAreKnownForAtLeastThirtyDays(t *testing.T) {
 	dir := t.TempDir()
 	now := day0
 	options := Options{Dir: dir, Clock: func() time.Time { return now }, RetainIDs: time.Hour} // raised to the least
-	e := visit(1, "lin", "")
+	var all []event.Event
+	for n := range uint64(3000) {
+		all = append(all, visit(n, "lin", ""))
+	}
 	for _, step := range []struct {
 		days int
 		want bool
-	}{{0, false}, {1, true}, {29, true}, {30, true}, {45, false}} {
+	}{{0, false}, {1, true}, {29, true}, {30, true}, {45, false}, {46, true}, {90, false}} {
 		now = day0.Add(time.Duration(step.days) * 24 * time.Hour)
 		s := openAt(t, options)
-		if r := commit(t, s, "shop", e); r.Duplicates[0] != step.want {
-			t.Fatalf("after %d days the event is a duplicate: %t", step.days, r.Duplicates[0])
+		rest(t, s)
+		if step.days > 0 {
+			for n, e := range all {
+				if _, _, ok, err := s.Event(context.Background(), "shop", e.ID); !ok || err != nil {
+					t.Fatalf("after %d days event %d opens: %t, %v", step.days, n, ok, err)
+				}
+			}
+		}
+		if _, _, ok, err := s.Event(context.Background(), "shop", idOf(1<<40)); ok || err != nil {
+			t.Fatalf("an event that never came opens: %t, %v", ok, err)
+		}
+		for n, d := range commit(t, s, "shop", all...).Duplicates {
+			if d != step.want {
+				t.Fatalf("after %d days event %d is a duplicate: %t", step.days, n, d)
+			}
+		}
+		if p, err := s.Profile(context.Background(), journal.Scope{Workspace: "shop", Keys: []identity.Key{identity.User("lin")}}); err != nil || p.Events != len(all) {
+			t.Fatalf("after %d days the profile holds %d events, %v", step.days, p.Events, err)
+		}
+		if _, err := s.Verify(context.Background()); err != nil {
+			t.Fatal(err)
 		}
 		s.Close()
+	}
+	if err := Rebuild(context.Background(), options); err != nil {
+		t.Fatal(err)
+	}
+	s := openAt(t, options)
+	rest(t, s)
+	if _, _, ok, err := s.Event(context.Background(), "shop", all[7].ID); !ok || err != nil {
+		t.Fatalf("after a rebuild an old event opens: %t, %v", ok, err)
+	}
+}
+
+// rest has the writer do at once what it does when nobody waits.
+func rest(t *testing.T, s *Store) {
+	t.Helper()
+	err := s.do(context.Background(), func(w *writer) (func(), error) {
+		return func() {
+			w.behind.rest(w)
+			for w.behind.busy() {
+				w.slice()
+			}
+		}, nil
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
 }
 

@@ -45,6 +45,16 @@ func (s *Store) Verify(ctx context.Context) (Verified, error) {
 			return v.found, fmt.Errorf("verify: the log ends at row %d, wanted %d: %w", v.seq, last, errDamaged)
 		}
 	}
+	for _, t := range v.twins {
+		// An event that was sent again after its id had been let go stands twice.
+		f, err := s.frameAt(ctx, t.known)
+		if err != nil {
+			return v.found, fmt.Errorf("verify: %w", err)
+		}
+		if f == nil || f.id() != t.id {
+			return v.found, fmt.Errorf("verify: event %s is known at position %d, not at %d: %w", t.id, t.known, t.position, errDamaged)
+		}
+	}
 	for n := 1; n < len(want); n++ {
 		if n >= len(v.heads) && want[n].last == 0 {
 			continue
@@ -73,6 +83,13 @@ type verifier struct {
 	heads []head
 	keys  int // highest key number defined so far
 	found Verified
+	twins []twin
+}
+
+// twin is an event that is known at another position than its frame's.
+type twin struct {
+	id              event.ID
+	position, known uint64
 }
 
 func (v *verifier) row(body []byte) error {
@@ -120,11 +137,12 @@ func (v *verifier) frame(f frame, position uint64) error {
 		v.found.Erased++
 	}
 	id := f.id()
-	if at := s.ids.lookup(&id); at != position {
-		expired := at == 0 && generationAt(time.UnixMilli(f.received())) < generationAt(s.clock().Add(-s.options.RetainIDs))
-		if !expired {
-			return fmt.Errorf("event %s is known at position %d, not at %d: %w", id, at, position, errDamaged)
-		}
+	switch at := s.ids.lookup(&id); {
+	case at == position:
+	case at == 0 && generationAt(time.UnixMilli(f.received())) < generationAt(s.clock().Add(-s.options.RetainIDs)):
+		// deduplication has let it go
+	default:
+		v.twins = append(v.twins, twin{id, position, at})
 	}
 	key := f.key()
 	if key == 0 {

@@ -120,7 +120,7 @@ type writer struct {
 	begin, commit, rollback                            *stmt
 	insertRow, insertRecord, insertDecision            *stmt
 	insertPiece, deletePieces, deleteSaves, deleteMark *stmt
-	setMark, saveCheckpoint                            *stmt
+	insertAged, setMark, saveCheckpoint                *stmt
 
 	row    rowBuilder
 	seq    int64 // of the row in work
@@ -168,6 +168,7 @@ func newWriter(s *Store, c *conn) (*writer, error) {
 		{&w.deletePieces, "DELETE FROM piece WHERE name = ?"},
 		{&w.deleteSaves, "DELETE FROM piece WHERE SUBSTR(name, 1, LENGTH(?1)) = ?1 AND name <> ?2"},
 		{&w.deleteMark, "DELETE FROM mark WHERE name = ?"},
+		{&w.insertAged, "INSERT OR REPLACE INTO aged (generation, first, body) VALUES (?, ?, ?)"},
 		{&w.setMark, "INSERT OR REPLACE INTO mark (name, position) VALUES (?, ?)"},
 		{&w.saveCheckpoint, "INSERT OR REPLACE INTO checkpoint (keys, position, events, body) VALUES (?, ?, ?, ?)"},
 	} {
