@@ -39,6 +39,10 @@ func decide(plan *Plan, m *moment) Decision {
 	return c.decision()
 }
 
+// urgent tells that an action goes before everything. Safety is nothing to sell
+// and no favour: of other natures than right and service the mark is not heeded.
+func (a *Action) urgent() bool { return a.Safety && (a.Nature == Right || a.Nature == Service) }
+
 // problem tells whether an intent is one in front of which nothing is sold.
 func (p *Plan) problem(intent string) bool { return matches(p.Problems, intent) }
 
@@ -131,7 +135,7 @@ func (c *chooser) binds(a *Action, n *need.Need) bool {
 	if !unclear {
 		return slices.ContainsFunc(a.Needs, func(label string) bool { return labelled(label, n.Intent, n.Sub()) })
 	}
-	if a.Nature != Right && !a.Safety {
+	if a.Nature != Right && !a.urgent() {
 		return false
 	}
 	for _, r := range n.Readings {
@@ -285,7 +289,7 @@ func order(s Stage) int {
 // welcome applies the action's frequency cap and the silence after a refusal.
 // Rights, safety and services that answer who asked are never capped.
 func (c *chooser) welcome(b *binding, a *Action, i int) bool {
-	if a.Cap == nil || a.Nature == Right || a.Safety || a.Nature == Service && i >= 0 && asked(c.in.Needs[i]) {
+	if a.Cap == nil || a.Nature == Right || a.urgent() || a.Nature == Service && i >= 0 && asked(c.in.Needs[i]) {
 		return true
 	}
 	var shown [][]evidence.Ref
@@ -435,7 +439,7 @@ func (c *chooser) take(p *proposal, probability float64) {
 func (c *chooser) of(nature Nature, safety bool) []*proposal {
 	var all []*proposal
 	for _, p := range c.proposals {
-		if p.action.Nature == nature && p.action.Safety == safety {
+		if p.action.Nature == nature && p.action.urgent() == safety {
 			all = append(all, p)
 		}
 	}
@@ -454,8 +458,7 @@ func p0(p *proposal) string {
 
 // settleOffers fills the placement: safety, rights, services, goodwill, sales.
 func (c *chooser) settleOffers() {
-	natures := []Nature{Right, Service, Goodwill, Sale}
-	for _, nature := range natures {
+	for _, nature := range []Nature{Right, Service} {
 		for _, p := range c.of(nature, true) {
 			c.take(p, 1)
 		}
@@ -478,13 +481,10 @@ func (c *chooser) settleOffers() {
 // place is kept for a person when a need would stay unserved.
 func (c *chooser) services() {
 	all := c.beyondRights(c.of(Service, false))
-	room := func() int {
-		left := c.limit - len(c.taken)
-		if c.unservedAfter(all) {
-			left--
-		}
-		return left
-	}()
+	room := c.limit - len(c.taken)
+	if c.unservedAfter() {
+		room--
+	}
 	picked := make(map[*proposal]bool, len(all))
 	pick := func(p *proposal) {
 		if !picked[p] && room > 0 {
@@ -517,8 +517,8 @@ func (c *chooser) services() {
 var full = candidate.Text{Zh: "位置已满，别的更合适", En: "the placement is full; others fit better"}
 
 // unservedAfter tells whether a need would be left with neither answer nor offer
-// whatever service is taken, and a fallback stands ready.
-func (c *chooser) unservedAfter(services []*proposal) bool {
+// whatever is taken, and a fallback stands ready.
+func (c *chooser) unservedAfter() bool {
 	if !slices.ContainsFunc(c.plan.Actions, func(a Action) bool { return a.Fallback }) {
 		return false
 	}
@@ -620,7 +620,7 @@ func (c *chooser) unsolved() *need.Need {
 		if n.Negated || !c.plan.problem(n.Intent) && !n.Danger {
 			continue
 		}
-		if c.served[i].resolved && !n.Danger || c.served[i].answer && matches(c.plan.Explained, n.Intent) {
+		if !n.Danger && (c.served[i].resolved || c.served[i].answer && matches(c.plan.Explained, n.Intent)) {
 			continue
 		}
 		return n
@@ -655,7 +655,7 @@ func (c *chooser) offer(nature Nature, k int) {
 // arrange puts the chosen in the order in which they are shown.
 func (c *chooser) arrange() {
 	rank := func(p *proposal) int {
-		if p.action.Safety {
+		if p.action.urgent() {
 			return 0
 		}
 		switch p.action.Nature {
@@ -738,7 +738,7 @@ func (c *chooser) chosen(p *proposal, position int) Chosen {
 	a, b := p.action, &p.binding
 	out := Chosen{
 		Action: a.ID, Nature: a.Nature, Score: p.score, Terms: p.terms, Parts: p.parts, Probability: p.probability, Position: position,
-		Reasons: b.reasons(a), Form: a.Form, Safety: a.Safety, Handover: a.Handover, Resolves: a.Resolves,
+		Reasons: b.reasons(a), Form: a.Form, Safety: a.urgent(), Handover: a.Handover, Resolves: a.Resolves,
 	}
 	if out.Terms == nil {
 		out.Terms = []candidate.Term{}

@@ -103,7 +103,7 @@ type Action struct {
 	// Grants names what the customer gets (replacement, repair, loan …). Goodwill or
 	// a sale that grants what a chosen right grants already is not offered beside it.
 	Grants     string
-	Safety     bool      // goes before everything else when it applies
+	Safety     bool      // a right or service that goes before everything else when it applies
 	Policies   []Policy  // in stage order
 	Value      float64   // > 0, unit-free worth to the company and the customer
 	Lever      float64   // > 0, the strategist's manual weight

@@ -475,6 +475,9 @@ func (c *content) compileAction(l *language, a *actionText) decision.Action {
 	if a.titleAt.node != nil {
 		l.placeholders(a.titleAt, a.Title, func(name string) bool { return decision.AlwaysKnown(name, a.Signal != "") })
 	}
+	if a.Safety && a.Nature != decision.Right && a.Nature != decision.Service {
+		a.at.fault("safety is a right or a service; it is neither a favour nor for sale")
+	}
 	if a.Fallback && !a.Handover {
 		a.at.fault("a fallback brings a person: it needs \"handover: true\"")
 	}

@@ -83,6 +83,7 @@ func TestWhatIsWrongIsNamedWithItsPlace(t *testing.T) {
 		"a right that is weighed":        {action("right", "value: 2"), "own/rules.yaml:6:12", "a right is not weighed"},
 		"a right that is capped":         {action("right", "cap: {shown: 1, within: 7d}"), "own/rules.yaml:6:10", "a right is not weighed"},
 		"has() in place of known()":      {action("service", `applicability: [{id: r, rule: "has(person.traits.age)", reason: {zh: 否, en: no}}]`), "own/rules.yaml:6:36", "has() is not used here"},
+		"safety that is for sale":        {action("sale", "safety: true"), "own/rules.yaml:2:5", "safety is a right or a service"},
 		"a fallback that brings nobody":  {action("service", "fallback: true"), "own/rules.yaml:2:5", "a fallback brings a person"},
 		"a pattern taken from a fact":    {action("service", `applicability: [{id: r, rule: "need.text.matches(need.intent)", reason: {zh: 否, en: no}}]`), "own/rules.yaml:6:35", "must be written in the rule"},
 		"a signal without a window":      {"signals:\n  - {id: s, title: {zh: 看, en: look}, counts: {zh: 看, en: looks}, event: Page Viewed}\n", "own/rules.yaml:2:5", `"within" is missing`},

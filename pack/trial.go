@@ -148,7 +148,6 @@ type trialCase struct {
 	absent   []string
 	rejected []refused
 	statuses map[string]string
-	nothing  bool
 }
 
 type happened struct {
