@@ -35,7 +35,7 @@ func (e *Engine) explain(in *Inputs, m moment, w *walked, a *Answer) (*Explanati
 	n := namer{in: in, moment: m}
 	n.needs(w.solution.Needs)
 	n.blocks(w.solution.Blocks)
-	actions := n.actions(w.solution.Actions)
+	n.actions(w.solution.Actions)
 	l := in.Scene.Locale
 	x := &Explanation{
 		Decision: a.ID, Chosen: []ExplainedChoice{}, Rejected: []ExplainedRejection{},
@@ -50,14 +50,15 @@ func (e *Engine) explain(in *Inputs, m moment, w *walked, a *Answer) (*Explanati
 			ModelVersions: map[string]string{"intents": in.Digest}, ProfileDigest: in.Profile,
 		},
 	}
-	for i, c := range w.decision.Chosen {
+	for _, c := range w.decision.Chosen {
 		choice := ExplainedChoice{
 			Action: c.Action, Title: c.Title.In(l), Nature: c.Nature, Need: c.Need, Score: c.Score, Propensity: c.Propensity,
 			Probability: c.Probability, Position: c.Position,
 			Terms: n.terms(c.Terms), Parts: n.terms(c.Parts),
 		}
-		if i < len(actions) {
-			choice.Reasons = actions[i].Reasons
+		choice.Reasons = make([]treatment.Reason, len(c.Reasons))
+		for j, r := range c.Reasons {
+			choice.Reasons[j] = treatment.Reason{Text: r.Text.In(l), Evidence: n.all(r.Evidence)}
 		}
 		x.Chosen = append(x.Chosen, choice)
 	}

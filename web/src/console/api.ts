@@ -1,0 +1,71 @@
+// The console speaks to the public API like any other program: with the session
+// that a login link opened (then each request names its workspace), or with a
+// secret key that this tab keeps for itself.
+
+import type { Answer, Locale, Problem } from '../contract'
+import type { Explanation, Moment, Opened, Page, Person, Replayed, Summary, Variation, Workspace } from './explanation'
+
+const keptKey = 'rapport.key'
+
+export class Failed extends Error {
+  constructor(readonly status: number, message: string) {
+    super(message)
+  }
+}
+
+export const credentials = {
+  get key() { return sessionStorage.getItem(keptKey) },
+  keep(key: string) { sessionStorage.setItem(keptKey, key) },
+  forget() { sessionStorage.removeItem(keptKey) },
+}
+
+export class Api {
+  constructor(readonly workspace: string, readonly locale: Locale) {}
+
+  async #call<T>(path: string, init: RequestInit = {}, read?: (text: string) => T): Promise<T> {
+    const headers: Record<string, string> = { 'Accept-Language': this.locale }
+    if (credentials.key) headers['Authorization'] = `Bearer ${credentials.key}`
+    else if (this.workspace) headers['X-Workspace'] = this.workspace
+    if (init.body) headers['Content-Type'] = 'application/json'
+    const response = await fetch(path, { ...init, headers })
+    const text = await response.text()
+    if (!response.ok) {
+      let problem: Problem = {}
+      try { problem = JSON.parse(text) as Problem } catch { /* a proxy's own page */ }
+      throw new Failed(response.status, problem.title ?? response.statusText)
+    }
+    return read ? read(text) : (JSON.parse(text) as T)
+  }
+
+  workspaces = () => this.#call<Page<Workspace>>('/v1/workspaces')
+
+  decisions(filter: { person?: string; action?: string; limit?: number }) {
+    const q = new URLSearchParams({ limit: String(filter.limit ?? 50) })
+    if (filter.person) q.set('person', filter.person)
+    if (filter.action) q.set('action', filter.action)
+    return this.#call<Page<Summary>>(`/v1/decisions?${q}`)
+  }
+
+  decision = (id: string) => this.#call<Answer>(`/v1/decisions/${encodeURIComponent(id)}`)
+
+  explanation = (id: string) =>
+    this.#call<Explanation>(`/v1/decisions/${encodeURIComponent(id)}/explanation`, {}, readExplanation)
+
+  replay = (id: string, variation: Variation) =>
+    this.#call<Replayed>(`/v1/decisions/${encodeURIComponent(id)}/replay`, { method: 'POST', body: JSON.stringify(variation) })
+
+  open = (ref: string) => this.#call<Opened>(`/v1/refs/${encodeURIComponent(ref)}`)
+  person = (id: string) => this.#call<Person>(`/v1/people/${encodeURIComponent(id)}`)
+
+  timeline = (id: string, cursor?: string) =>
+    this.#call<Page<Moment>>(`/v1/people/${encodeURIComponent(id)}/timeline?limit=30${cursor ? `&cursor=${encodeURIComponent(cursor)}` : ''}`)
+
+  async signOut() {
+    if (credentials.key) credentials.forget()
+    else await fetch('/console/logout', { method: 'POST' })
+  }
+}
+
+/** The seed of a draw has 64 bits; it is kept as the text it came as. */
+export const readExplanation = (text: string): Explanation =>
+  JSON.parse(text.replace(/("draw":\{"seed":)(\d+)/, '$1"$2"')) as Explanation

@@ -1,0 +1,178 @@
+import { Button, TextInput } from '@mantine/core'
+import { useInfiniteQuery, useQuery } from '@tanstack/react-query'
+import { Link, useNavigate, useParams } from '@tanstack/react-router'
+import { useState } from 'react'
+import { Failed } from './api'
+import { Records, Ref } from './evidence'
+import type { Person, PersonRecord } from './explanation'
+import { Section, Trouble, Waiting } from './parts'
+import { useSession } from './session'
+import { useWords } from './words'
+
+const once = (n: number, e: Error) => !(e instanceof Failed) && n < 2
+
+/** People finds a person by any id, or by what was decided for them lately. */
+export function People() {
+  const { w, time } = useWords()
+  const { api } = useSession()
+  const navigate = useNavigate()
+  const [id, setId] = useState('')
+  const recent = useQuery({ queryKey: ['decisions', api.workspace, 'recent'], queryFn: () => api.decisions({ limit: 200 }), retry: once })
+  const seen = new Map<string, { at: string; asked: string; count: number }>()
+  for (const d of recent.data?.items ?? []) {
+    const s = seen.get(d.person)
+    if (s) s.count++
+    else seen.set(d.person, { at: d.at, asked: d.decision?.enquiry ?? '', count: 1 })
+  }
+  return (
+    <main id="content" className="page">
+      <div className="page-head"><h1>{w.people.title}</h1></div>
+      <form className="filters" onSubmit={(e) => { e.preventDefault(); if (id.trim()) void navigate({ to: '/people/$id', params: { id: id.trim() } }) }}>
+        <TextInput label={w.people.find} placeholder={w.people.hint} value={id} onChange={(e) => setId(e.currentTarget.value)} />
+        <Button type="submit">{w.people.go}</Button>
+      </form>
+      <Section title={w.people.recent}>
+        {recent.isPending ? <Waiting /> : recent.error ? <Trouble error={recent.error} />
+          : seen.size === 0 ? <p className="hint">{w.people.noRecent}</p>
+          : <ol className="ledger people">
+              {[...seen].map(([person, s]) => (
+                <li key={person}>
+                  <time dateTime={s.at}>{time(s.at)}</time>
+                  <Link className="asked" to="/people/$id" params={{ id: person }}><span className="mono">{person}</span></Link>
+                  <span className="hint">{s.asked}</span>
+                </li>
+              ))}
+            </ol>}
+      </Section>
+    </main>
+  )
+}
+
+/** PersonPage is everything known of one person, each fact with the records that prove it. */
+export function PersonPage() {
+  const { id } = useParams({ strict: false }) as { id: string }
+  const { w } = useWords()
+  const { api } = useSession()
+  const person = useQuery({ queryKey: ['person', api.workspace, id], queryFn: () => api.person(id), retry: once })
+  return (
+    <main id="content" className="page">
+      <p className="back"><Link to="/people">← {w.person.back}</Link></p>
+      {person.error ? <Trouble error={person.error} /> : person.data ? <Records><View p={person.data} /></Records> : <Waiting />}
+    </main>
+  )
+}
+
+function View({ p }: { p: Person }) {
+  const { w, date, say, list } = useWords()
+  const name = p.traits['name']?.value
+  const kinds = [['orders', p.orders], ['cases', p.cases], ['assets', p.assets], ['holdings', p.holdings], ['enrolments', p.enrolments], ['contracts', p.contracts]] as const
+  return (
+    <>
+      <h1>{typeof name === 'string' && name ? name : p.id}</h1>
+      <p className="meta">
+        <span className="mono">{p.id}</span>
+        <span>{w.person.events} {p.events}</span>
+        <span>{w.person.first} {date(p.first_seen)}</span>
+        <span>{w.person.last} {date(p.last_seen)}</span>
+        <span>{w.person.personalization} {w.person[p.preferences.personalization]}</span>
+        <Link to="/" search={{ person: p.id } as never}>{w.person.decisions}</Link>
+      </p>
+      <div className="columns even">
+        <div>
+          <Section title={w.person.ids}><dl className="facts">{p.ids.map((k) => <div key={k.kind + k.value}><dt>{k.kind}</dt><dd className="mono">{k.value}</dd></div>)}</dl></Section>
+          <Section title={w.person.traits}>
+            {Object.keys(p.traits).length === 0 ? <p className="hint">{w.none}</p> : (
+              <dl className="facts">
+                {Object.entries(p.traits).map(([key, t]) => (
+                  <div key={key}><dt>{key}</dt><dd>{t.evidence[0] ? <Ref of={t.evidence[0]}>{said(t.value)}</Ref> : said(t.value)}</dd></div>
+                ))}
+              </dl>
+            )}
+          </Section>
+          {p.tags && p.tags.length > 0 && <Section title={w.person.tags}><p>{list(p.tags)}</p></Section>}
+          <Section title={w.person.signals}>
+            {p.signals.length === 0 ? <p className="hint">{w.none}</p> : (
+              <ul className="signals">
+                {p.signals.map((s, i) => (
+                  <li key={i}>
+                    <p><span className="nature" data-nature={s.holds ? 'right' : undefined}>{s.holds ? w.person.holds : w.person.holdsNot}</span><b>{s.signal}</b> <span className="number hint">{say(w.person.count, { count: s.count, needed: s.needed })}</span></p>
+                    {s.group && <p className="hint">{Object.entries(s.group).map(([k, v]) => `${k} ${v}`).join(' · ')}</p>}
+                    <ul className="refs">{s.events?.map((e) => <li key={e}><Ref of={e} /></li>)}</ul>
+                  </li>
+                ))}
+              </ul>
+            )}
+          </Section>
+          {kinds.map(([key, records]) => records.length > 0 && <Section key={key} title={w.person[key]}>{records.map((r) => <RecordCard key={r.ref} r={r} person={p.id} />)}</Section>)}
+        </div>
+        <div>
+          <Section title={w.person.contacts}><Contacts p={p} /></Section>
+          <Section title={w.person.timeline}><Timeline id={p.id} /></Section>
+        </div>
+      </div>
+    </>
+  )
+}
+
+function said(v: unknown): string {
+  if (typeof v === 'string') return v
+  if (v && typeof v === 'object') {
+    const m = v as { amount?: unknown; currency?: unknown }
+    if (typeof m.amount === 'number' && typeof m.currency === 'string') return `${(m.amount / 100).toFixed(2)} ${m.currency}`
+  }
+  return JSON.stringify(v)
+}
+
+function RecordCard({ r, person }: { r: PersonRecord; person: string }) {
+  const { date } = useWords()
+  return (
+    <article className="choice">
+      <h3><Ref of={`${r.ref};${person}`}>{r.id}</Ref><time className="hint" dateTime={r.updated_at}>{date(r.updated_at)}</time></h3>
+      <dl className="facts">{Object.entries(r.fields).map(([k, v]) => <div key={k}><dt>{k}</dt><dd>{said(v)}</dd></div>)}</dl>
+    </article>
+  )
+}
+
+function Contacts({ p }: { p: Person }) {
+  const { w, time } = useWords()
+  if (p.contact_history.length === 0) return <p className="hint">{w.none}</p>
+  const steps = [['shown', 'shown_at'], ['opened', 'opened_at'], ['accepted', 'accepted_at'], ['dismissed', 'dismissed_at'], ['resolved', 'resolved_at']] as const
+  return (
+    <ul className="signals">
+      {p.contact_history.slice(0, 20).map((c, i) => (
+        <li key={i}>
+          <p><Link to="/decisions/$id" params={{ id: c.decision_id }}>{c.action ?? w.person.whole}</Link></p>
+          <p className="hint number">{steps.flatMap(([name, at]) => (c[at] ? [`${w.person[name]} ${time(c[at])}`] : [])).join(' · ')}</p>
+        </li>
+      ))}
+    </ul>
+  )
+}
+
+function Timeline({ id }: { id: string }) {
+  const { w, time } = useWords()
+  const { api } = useSession()
+  const pages = useInfiniteQuery({
+    queryKey: ['timeline', api.workspace, id],
+    queryFn: ({ pageParam }) => api.timeline(id, pageParam),
+    initialPageParam: undefined as string | undefined,
+    getNextPageParam: (last) => last.next_cursor ?? undefined,
+    retry: once,
+  })
+  if (pages.isPending) return <Waiting />
+  if (pages.error) return <Trouble error={pages.error} />
+  return (
+    <>
+      <ol className="timeline">
+        {pages.data.pages.flatMap((page) => page.items).map((m) => (
+          <li key={m.ref}>
+            <time dateTime={m.at}>{time(m.at)}</time>
+            <Ref of={m.ref}>{m.event || m.kind}{m.subject ? ` ${m.subject}` : ''}</Ref>
+            {!m.verified && <span className="hint">{w.person.unverified}</span>}
+          </li>
+        ))}
+      </ol>
+      {pages.hasNextPage && <Button variant="subtle" size="compact-sm" loading={pages.isFetchingNextPage} onClick={() => void pages.fetchNextPage()}>{w.person.more}</Button>}
+    </>
+  )
+}

@@ -1,0 +1,38 @@
+import type { Evidence } from '../contract'
+import { Cited } from './evidence'
+import { addsUp, sum, type Term } from './explanation'
+import { plain, signed } from './parts'
+import { useWords } from './words'
+
+/** Terms is a sum one can check: a line each, its bar to the left or right of zero, the total below. */
+export function Terms({ total, terms, table, label, of }: { total: number; terms: Term[]; table: Record<string, Evidence>; label: string; of: string }) {
+  const { w } = useWords()
+  const widest = Math.max(...terms.map((t) => Math.abs(t.value)), 1e-12)
+  const adds = addsUp(total, terms)
+  return (
+    <table className="terms" aria-label={label}>
+      <tbody>
+        {terms.map((t, i) => (
+          <tr key={i}>
+            <th scope="row">{termName(w.term, t.name)} <Cited ids={t.evidence} table={table} /></th>
+            <td className="bar" aria-hidden><i data-sign={t.value < 0 ? 'minus' : 'plus'} style={{ inlineSize: `${(Math.abs(t.value) / widest) * 50}%` }} /></td>
+            <td className="number">{signed(t.value)}</td>
+          </tr>
+        ))}
+      </tbody>
+      <tfoot>
+        <tr>
+          <th scope="row">{of}</th>
+          <td className="adds" data-adds={adds ? '' : undefined}>{adds ? `✓ ${w.decision.adds}` : w.decision.addsNot}</td>
+          <td className="number">{plain(adds ? total : sum(terms))}</td>
+        </tr>
+      </tfoot>
+    </table>
+  )
+}
+
+function termName(names: { ln_propensity: string; ln_context: string; ln_value: string; ln_lever: string; base: string }, name: string): string {
+  const context = name.match(/^ln context (.+)$/)
+  if (context) return `${names.ln_context} · ${context[1]}`
+  return (names as Record<string, string>)[name.replace(' ', '_')] ?? name
+}
