@@ -97,15 +97,22 @@ func New(o Options) http.Handler {
 	return http.HandlerFunc(s.serve)
 }
 
+// Header values that never change are shared by all answers; nothing appends to them.
+var (
+	noSniff  = []string{"nosniff"}
+	noStore  = []string{"no-store"}
+	jsonKind = []string{"application/json"}
+)
+
 // serve is what every request passes: counting, headers, and the last refuge of a
 // handler that fails.
 func (s *server) serve(w http.ResponseWriter, r *http.Request) {
 	t := &tally{ResponseWriter: w, status: http.StatusOK}
 	begun := time.Now() // wall time for the operator's histogram; no decision rests on it
 	h := t.Header()
-	h.Set("X-Content-Type-Options", "nosniff")
+	h["X-Content-Type-Options"] = noSniff
 	if strings.HasPrefix(r.URL.Path, "/v1/") {
-		h.Set("Cache-Control", "no-store") // what is said of people rests in no cache
+		h["Cache-Control"] = noStore // what is said of people rests in no cache
 	}
 	if r.Header.Get("Origin") != "" {
 		// Until a key says otherwise any page may read the refusal.

@@ -480,10 +480,10 @@ func (s *server) observe(c *call, events ...event.Event) (Accepted, error) {
 	for i := range events {
 		if i < len(receipt.Duplicates) && receipt.Duplicates[i] {
 			out.Duplicates++
-			s.meters.events.WithLabelValues("duplicate").Inc()
+			s.meters.duplicate.Inc()
 		} else {
 			out.Accepted++
-			s.meters.events.WithLabelValues("accepted").Inc()
+			s.meters.accepted.Inc()
 		}
 	}
 	return out, nil

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -23,6 +24,19 @@ type meters struct {
 	rejected  *prometheus.CounterVec
 	decisions *prometheus.CounterVec
 	degraded  *prometheus.CounterVec
+
+	accepted, duplicate prometheus.Counter
+	routes              sync.Map // routeStatus → *routeMeter, so that no label is looked up twice
+}
+
+type routeStatus struct {
+	route  string
+	status int
+}
+
+type routeMeter struct {
+	count   prometheus.Counter
+	seconds prometheus.Observer
 }
 
 func newMeters() *meters {
@@ -35,6 +49,7 @@ func newMeters() *meters {
 		decisions: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "rapport_decisions_total", Help: "Decisions answered, by whether they were made for a known person."}, []string{"personalized"}),
 		degraded:  prometheus.NewCounterVec(prometheus.CounterOpts{Name: "rapport_sources_degraded_total", Help: "Answers made without a source, by source and reason."}, []string{"source", "reason"}),
 	}
+	m.accepted, m.duplicate = m.events.WithLabelValues("accepted"), m.events.WithLabelValues("duplicate")
 	m.registry.MustRegister(m.requests, m.seconds, m.events, m.rejected, m.decisions, m.degraded, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -44,8 +59,13 @@ func (m *meters) request(r *http.Request, status int, took time.Duration) {
 	if route == "" || route == "/" {
 		route = "other"
 	}
-	m.requests.WithLabelValues(route, strconv.Itoa(status)).Inc()
-	m.seconds.WithLabelValues(route).Observe(took.Seconds())
+	at := routeStatus{route, status}
+	meter, ok := m.routes.Load(at)
+	if !ok { // as many as there are routes and statuses
+		meter, _ = m.routes.LoadOrStore(at, &routeMeter{m.requests.WithLabelValues(route, strconv.Itoa(status)), m.seconds.WithLabelValues(route)})
+	}
+	meter.(*routeMeter).count.Inc()
+	meter.(*routeMeter).seconds.Observe(took.Seconds())
 }
 
 // Health says that the process answers, and which build it is.

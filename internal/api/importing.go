@@ -201,10 +201,10 @@ func (im *importing) commit() error {
 	for _, d := range receipt.Duplicates {
 		if d {
 			im.Duplicates++
-			im.s.meters.events.WithLabelValues("duplicate").Inc()
+			im.s.meters.duplicate.Inc()
 		} else {
 			im.Accepted++
-			im.s.meters.events.WithLabelValues("accepted").Inc()
+			im.s.meters.accepted.Inc()
 		}
 	}
 	clear(im.events)

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/rapport-cx/rapport/event"
+	"github.com/rapport-cx/rapport/scene"
 )
 
 // Call is one call of the Segment specification, in camelCase or snake_case.
@@ -136,16 +137,19 @@ func (s *server) take(w http.ResponseWriter, r *http.Request, kind event.Kind, w
 		}
 	}
 	accepted := len(events) - duplicates
-	s.meters.events.WithLabelValues("accepted").Add(float64(accepted))
+	s.meters.accepted.Add(float64(accepted))
 	if duplicates > 0 {
-		s.meters.events.WithLabelValues("duplicate").Add(float64(duplicates))
+		s.meters.duplicate.Add(float64(duplicates))
 	}
 	out := append(make([]byte, 0, 96), `{"accepted":`...)
 	out = strconv.AppendInt(out, int64(accepted), 10)
 	out = append(out, `,"duplicates":`...)
 	out = strconv.AppendInt(out, int64(duplicates), 10)
 	out = append(out, `,"rejected":[`...)
-	l := language(r)
+	var l scene.Locale
+	if len(faults) > 0 {
+		l = language(r)
+	}
 	for i, f := range faults {
 		s.meters.rejected.WithLabelValues(string(f.Code)).Inc()
 		if i > 0 {
@@ -159,7 +163,7 @@ func (s *server) take(w http.ResponseWriter, r *http.Request, kind event.Kind, w
 	}
 	out = append(out, "]}\n"...)
 	h := w.Header()
-	h.Set("Content-Type", "application/json")
+	h["Content-Type"] = jsonKind
 	h.Set("Content-Length", strconv.Itoa(len(out)))
 	_, _ = w.Write(out)
 	return nil

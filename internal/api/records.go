@@ -317,8 +317,8 @@ func (s *server) putAll(c *call, puts []event.Put) (Puts, error) {
 		}
 	}
 	out.Accepted = len(events) - out.Duplicates
-	s.meters.events.WithLabelValues("accepted").Add(float64(out.Accepted))
-	s.meters.events.WithLabelValues("duplicate").Add(float64(out.Duplicates))
+	s.meters.accepted.Add(float64(out.Accepted))
+	s.meters.duplicate.Add(float64(out.Duplicates))
 	return out, nil
 }
 
