@@ -153,10 +153,17 @@ func (s *scratch) record(token []rune) (mention, bool) {
 	digits := slices.ContainsFunc(token, digit)
 	word := strings.TrimPrefix(string(token), "#")
 	for _, k := range recordKinds {
+		found := ""
 		for id := range s.who.Records[k.kind] {
-			if len(id) >= len(word) && len(id) <= len(word)+1 && strings.EqualFold(strings.TrimPrefix(id, "#"), word) && (digits || len(word) >= 4) {
-				return mention{Entity: Entity{Type: k.name, ID: id}, rank: rankRecord}, true
+			if found != "" && found < id {
+				continue // of two that a customer would write alike, always the same
 			}
+			if len(id) >= len(word) && len(id) <= len(word)+1 && strings.EqualFold(strings.TrimPrefix(id, "#"), word) && (digits || len(word) >= 4) {
+				found = id
+			}
+		}
+		if found != "" {
+			return mention{Entity: Entity{Type: k.name, ID: found}, rank: rankRecord}, true
 		}
 	}
 	return mention{}, false

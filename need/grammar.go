@@ -65,7 +65,7 @@ var units = index([]unit{
 	{"个", "count", "", 1}, {"件", "count", "", 1}, {"台", "count", "", 1}, {"部", "count", "", 1}, {"只", "count", "", 1}, {"双", "count", "", 1}, {"条", "count", "", 1}, {"张", "count", "", 1}, {"本", "count", "", 1}, {"套", "count", "", 1}, {"盒", "count", "", 1}, {"箱", "count", "", 1}, {"包", "count", "", 1}, {"袋", "count", "", 1}, {"瓶", "count", "", 1}, {"罐", "count", "", 1}, {"份", "count", "", 1}, {"节", "count", "", 1}, {"节课", "count", "", 1}, {"位", "count", "", 1}, {"间", "count", "", 1}, {"晚", "count", "", 1}, {"单", "count", "", 1}, {"笔", "count", "", 1}, {"辆", "count", "", 1}, {"把", "count", "", 1}, {"支", "count", "", 1}, {"根", "count", "", 1}, {"桶", "count", "", 1}, {"对", "count", "", 1},
 	{"次", "count", "time", 1}, {"回", "count", "time", 1}, {"遍", "count", "time", 1}, {"times", "count", "time", 1}, {"time", "count", "time", 1},
 	{"pieces", "count", "", 1}, {"piece", "count", "", 1}, {"units", "count", "", 1}, {"unit", "count", "", 1}, {"pairs", "count", "", 1}, {"pair", "count", "", 1}, {"sets", "count", "", 1}, {"set", "count", "", 1}, {"boxes", "count", "", 1}, {"box", "count", "", 1}, {"packs", "count", "", 1}, {"pack", "count", "", 1}, {"bottles", "count", "", 1}, {"bottle", "count", "", 1}, {"bags", "count", "", 1}, {"items", "count", "", 1}, {"item", "count", "", 1}, {"copies", "count", "", 1}, {"lessons", "count", "", 1}, {"tickets", "count", "", 1}, {"nights", "count", "", 1}, {"orders", "count", "", 1},
-	{"个孩子", "person", "child", 1}, {"个小孩", "person", "child", 1}, {"个娃", "person", "child", 1}, {"个宝宝", "person", "child", 1}, {"个老人", "person", "elder", 1}, {"kids", "person", "child", 1}, {"children", "person", "child", 1}, {"year old", "person", "year", 1}, {"year-old", "person", "year", 1}, {"-year-old", "person", "year", 1}, {"岁", "person", "year", 1},
+	{"个大人", "person", "adult", 1}, {"adults", "person", "adult", 1}, {"adult", "person", "adult", 1}, {"个孩子", "person", "child", 1}, {"个小孩", "person", "child", 1}, {"个娃", "person", "child", 1}, {"个宝宝", "person", "child", 1}, {"个老人", "person", "elder", 1}, {"kids", "person", "child", 1}, {"kid", "person", "child", 1}, {"child", "person", "child", 1}, {"children", "person", "child", 1}, {"year old", "person", "year", 1}, {"year-old", "person", "year", 1}, {"-year-old", "person", "year", 1}, {"岁", "person", "year", 1},
 })
 
 // index sorts phrases by their first rune, the longest first.
@@ -565,6 +565,39 @@ var households = index([]unit{
 })
 
 var familyOf = index([]unit{{"family of ", "", "", 1}, {"household of ", "", "", 1}, {"party of ", "", "", 1}})
+
+// together makes one household of those who are named one after the other: "two
+// adults and a kid", "夫妻俩带两个孩子".
+func (g *grammar) together(runes []rune) {
+	slices.SortStableFunc(g.found, func(a, b mention) int { return a.start - b.start })
+	for i := 0; i < len(g.found); i++ {
+		a := &g.found[i]
+		people := 0
+		switch v := a.Value.(type) {
+		case People:
+			people = v.Count
+		case Quantity:
+			if v.Unit == "adult" {
+				people = int(v.Value)
+			}
+		}
+		if people == 0 {
+			continue
+		}
+		for k := i + 1; k < len(g.found) && g.found[k].start-a.end <= 6; k++ {
+			b := &g.found[k]
+			v, ok := b.Value.(Quantity)
+			if !ok || b.Type != "person" || v.Unit == "year" || b.start < a.end {
+				continue
+			}
+			switch strings.Trim(string(runes[a.end:b.start]), " ,、") {
+			case "", "and", "plus", "带", "带着", "和", "加", "加上", "还有":
+				people += int(v.Value)
+				a.Type, a.Value, a.end, b.rank = "scene", People{people}, b.end, rankWord
+			}
+		}
+	}
+}
 
 var relativeDays = index([]unit{
 	{"大前天", "", "", -3}, {"前天", "", "", -2}, {"昨天", "", "", -1}, {"昨日", "", "", -1}, {"昨晚", "", "", -1}, {"今天", "", "", 0}, {"今日", "", "", 0}, {"今晚", "", "", 0}, {"今早", "", "", 0}, {"明天", "", "", 1}, {"明日", "", "", 1}, {"明早", "", "", 1}, {"明晚", "", "", 1}, {"后天", "", "", 2}, {"大后天", "", "", 3},

@@ -188,6 +188,8 @@ func TestNumbersAreRead(t *testing.T) {
 		{"三口之家适合多大的", "scene", "三口之家", need.People{Count: 3}},
 		{"which one suits a family of six", "scene", "family of six", need.People{Count: 6}},
 		{"recommend one for a household of 2", "scene", "household of 2", need.People{Count: 2}},
+		{"夫妻俩带两个孩子住，冰箱多大合适", "scene", "夫妻俩带两个孩子", need.People{Count: 4}},
+		{"which fridge suits two adults and a kid", "scene", "two adults and a kid", need.People{Count: 3}},
 		{"昨天下的单", "date", "昨天", day("2026-05-31")},
 		{"上周三买的坏了", "date", "上周三", day("2026-05-27")},
 		{"5月20日买的，能退吗", "date", "5月20日", day("2026-05-20")},

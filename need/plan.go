@@ -641,6 +641,7 @@ func (s *scratch) mark() {
 	})
 	g.numbers(runes)
 	g.phrases(runes)
+	g.together(runes)
 	s.numbersOfRecords()
 	// Of mentions that overlap, the higher rank stays, then the longer, then the first.
 	slices.SortStableFunc(g.found, func(a, b mention) int {
