@@ -724,6 +724,8 @@ func (c *chooser) status(i int) need.Status {
 		return need.Handover
 	case s.resolved:
 		return need.Answered
+	case len(n.Readings) > 0 && c.endangered() && slices.ContainsFunc(c.taken, func(p *proposal) bool { return p.action.Handover }):
+		return need.Handover // the person who comes now asks; we do not quiz somebody in danger
 	case len(n.Readings) > 0:
 		return need.Clarify
 	case s.answer:

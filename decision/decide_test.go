@@ -357,6 +357,20 @@ func TestTipsAreKeptFromSomebodyInDanger(t *testing.T) {
 	}
 }
 
+func TestNobodyInDangerIsQuizzed(t *testing.T) {
+	t.Parallel()
+	person := offer("person_now", decision.Service, 1)
+	person.Safety, person.Handover = true, true
+	person.Policies = []decision.Policy{{ID: "danger", Stage: decision.Applicability, Rule: when{"need.danger", yes}, Reason: both("no danger")}}
+	in := input(spoken("support.troubleshoot", "presale.stock"))
+	in.Needs[0].Danger = true
+	in.Needs[1].Readings = []need.Reading{{Intent: "presale.stock"}, {Intent: "policy.rule"}}
+	d := decision.Decide(&decision.Plan{Actions: []decision.Action{person}}, in)
+	if d.Needs[1].Status != need.Handover {
+		t.Errorf("what is unclear beside a danger is %s and should go to the person who comes", d.Needs[1].Status)
+	}
+}
+
 func overheated(count int, days ...int) need.SignalState {
 	s := need.SignalState{Signal: "repeat", Group: map[string]string{"device": "L1", "asset_id": "L1", "symptom": "overheat"}, Count: count, Holds: count >= 2}
 	for i, ago := range days {

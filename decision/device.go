@@ -520,6 +520,8 @@ func (b *binding) caseFact(name string) (any, bool) {
 	switch name {
 	case "id":
 		return c.ID, true
+	case "named":
+		return b.namedRecord(evidence.Case, "case_id") != "", true
 	case "kind":
 		return text(c.Text("kind"))
 	case "status":

@@ -41,6 +41,7 @@ var facts = []Fact{
 	{"case.age_days", Int, candidate.Text{Zh: "服务单已开天数", En: "days since the case was opened"}},
 	{"case.id", Text, candidate.Text{Zh: "服务单号", En: "case number"}},
 	{"case.kind", Text, candidate.Text{Zh: "服务单类型", En: "kind of case"}},
+	{"case.named", Bool, candidate.Text{Zh: "是否说的就是这张服务单", En: "the case was named or meant"}},
 	{"case.open", Bool, candidate.Text{Zh: "服务单是否未了结", En: "the case is open"}},
 	{"case.overdue", Bool, candidate.Text{Zh: "服务单是否超过承诺时间", En: "the case is past its promise"}},
 	{"case.promised_at", Time, candidate.Text{Zh: "服务单承诺时间", En: "when the case was promised"}},
@@ -60,6 +61,7 @@ var facts = []Fact{
 	{"device.warranty_days", Int, candidate.Text{Zh: "保修剩余天数", En: "days of warranty left"}},
 	{"device.warranty_until", Time, candidate.Text{Zh: "保修到期时间", En: "end of the warranty"}},
 	{"enquiry.asked", Bool, candidate.Text{Zh: "是否主动来问", En: "the customer asked"}},
+	{"enquiry.danger", Bool, candidate.Text{Zh: "这次是否有安全危险", En: "somebody could be hurt"}},
 	{"enquiry.intents", List, candidate.Text{Zh: "这次问的全部诉求", En: "intents of this enquiry"}},
 	{"enquiry.problem", Bool, candidate.Text{Zh: "这次是否有问题要解决", En: "the enquiry has a problem to solve"}},
 	{"group.asset_id", Text, candidate.Text{Zh: "信号所指设备编号", En: "device id of the signal"}},
@@ -457,10 +459,17 @@ func (b *binding) enquiryFact(name string) (any, bool) {
 			}
 		}
 		return b.intents, true
+	case "danger":
+		return b.endangered(), true
 	case "problem":
 		return slices.ContainsFunc(b.in.Needs, func(n need.Need) bool { return !n.Negated && b.plan.problem(n.Intent) }), true
 	}
 	return nil, false
+}
+
+// endangered tells whether any need of the enquiry speaks of a danger.
+func (m *moment) endangered() bool {
+	return slices.ContainsFunc(m.in.Needs, func(n need.Need) bool { return n.Danger && !n.Negated })
 }
 
 func asked(n need.Need) bool { return n.Origin != need.Predicted }
