@@ -693,3 +693,23 @@ func BenchmarkChoiceCountedAnew(b *testing.B) {
 		c.Choice([]string{"A", "B"}, 3)
 	}
 }
+
+func TestAnOpenCaseComesBeforeADeliveredOrder(t *testing.T) {
+	t.Parallel()
+	v := wash(t).At(0)
+	who := customer(nil)
+	who.Records[evidence.Order] = map[string]*profile.Record{
+		"W1": {Kind: evidence.Order, ID: "W1", CreatedAt: opening, UpdatedAt: opening,
+			Fields: map[string]any{"status": "delivered", "lines": []any{map[string]any{"product_id": "A", "quantity": 1.0}}}},
+	}
+	who.Records[evidence.Case] = map[string]*profile.Record{
+		"R1": {Kind: evidence.Case, ID: "R1", CreatedAt: opening.AddDate(0, 2, 0), UpdatedAt: opening.AddDate(0, 2, 1),
+			Fields: map[string]any{"kind": "repair", "status": "waiting_result", "product_id": "A"}},
+	}
+	for _, sentence := range []string{"我寄修的晨露洗衣机 A型检测完了吗", "has the test finished"} {
+		got := answered(t, candidate.Sources(nil), enquire(v, who, spoken(v, "n1", "order.status", sentence)))["n1 status"]
+		if len(got) != 1 || got[0].Status.ID != "R1" {
+			t.Errorf("%s: told of %+v", sentence, got)
+		}
+	}
+}

@@ -70,26 +70,29 @@ func (r *Request) records(n *need.Need) []*profile.Record {
 		kinds = usualKinds
 	}
 	items := r.focus(n)
-	for _, kind := range kinds {
-		all := newestFirst(r.Person.Records[kind])
-		all = slices.DeleteFunc(all, func(rec *profile.Record) bool { return beside(n, rec) })
-		if len(all) == 0 {
-			continue
-		}
-		if len(items) > 0 {
-			held := slices.DeleteFunc(slices.Clone(all), func(rec *profile.Record) bool { return !holdsAny(r.Catalogue, rec, items) })
-			if len(held) > 0 {
-				return held[:min(len(held), mostRecords)]
+	// An open matter of any of the kinds comes before a closed one of the likeliest.
+	for _, openOnly := range [...]bool{true, false} {
+		for _, kind := range kinds {
+			found := slices.DeleteFunc(newestFirst(r.Person.Records[kind]), func(rec *profile.Record) bool {
+				return beside(n, rec) || openOnly && !isOpen(rec)
+			})
+			if len(items) > 0 {
+				held := slices.DeleteFunc(slices.Clone(found), func(rec *profile.Record) bool { return !holdsAny(r.Catalogue, rec, items) })
+				if len(held) == 0 && (kind == evidence.Order || kind == evidence.Case || kind == evidence.Asset) {
+					continue // they asked about a product that is not in here
+				}
+				if len(held) > 0 {
+					found = held
+				}
 			}
-			if kind == evidence.Order || kind == evidence.Case || kind == evidence.Asset {
-				continue // they asked about a product that is not in here
+			switch {
+			case len(found) == 0:
+			case openOnly || len(items) > 0:
+				return found[:min(len(found), mostRecords)]
+			default:
+				return found[:1]
 			}
 		}
-		open := slices.DeleteFunc(slices.Clone(all), func(rec *profile.Record) bool { return !isOpen(rec) })
-		if len(open) > 0 {
-			return open[:min(len(open), mostRecords)]
-		}
-		return all[:1]
 	}
 	return nil
 }

@@ -230,37 +230,49 @@ func (c *composer) price(f *candidate.Facts, name string) (lines []string) {
 	return lines
 }
 
-// state is a known state's name; a foreign word that no dictionary maps is not shown.
-func (c *composer) state(s string) string {
-	key := "state_" + strings.ReplaceAll(strings.ToLower(strings.TrimSpace(s)), " ", "_")
-	if c.words.has(key) {
-		return c.words.say(key)
+// state is a known state's name; a foreign word that no dictionary maps is never
+// shown to a customer.
+func (c *composer) state(s string) (name string, known bool) {
+	key := "state_" + strings.NewReplacer(" ", "_", "-", "_").Replace(strings.ToLower(strings.TrimSpace(s)))
+	if !c.words.has(key) {
+		return "", false
 	}
-	if s == "" {
-		return c.words.say("state_unknown")
-	}
-	return s
+	return c.words.say(key), true
 }
 
-// status shows where the customer's own record stands.
+// status shows where the customer's own record stands, once an answer.
 func (c *composer) status(n *need.Need, s *candidate.Status) {
-	b := Block{Need: n.ID, Kind: "status", Ev: s.Evidence,
-		Text: c.words.say("status_is", "state", c.state(s.State), "date", c.words.date(s.UpdatedAt))}
-	title := "status_title_" + string(s.Kind)
-	if c.words.has(title) {
+	if record := string(s.Kind) + " " + s.ID; c.told[record] {
+		return
+	} else {
+		c.told[record] = true
+	}
+	b := Block{Need: n.ID, Kind: "status", Ev: s.Evidence}
+	if title := "status_title_" + string(s.Kind); c.words.has(title) {
 		b.Title = c.words.say(title, "id", s.ID)
 	}
-	b.Fields = append(b.Fields, Field{Name: "status", Label: c.words.say("field_status"), Value: c.state(s.State)})
+	if state, known := c.state(s.State); known {
+		b.Text = c.words.say("status_is", "state", state, "date", c.words.date(s.UpdatedAt))
+		b.Fields = append(b.Fields, Field{Name: "status", Label: c.words.say("field_status"), Value: state})
+	} else {
+		b.Text = c.words.say("status_seen", "date", c.words.date(s.UpdatedAt))
+	}
 	if len(s.Items) > 0 {
 		b.Fields = append(b.Fields, Field{Name: "products", Label: c.words.say("field_products"), Value: c.words.list(c.itemTitles(s.Items))})
 	}
-	for _, name := range []string{"tracking", "carrier", "eta", "promised_at", "delivered_at", "returnable_until", "quote", "amount", "balance", "total", "matures_at", "warranty_until"} {
+	for _, name := range statusFields {
 		v, ok := s.Fields[name]
 		if text := c.words.value(v); ok && text != "" {
 			b.Fields = append(b.Fields, Field{Name: name, Label: c.words.say("field_" + name), Value: text})
 		}
 	}
 	c.add(b)
+}
+
+// statusFields are what a customer is told of a record, in this order.
+var statusFields = []string{
+	"tracking", "carrier", "eta", "promised_at", "delivered_at", "returnable_until", "quote",
+	"amount", "balance", "total", "matures_at", "warranty_until", "lessons_left",
 }
 
 // passage is an article's answer: heard or seen first where the device can, then

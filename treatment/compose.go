@@ -45,6 +45,8 @@ type composer struct {
 	words  wording
 	form   Form
 	d      *decision.Decision
+	danger bool            // somebody could get hurt: nothing is asked that can wait
+	told   map[string]bool // records whose state was told already
 	blocks []Block
 }
 
@@ -52,7 +54,8 @@ type composer struct {
 // sentence. Safety comes first, then rights, then each need in the order of the
 // text with what answers it, then what else is offered. Nothing is said twice.
 func Compose(p *Plan, d *decision.Decision, at scene.Scene) Solution {
-	c := composer{plan: p, words: wordingOf(at), form: FormOf(at), d: d}
+	c := composer{plan: p, words: wordingOf(at), form: FormOf(at), d: d, told: map[string]bool{}}
+	c.danger = slices.ContainsFunc(d.Needs, func(n need.Need) bool { return n.Danger })
 	actions := make([]Action, len(d.Chosen))
 	for i := range d.Chosen {
 		actions[i] = c.action(&d.Chosen[i])
@@ -60,9 +63,13 @@ func Compose(p *Plan, d *decision.Decision, at scene.Scene) Solution {
 	offered := make([]bool, len(d.Chosen))
 	offer := func(wanted func(*decision.Chosen) bool) {
 		for i := range d.Chosen {
-			if !offered[i] && wanted(&d.Chosen[i]) {
-				offered[i] = true
-				c.offer(&d.Chosen[i], actions[i])
+			ch := &d.Chosen[i]
+			if offered[i] || !wanted(ch) {
+				continue
+			}
+			offered[i] = true
+			if !c.asksBack(ch.Need) { // asking back is a block of its own
+				c.offer(ch, actions[i])
 			}
 		}
 	}
@@ -74,7 +81,7 @@ func Compose(p *Plan, d *decision.Decision, at scene.Scene) Solution {
 		before := len(c.blocks)
 		c.answers(n)
 		offer(func(ch *decision.Chosen) bool { return ch.Need == n.ID && ch.Nature != decision.Sale })
-		c.unanswered(n, len(c.blocks) > before || slices.ContainsFunc(d.Chosen, func(ch decision.Chosen) bool { return ch.Need == n.ID }))
+		c.unanswered(n, len(c.blocks) > before || slices.ContainsFunc(d.Chosen, func(ch decision.Chosen) bool { return ch.Need == n.ID || slices.Contains(ch.Serves, n.ID) }))
 	}
 	offer(func(*decision.Chosen) bool { return true })
 	for i := range c.blocks {
@@ -84,6 +91,11 @@ func Compose(p *Plan, d *decision.Decision, at scene.Scene) Solution {
 		c.blocks = []Block{}
 	}
 	return Solution{Locale: string(c.words.locale), Needs: d.Needs, Blocks: c.blocks, Actions: actions}
+}
+
+// asksBack tells whether a need is answered by a question.
+func (c *composer) asksBack(id string) bool {
+	return slices.ContainsFunc(c.d.Needs, func(n need.Need) bool { return n.ID == id && n.Status == need.Clarify })
 }
 
 func (c *composer) add(b Block) { c.blocks = append(c.blocks, b) }
@@ -146,8 +158,12 @@ func (c *composer) understood() {
 		if n.Origin != need.Spoken || n.Status == need.Clarify {
 			continue
 		}
-		titles = append(titles, c.title(n.Intent, n.Sub()))
-		options = append(options, Option{Label: c.title(n.Intent, n.Sub()), Intent: n.Intent, Send: n.Text})
+		title := c.title(n.Intent, n.Sub())
+		if slices.Contains(titles, title) {
+			continue
+		}
+		titles = append(titles, title)
+		options = append(options, Option{Label: title, Intent: n.Intent, Send: n.Text})
 	}
 	if len(titles) < 2 {
 		return
@@ -170,7 +186,9 @@ func (c *composer) title(intent, sub string) string {
 func (c *composer) unanswered(n *need.Need, served bool) {
 	switch n.Status {
 	case need.Clarify:
-		c.clarify(n)
+		if !c.danger {
+			c.clarify(n)
+		}
 	case need.Handover:
 		if !served {
 			c.add(Block{Need: n.ID, Kind: "handover", Title: c.words.say("handover_title"), Text: c.words.say("handover")})
