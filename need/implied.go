@@ -29,9 +29,14 @@ func (s *scratch) implied(needs []Need) []Need {
 		}
 		needs = append(needs, n)
 	}
-	// Who compares and asks for advice is about to buy (clause 1.1).
+	// Who compares and asks for advice is about to buy (clause 1.1): the advice is
+	// one need, the decision another, also when the words run them together ("which
+	// one should I get").
 	compare, recommend := find("presale.compare"), find("presale.recommend")
-	if compare != nil && recommend != nil && recommend.Sub() != "decide" {
+	if compare != nil && recommend != nil {
+		if recommend.Sub() == "decide" {
+			recommend.Subintent = nil
+		}
 		add("presale.recommend", "decide", compare, recommend)
 	}
 	// Kinds that a pack calls implied: their words in a need of the same matter.

@@ -32,6 +32,8 @@ func TestMission_1_1_ACompoundEnquiryIsThreeNeeds(t *testing.T) {
 	}{
 		{"对比A和B型号的功能差异并推荐适合家庭使用的版本", need.Span{0, 12}, need.Span{13, 24}, need.Span{2, 3}, need.Span{4, 5}},
 		{"Compare models A and B and recommend the version that suits a family", need.Span{0, 22}, need.Span{27, 68}, need.Span{15, 16}, need.Span{21, 22}},
+		{"A和B有什么不同？推荐一款适合一家四口的", need.Span{0, 8}, need.Span{9, 20}, need.Span{0, 1}, need.Span{2, 3}},
+		{"Compare A with B. Which one should I get for my family?", need.Span{0, 16}, need.Span{18, 54}, need.Span{8, 9}, need.Span{15, 16}},
 	} {
 		t.Run(c.words, func(t *testing.T) {
 			t.Parallel()

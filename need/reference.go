@@ -213,7 +213,7 @@ func (s *scratch) refer(needs []Need) {
 				n.point(before[k-1])
 			}
 		}
-		if len(n.RefersTo) == 0 && len(own) == 0 && (pointed || s.leavesUnsaid(n)) {
+		if len(n.RefersTo) == 0 && len(own) == 0 && (pointed || s.leavesUnsaid(n, comparedIn(needs[:i]))) {
 			n.point(earlier()...)
 		}
 		if len(n.RefersTo) == 0 && len(own) == 0 {
@@ -245,6 +245,11 @@ func (s *scratch) joins(m pointing, start, end int) bool {
 	return false
 }
 
+// comparedIn tells whether one of the needs compares several things.
+func comparedIn(needs []Need) bool {
+	return slices.ContainsFunc(needs, func(n Need) bool { return n.Intent == "presale.compare" && len(thingIDs(n.Entities)) > 1 })
+}
+
 func (n *Need) point(ids ...string) {
 	for _, id := range ids {
 		if !slices.Contains(n.RefersTo, id) && !slices.ContainsFunc(n.Entities, func(e Entity) bool { return e.ID == id }) {
@@ -264,15 +269,23 @@ func (s *scratch) namedBefore(place, from int) (ids []string) {
 	return ids
 }
 
-var another = index([]unit{
-	{"别的", "", "", 1}, {"其他", "", "", 1}, {"其它", "", "", 1}, {"另外一", "", "", 1}, {"另一", "", "", 1}, {"一款", "", "", 1}, {"一台", "", "", 1}, {"一部", "", "", 1}, {"一双", "", "", 1}, {"一套", "", "", 1}, {"哪些", "", "", 1}, {"有什么", "", "", 1}, {"有没有", "", "", 1},
-	{"another", "", "", 1}, {"other", "", "", 1}, {"else", "", "", 1}, {"any", "", "", 1}, {"some", "", "", 1}, {"something", "", "", 1},
-})
+// another are words that ask for something not named yet, anyOne words that do so
+// unless several things were just compared: "推荐一款" is then one of them.
+var (
+	another = index([]unit{
+		{"别的", "", "", 1}, {"其他", "", "", 1}, {"其它", "", "", 1}, {"另外一", "", "", 1}, {"另一", "", "", 1},
+		{"another", "", "", 1}, {"other", "", "", 1}, {"else", "", "", 1},
+	})
+	anyOne = index([]unit{
+		{"一款", "", "", 1}, {"一台", "", "", 1}, {"一部", "", "", 1}, {"一双", "", "", 1}, {"一套", "", "", 1}, {"哪些", "", "", 1}, {"有什么", "", "", 1}, {"有没有", "", "", 1},
+		{"any", "", "", 1}, {"some", "", "", 1}, {"something", "", "", 1},
+	})
+)
 
 // leavesUnsaid tells whether a need that names no thing speaks of the one named
 // before: a question about price, stock or fit does, a wish for something new or
 // for a kind of thing does not.
-func (s *scratch) leavesUnsaid(n *Need) bool {
+func (s *scratch) leavesUnsaid(n *Need, compared bool) bool {
 	switch n.Intent {
 	case "presale.price_promo", "presale.stock", "presale.product_info", "order.place", "support.howto", "presale.compare",
 		"support.troubleshoot", "aftersale.repair", "aftersale.exchange", "aftersale.return_refund",
@@ -286,6 +299,9 @@ func (s *scratch) leavesUnsaid(n *Need) bool {
 		for i := at.Start; i < at.End; i++ {
 			if wordEdge(s.plain.Runes, i) {
 				if u, _ := matchAt(another, s.plain.Runes, i); u != nil {
+					return false
+				}
+				if u, _ := matchAt(anyOne, s.plain.Runes, i); u != nil && !compared {
 					return false
 				}
 			}
