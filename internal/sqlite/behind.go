@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"database/sql/driver"
 	"encoding/binary"
 	"fmt"
 	"strconv"
@@ -61,6 +62,8 @@ type behind struct {
 	planned []uint32 // pages of the round
 	saves   []saving // by follower
 	ageing  []step   // of generations of ids
+	// The write-ahead log holds pages of before an erasure.
+	truncate bool
 
 	checkpoints chan checkpoint
 }
@@ -194,6 +197,25 @@ func (b *behind) rest(w *writer) {
 	if due && len(b.round) == 0 {
 		b.begin(w, false)
 	}
+	b.truncateLog(w)
+}
+
+// truncateLog empties the write-ahead log after an erasure: the pages in the
+// database are overwritten (secure_delete), older copies of them may stand here.
+// Who reads at this moment holds it up; then it is done at the next rest.
+func (b *behind) truncateLog(w *writer) {
+	if !b.truncate {
+		return
+	}
+	w.c.exec("PRAGMA busy_timeout=100")
+	err := w.c.once("PRAGMA wal_checkpoint(TRUNCATE)", func(row []driver.Value) error {
+		b.truncate = integer(row[0]) != 0
+		return nil
+	})
+	if err != nil {
+		b.truncate = true
+	}
+	w.c.exec("PRAGMA busy_timeout=10000")
 }
 
 // finish writes everything: the store is being closed.

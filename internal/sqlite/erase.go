@@ -94,10 +94,8 @@ func (e *erasure) run(workspace string, keys []identity.Key) (after func(), err 
 		s.rows.drop(e.rows)
 		s.people.forget(e.numbers)
 		e.tell(workspace)
-		// The pages that held the old rows are overwritten (secure_delete); this takes
-		// them out of the write-ahead log too. A reader may hold it up; then the next
-		// checkpoint does it.
-		w.c.exec("PRAGMA wal_checkpoint(TRUNCATE)")
+		w.behind.truncate = true
+		w.behind.truncateLog(w)
 	}, nil
 }
 

@@ -14,6 +14,7 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -473,5 +474,106 @@ func TestClosingInTheMiddleOfWhatIsWrittenBehind(t *testing.T) {
 	s = openAt(t, Options{Dir: dir})
 	if v, err := s.Verify(context.Background()); err != nil || v.Events != len(all) {
 		t.Fatalf("%+v %v", v, err)
+	}
+}
+
+// Everybody at once: senders, askers, an erasure now and then, a check, restarts'
+// work behind. Run with the race detector, it finds what the others cannot.
+func TestEverybodyAtOnce(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	options := Options{Dir: dir, Shelf: new(candidate.Shelves), Followers: []journal.Follower{new(tally)}, ProfileBytes: 200 << 10, RowBytes: 100 << 10, testOnlyEvery: 200}
+	s := openAt(t, options)
+	ctx := context.Background()
+	var senders, others sync.WaitGroup
+	done := make(chan struct{})
+	for sender := range 4 {
+		senders.Go(func() {
+			for n := sender; n < 600; n += 4 {
+				if _, err := s.Commit(ctx, errand(n)); err != nil {
+					t.Error(err)
+					return
+				}
+			}
+		})
+	}
+	ask := func(f func(r *rand.Rand) error) {
+		others.Go(func() {
+			r := rand.New(rand.NewPCG(1, 2))
+			for {
+				select {
+				case <-done:
+					return
+				default:
+				}
+				if err := f(r); err != nil {
+					t.Error(err)
+					return
+				}
+			}
+		})
+	}
+	scope := func(r *rand.Rand) journal.Scope {
+		p, _, err := s.Person(ctx, "shop", identity.User(numbered("u", r.IntN(40))))
+		if err != nil {
+			t.Error(err)
+		}
+		return journal.Scope{Workspace: "shop", Person: p.ID, Keys: p.Keys}
+	}
+	for range 2 {
+		ask(func(r *rand.Rand) error {
+			sc := scope(r)
+			p, err := s.Profile(ctx, sc)
+			if err != nil {
+				return err
+			}
+			_ = p.Canonical()
+			if sc.UpTo = p.Position; sc.UpTo == 0 {
+				return nil // erased meanwhile
+			}
+			past, err := s.Profile(ctx, sc)
+			if err == nil && past.Position > p.Position {
+				err = fmt.Errorf("the past up to %d is of %d", p.Position, past.Position)
+			}
+			return err
+		})
+	}
+	ask(func(r *rand.Rand) error {
+		list, err := s.Timeline(ctx, scope(r), time.Time{}, event.ID{}, 10)
+		for _, m := range list {
+			if _, _, _, err := s.Event(ctx, "shop", m.Event.ID); err != nil {
+				return err
+			}
+		}
+		return err
+	})
+	erasures := 8
+	ask(func(r *rand.Rand) error {
+		if erasures--; erasures >= 0 {
+			if _, err := s.Erase(ctx, "shop", scope(r).Keys); err != nil {
+				return err
+			}
+		}
+		if _, err := s.Catalogue(ctx, "shop", 0); err != nil {
+			return err
+		}
+		_ = s.Stats()
+		_, err := s.Verify(ctx)
+		return err
+	})
+	senders.Wait()
+	close(done)
+	others.Wait()
+	want := memory(t, s, []identity.Key{identity.User("u1"), identity.User("u2"), identity.Anonymous("a3")})
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	options.Shelf, options.Followers = new(candidate.Shelves), nil
+	s = openAt(t, options)
+	if got := memory(t, s, []identity.Key{identity.User("u1"), identity.User("u2"), identity.Anonymous("a3")}); got != want {
+		t.Fatalf("after a restart\n%s\nbefore\n%s", got, want)
+	}
+	if _, err := s.Verify(ctx); err != nil {
+		t.Fatal(err)
 	}
 }
