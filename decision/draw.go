@@ -23,7 +23,7 @@ const drawStream = 0x72617070_6f727431
 // be summed over, the best are drawn from and the others are turned down for it.
 const (
 	poolLimit = 62
-	setLimit  = 4096
+	setLimit  = 600
 )
 
 func (c *chooser) drawFrom(pool []*proposal, k int) {
@@ -141,9 +141,10 @@ func inclusion(w []float64, k int) []float64 {
 		p   float64
 	}
 	layer := []state{{0, 1}}
-	for range k {
+	for drawn := range k {
 		var next []state
 		index := map[uint64]int{}
+		last := drawn == k-1
 		for _, s := range layer {
 			total := 0.0
 			for i := range n {
@@ -156,7 +157,9 @@ func inclusion(w []float64, k int) []float64 {
 					continue
 				}
 				p := float64(s.p * (w[i] / total))
-				out[i] += p
+				if out[i] += p; last {
+					continue
+				}
 				set := s.set | 1<<i
 				at, ok := index[set]
 				if !ok {
