@@ -758,7 +758,7 @@ func (c *chooser) chosen(p *proposal, position int) Chosen {
 			out.Serves = append(out.Serves, c.in.Needs[i].ID)
 		}
 	}
-	out.Prefilled, out.Missing = b.form(a)
+	out.Prefilled, out.Shown, out.Missing = b.form(a)
 	var ok bool
 	if out.Title, ok = b.fill(a.Title); !ok {
 		out.Title = bare(a.Title)

@@ -207,11 +207,13 @@ type Chosen struct {
 	Reasons     []Reason          `json:"reasons"`
 	Serves      []string          `json:"serves,omitempty"` // the other needs it serves
 	Prefilled   map[string]any    `json:"prefilled,omitempty"`
-	Form        []Field           `json:"form,omitempty"`
-	Missing     []string          `json:"missing,omitempty"` // fields of Form that the customer must still give
-	Safety      bool              `json:"safety,omitempty"`
-	Handover    bool              `json:"handover,omitempty"`
-	Resolves    bool              `json:"resolves,omitempty"`
+	// Shown are the names of prefilled values that are ids of ours: a product, a fault.
+	Shown    map[string]candidate.Text `json:"shown,omitempty"`
+	Form     []Field                   `json:"form,omitempty"`
+	Missing  []string                  `json:"missing,omitempty"` // fields of Form that the customer must still give
+	Safety   bool                      `json:"safety,omitempty"`
+	Handover bool                      `json:"handover,omitempty"`
+	Resolves bool                      `json:"resolves,omitempty"`
 }
 
 // Rejected is a candidate that is not offered, with the rule that stopped it.

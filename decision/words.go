@@ -262,8 +262,8 @@ func (b *binding) reasons(a *Action) []Reason {
 	return out
 }
 
-// form prefills what accepting an action needs.
-func (b *binding) form(a *Action) (known map[string]any, missing []string) {
+// form prefills what accepting an action needs; shown names what is an id of ours.
+func (b *binding) form(a *Action) (known map[string]any, shown map[string]candidate.Text, missing []string) {
 	for _, f := range a.Form {
 		var v any
 		ok := false
@@ -281,9 +281,34 @@ func (b *binding) form(a *Action) (known map[string]any, missing []string) {
 				v = t.Format(time.RFC3339)
 			}
 			known[f.Name] = v
+			if name, ok := b.nameOf(f.From, v); ok {
+				if shown == nil {
+					shown = make(map[string]candidate.Text, 2)
+				}
+				shown[f.Name] = name
+			}
 		}
 	}
-	return known, missing
+	return known, shown, missing
+}
+
+// nameOf is what people call the value of a fact that is an id: an item's title, a
+// fault's name.
+func (b *binding) nameOf(fact string, v any) (candidate.Text, bool) {
+	id, ok := v.(string)
+	if !ok {
+		return candidate.Text{}, false
+	}
+	switch fact[strings.LastIndexByte(fact, '.')+1:] {
+	case "product_id":
+		if item := b.item(id); item != nil {
+			return item.Title, true
+		}
+	case "symptom":
+		name, ok := b.plan.Symptoms[id]
+		return name, ok
+	}
+	return candidate.Text{}, false
 }
 
 func groupKey(g map[string]string) string {

@@ -124,7 +124,10 @@ func (c *composer) offer(ch *decision.Chosen, a Action) {
 	}
 	var missing []string
 	for _, f := range ch.Form {
-		value := c.words.value(ch.Prefilled[f.Name])
+		value := c.words.in(ch.Shown[f.Name])
+		if value == "" {
+			value = c.words.value(ch.Prefilled[f.Name])
+		}
 		b.Fields = append(b.Fields, Field{Name: f.Name, Label: c.words.in(f.Label), Value: value})
 		if value == "" {
 			missing = append(missing, c.words.in(f.Label))

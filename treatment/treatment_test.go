@@ -207,6 +207,10 @@ func TestAFormSaysWhatIsFilledInAndWhatIsMissing(t *testing.T) {
 	if b.Kind != "form" || b.Text != "已经替您填好 1 项，只差原因。" || b.Fields[0].Value != "1001" {
 		t.Errorf("%+v", b)
 	}
+	d.Chosen[0].Shown = map[string]candidate.Text{"order": both("七月的订单", "July's order")}
+	if b := treatment.Compose(plan, d, on("mobile", scene.English)).Blocks[0]; b.Fields[0].Value != "July's order" {
+		t.Errorf("an id is shown where there is a name: %+v", b.Fields)
+	}
 }
 
 func TestWhatIsNotUnderstoodIsAskedBackWithButtons(t *testing.T) {
