@@ -90,3 +90,10 @@ type Erasure struct {
 	Events    int
 	Decisions int
 }
+
+// Notice says that what the store keeps of a workspace beside its log (itself, its
+// strategies, the number in force) may have been changed by another process. An empty
+// workspace means any.
+type Notice struct {
+	Workspace string
+}

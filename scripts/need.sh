@@ -15,6 +15,7 @@ package_of() {
 present() {
   case "$1" in
     chromium) command -v chromium || command -v chromium-browser || command -v google-chrome ;;
+    postgres) command -v postgres || ls /usr/lib/postgresql/*/bin/postgres ;; # Debian keeps servers off the PATH
     *) command -v "$1" ;;
   esac >/dev/null 2>&1
 }

@@ -7,7 +7,7 @@ say() { printf '\n\033[1m==> %s\033[0m\n' "$*"; }
 started=$(date +%s)
 
 say "what this needs"
-scripts/need.sh go node npm chromium
+scripts/need.sh go node npm chromium postgres
 
 say "lint: gofmt, modules, vet, staticcheck"
 scripts/lint.sh
@@ -15,8 +15,8 @@ scripts/lint.sh
 say "front end: install, types, unit tests, committed build in sync, budgets"
 scripts/web.sh
 
-say "Go: unit, house, pack, conformance tests, with the race detector"
-go test -race -timeout 20m ./...
+say "Go: unit, house, pack, conformance tests, with the race detector; both stores"
+RAPPORT_REQUIRE_POSTGRES=1 go test -race -timeout 20m ./...
 
 say "browser: console, demo page and widget in Chromium"
 scripts/browser.sh

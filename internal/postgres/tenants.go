@@ -1,0 +1,159 @@
+package postgres
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/rapport-cx/rapport/candidate"
+	"github.com/rapport-cx/rapport/identity"
+	"github.com/rapport-cx/rapport/strategy"
+	"github.com/rapport-cx/rapport/workspace"
+)
+
+// Person says who a key belongs to; see engine.Store.
+func (s *Store) Person(ctx context.Context, workspace string, key identity.Key) (p identity.Person, known bool, err error) {
+	t, err := s.fresh(ctx, workspace)
+	if err != nil {
+		return p, false, fmt.Errorf("person of %s in %s: %w", key, workspace, err)
+	}
+	if t == nil {
+		p, _, _ = identity.NewGraph(workspace).Resolve(key)
+		return p, false, nil
+	}
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	p, _, known = t.graph.Resolve(key)
+	return p, known, nil
+}
+
+// PersonByID finds a person by their id, or by one they had before a merge.
+func (s *Store) PersonByID(ctx context.Context, workspace string, id identity.PersonID) (p identity.Person, known bool, err error) {
+	t, err := s.fresh(ctx, workspace)
+	if err != nil {
+		return p, false, fmt.Errorf("person %s in %s: %w", id, workspace, err)
+	}
+	if t == nil {
+		return p, false, nil
+	}
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	p, _, known = t.graph.ByID(id)
+	return p, known, nil
+}
+
+var errNoShelf = errors.New("the store was opened without a shelf")
+
+// Catalogue is a workspace's shelf at a revision; 0 means now. It is never older than
+// a put that was acknowledged on any node.
+func (s *Store) Catalogue(ctx context.Context, workspace string, revision uint64) (candidate.View, error) {
+	if s.options.Shelf == nil {
+		return nil, fmt.Errorf("catalogue of %s: %w", workspace, errNoShelf)
+	}
+	if _, err := s.fresh(ctx, workspace); err != nil {
+		return nil, fmt.Errorf("catalogue of %s: %w", workspace, err)
+	}
+	return s.options.Shelf.View(workspace, revision)
+}
+
+// Workspaces lists all tenants by id.
+func (s *Store) Workspaces(ctx context.Context) ([]workspace.Workspace, error) {
+	rows, err := s.pool.Query(ctx, "SELECT body FROM workspace ORDER BY id")
+	var all []workspace.Workspace
+	if err == nil {
+		all, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (w workspace.Workspace, err error) {
+			var body []byte
+			if err := row.Scan(&body); err != nil {
+				return w, err
+			}
+			return w, json.Unmarshal(body, &w)
+		})
+	}
+	if err != nil {
+		return nil, fmt.Errorf("workspaces: %w", err)
+	}
+	return all, nil
+}
+
+// put runs one statement and tells the other nodes, in one transaction.
+func (s *Store) put(ctx context.Context, notice, sql string, args ...any) error {
+	return pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, sql, args...); err != nil {
+			return err
+		}
+		if notice == "" {
+			return nil
+		}
+		_, err := tx.Exec(ctx, "SELECT pg_notify($1, $2)", s.channel, notice)
+		return err
+	})
+}
+
+// SaveWorkspace inserts or replaces a tenant by its id.
+func (s *Store) SaveWorkspace(ctx context.Context, w workspace.Workspace) error {
+	body, err := json.Marshal(w)
+	if err == nil {
+		err = s.put(ctx, noticeTenant+w.ID, "INSERT INTO workspace (id, body) VALUES ($1, $2) ON CONFLICT (id) DO UPDATE SET body = excluded.body", w.ID, body)
+	}
+	if err != nil {
+		return fmt.Errorf("save workspace %s: %w", w.ID, err)
+	}
+	return nil
+}
+
+// Strategies lists a workspace's versions, oldest first.
+func (s *Store) Strategies(ctx context.Context, workspace string) ([]strategy.Source, error) {
+	rows, err := s.pool.Query(ctx, "SELECT body, model FROM strategy WHERE workspace = $1 ORDER BY number", workspace)
+	var all []strategy.Source
+	if err == nil {
+		all, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (v strategy.Source, err error) {
+			var body, model []byte
+			if err := row.Scan(&body, &model); err != nil {
+				return v, err
+			}
+			err = json.Unmarshal(body, &v)
+			v.Model = model
+			return v, err
+		})
+	}
+	if err != nil {
+		return nil, fmt.Errorf("strategies of %s: %w", workspace, err)
+	}
+	return all, nil
+}
+
+// SaveStrategy inserts or replaces a version by its number.
+func (s *Store) SaveStrategy(ctx context.Context, workspace string, v strategy.Source) error {
+	model := v.Model
+	v.Model = nil // megabytes: beside the JSON, not in it
+	body, err := json.Marshal(v)
+	if err == nil {
+		err = s.put(ctx, "", `INSERT INTO strategy (workspace, number, body, model) VALUES ($1, $2, $3, $4)
+			ON CONFLICT (workspace, number) DO UPDATE SET body = excluded.body, model = excluded.model`, workspace, v.Number, body, model)
+	}
+	if err != nil {
+		return fmt.Errorf("save strategy %d of %s: %w", v.Number, workspace, err)
+	}
+	return nil
+}
+
+// CurrentStrategy is the number in force, 0 when none is.
+func (s *Store) CurrentStrategy(ctx context.Context, workspace string) (number int, err error) {
+	err = s.pool.QueryRow(ctx, "SELECT number FROM current_strategy WHERE workspace = $1", workspace).Scan(&number)
+	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
+		return 0, fmt.Errorf("current strategy of %s: %w", workspace, err)
+	}
+	return number, nil
+}
+
+// SetCurrentStrategy puts a version in force and tells the other nodes.
+func (s *Store) SetCurrentStrategy(ctx context.Context, workspace string, number int) error {
+	err := s.put(ctx, noticeStrategy+workspace, "INSERT INTO current_strategy (workspace, number) VALUES ($1, $2) ON CONFLICT (workspace) DO UPDATE SET number = excluded.number", workspace, number)
+	if err != nil {
+		return fmt.Errorf("put strategy %d of %s in force: %w", number, workspace, err)
+	}
+	return nil
+}

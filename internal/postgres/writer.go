@@ -1,0 +1,389 @@
+package postgres
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"sync/atomic"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/rapport-cx/rapport/event"
+	"github.com/rapport-cx/rapport/identity"
+	"github.com/rapport-cx/rapport/journal"
+	"github.com/rapport-cx/rapport/ledger"
+)
+
+const (
+	// A group takes requests until it has this many events: larger ones make the
+	// commit no cheaper, but later, and hold other nodes up.
+	groupEvents = 4096
+	queueLength = 1024
+
+	// BatchLimit is the largest batch that is committed as one.
+	BatchLimit = 65536
+)
+
+// request is one Commit on its way through the writer.
+type request struct {
+	batch   journal.Batch
+	receipt journal.Receipt
+	err     error
+	state   atomic.Int32
+	done    chan struct{}
+}
+
+const (
+	waiting = iota
+	taken
+	abandoned
+)
+
+var requests = sync.Pool{New: func() any { return &request{done: make(chan struct{}, 1)} }}
+
+// Commit appends a batch; see engine.Store. It returns early with ctx's error only
+// when nothing of the batch was, or will be, stored.
+func (s *Store) Commit(ctx context.Context, b journal.Batch) (journal.Receipt, error) {
+	if len(b.Events) > BatchLimit {
+		return journal.Receipt{}, fmt.Errorf("commit %d events of %s: at most %d go into one batch", len(b.Events), b.Workspace, BatchLimit)
+	}
+	r := requests.Get().(*request)
+	r.batch = b
+	receipt, err, again := s.submit(ctx, r)
+	if again {
+		*r = request{done: r.done}
+		requests.Put(r)
+	}
+	if err != nil {
+		return journal.Receipt{}, fmt.Errorf("commit to %s: %w", b.Workspace, err)
+	}
+	return receipt, nil
+}
+
+// submit hands a request to the writer and waits. again tells that nobody else
+// holds the request any more.
+func (s *Store) submit(ctx context.Context, r *request) (_ journal.Receipt, err error, again bool) {
+	if err := ctx.Err(); err != nil {
+		return journal.Receipt{}, err, true
+	}
+	s.gate.RLock()
+	if s.closed {
+		s.gate.RUnlock()
+		return journal.Receipt{}, ErrClosed, true
+	}
+	select {
+	case s.queue <- r:
+		s.gate.RUnlock()
+	case <-ctx.Done():
+		s.gate.RUnlock()
+		return journal.Receipt{}, ctx.Err(), true
+	}
+	select {
+	case <-r.done:
+		return r.receipt, r.err, true
+	case <-ctx.Done():
+		if r.state.CompareAndSwap(waiting, abandoned) {
+			return journal.Receipt{}, ctx.Err(), false
+		}
+		<-r.done // the writer has it, and reads the caller's memory
+		return r.receipt, r.err, true
+	}
+}
+
+// writer is the one goroutine of a node that appends to the log.
+type writer struct {
+	s     *Store
+	group []*request
+	ids   [][16]byte // of the group, in the order of its events
+	known map[event.ID]bool
+	copy  []byte // the group's rows as COPY reads them
+	place map[string]*room
+}
+
+// room is a workspace while a group is written.
+type room struct {
+	id     string
+	number int32
+	base   uint64 // its position before the group
+	last   uint64 // and after it
+	added  []row
+	record bool // a record is among them: other nodes are told at once
+}
+
+func newWriter(s *Store) *writer {
+	return &writer{s: s, known: map[event.ID]bool{}, place: map[string]*room{}}
+}
+
+// run is the writer's life. It ends when the queue is closed and empty.
+func (w *writer) run() {
+	defer close(w.s.ended)
+	for r := range w.s.queue {
+		w.take(r)
+		w.commit()
+	}
+}
+
+// take collects a group behind its first request.
+func (w *writer) take(r *request) {
+	w.group = w.group[:0]
+	for events := 0; ; {
+		if r.state.CompareAndSwap(waiting, taken) {
+			w.group = append(w.group, r)
+			events += len(r.batch.Events)
+		}
+		if events >= groupEvents {
+			return
+		}
+		select {
+		case next, ok := <-w.s.queue:
+			if !ok {
+				return
+			}
+			r = next
+		default:
+			return
+		}
+	}
+}
+
+// commit stores the group and answers everybody in it. What the database refuses is
+// tried again one by one, so that one request cannot fail the others, and what met
+// another node's transaction has its second chance.
+func (w *writer) commit() {
+	group := w.group
+	if len(group) == 0 {
+		return
+	}
+	err := w.store(group)
+	var refused *pgconn.PgError
+	if errors.As(err, &refused) {
+		for _, r := range group {
+			r.err = w.store([]*request{r})
+			r.done <- struct{}{}
+		}
+		clear(group)
+		return
+	}
+	for _, r := range group {
+		if err != nil {
+			r.err = err
+		}
+		r.done <- struct{}{}
+	}
+	clear(group)
+}
+
+var errKnownDecision = errors.New("a decision of this id is already in the ledger")
+
+// store puts requests into one transaction, commits it, and takes what was committed
+// into this node's memory.
+func (w *writer) store(group []*request) error {
+	ctx := context.Background()
+	if err := w.rooms(ctx, group); err != nil {
+		return err
+	}
+	c, err := w.s.pool.Acquire(ctx)
+	if err != nil {
+		return err
+	}
+	err = w.transact(ctx, c, group)
+	if err != nil && !c.Conn().IsClosed() {
+		if _, e := c.Exec(ctx, "rollback"); e != nil {
+			c.Conn().Close(ctx)
+		}
+	}
+	c.Release()
+	if err != nil {
+		return err
+	}
+	for _, m := range w.place {
+		w.s.takeOwn(ctx, m)
+	}
+	return nil
+}
+
+// rooms makes the workspaces of a group ready, new ones in the database, too.
+func (w *writer) rooms(ctx context.Context, group []*request) error {
+	clear(w.place)
+	for _, r := range group {
+		r.err, r.receipt = nil, journal.Receipt{}
+		id := r.batch.Workspace
+		if w.place[id] == nil {
+			w.place[id] = &room{id: id}
+		}
+		if len(r.batch.Events) == 0 || w.s.tenant(id) != nil {
+			continue
+		}
+		if _, err := w.s.pool.Exec(ctx, "INSERT INTO tenant (id) VALUES ($1) ON CONFLICT (id) DO NOTHING", id); err != nil {
+			return err
+		}
+		if err := w.s.meet(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (w *writer) transact(ctx context.Context, c *pgxpool.Conn, group []*request) error {
+	var writes, asks []string
+	var decided []*request
+	w.ids = w.ids[:0]
+	for _, r := range group {
+		for i := range r.batch.Events {
+			w.ids = append(w.ids, r.batch.Events[i].ID)
+		}
+		list := &asks
+		if len(r.batch.Events) > 0 {
+			list = &writes
+		}
+		if !slices.Contains(*list, r.batch.Workspace) {
+			*list = append(*list, r.batch.Workspace)
+		}
+		if r.batch.Decision != nil {
+			decided = append(decided, r)
+		}
+	}
+	// One order for all nodes: workspaces by name, then decisions by id.
+	slices.SortStableFunc(decided, func(a, b *request) int { return cmp.Compare(a.batch.Decision.ID, b.batch.Decision.ID) })
+	var b pgx.Batch
+	b.Queue("begin")
+	position := func(rows pgx.Rows) error {
+		for rows.Next() {
+			var id string
+			var number int32
+			var at uint64
+			if err := rows.Scan(&id, &number, &at); err != nil {
+				return err
+			}
+			m := w.place[id]
+			m.number, m.base, m.last = number, at, at
+		}
+		return rows.Err()
+	}
+	if len(writes) > 0 {
+		b.Queue("SELECT id, number, position FROM tenant WHERE id = ANY($1) ORDER BY id FOR NO KEY UPDATE", writes).Query(position)
+	}
+	clear(w.known)
+	if len(w.ids) > 0 {
+		b.Queue("SELECT id FROM log WHERE id = ANY($1)", w.ids).Query(func(rows pgx.Rows) error {
+			for rows.Next() {
+				w.known[event.ID(rows.RawValues()[0])] = true
+			}
+			return rows.Err()
+		})
+	}
+	for _, r := range decided {
+		queueDecision(&b, r.batch.Decision).Exec(func(tag pgconn.CommandTag) error {
+			if tag.RowsAffected() == 0 {
+				r.err = fmt.Errorf("decision %s: %w", r.batch.Decision.ID, errKnownDecision)
+			}
+			return nil
+		})
+	}
+	if asks = slices.DeleteFunc(asks, func(id string) bool { return slices.Contains(writes, id) }); len(asks) > 0 {
+		b.Queue("SELECT id, number, position FROM tenant WHERE id = ANY($1)", asks).Query(position)
+	}
+	if err := c.SendBatch(ctx, &b).Close(); err != nil {
+		return err
+	}
+	w.append(group)
+	if len(w.copy) > 0 {
+		if _, err := c.Conn().PgConn().CopyFrom(ctx, bytes.NewReader(w.copy), "COPY log (workspace, position, at, id, key, event) FROM STDIN BINARY"); err != nil {
+			return err
+		}
+	}
+	var end pgx.Batch
+	for _, m := range w.place {
+		if m.last == m.base {
+			continue
+		}
+		end.Queue("UPDATE tenant SET position = $2 WHERE number = $1", m.number, m.last)
+		if m.record {
+			end.Queue("SELECT pg_notify($1, $2)", w.s.channel, noticeLog+m.id)
+		}
+	}
+	end.Queue("commit")
+	return c.SendBatch(ctx, &end).Close()
+}
+
+var (
+	copyHeader = append([]byte("PGCOPY\n\xff\r\n\x00"), 0, 0, 0, 0, 0, 0, 0, 0)
+	copyEnd    = []byte{0xff, 0xff}
+)
+
+// append makes the rows of the events that are new.
+func (w *writer) append(group []*request) {
+	w.copy = w.copy[:0]
+	size := 0
+	for _, r := range group {
+		for i := range r.batch.Events {
+			e := &r.batch.Events[i]
+			size += 64 + len(e.Name) + len(e.Subject) + len(e.UserID) + len(e.AnonymousID) + len(e.Context) + len(e.Body)
+		}
+	}
+	frames := make([]byte, 0, size) // what followers keep of events stays here
+	for _, r := range group {
+		m := w.place[r.batch.Workspace]
+		if r.err == nil && len(r.batch.Events) > 0 {
+			r.receipt.Duplicates = make([]bool, len(r.batch.Events))
+			for i := range r.batch.Events {
+				e := &r.batch.Events[i]
+				if w.known[e.ID] {
+					r.receipt.Duplicates[i] = true
+					continue
+				}
+				w.known[e.ID] = true
+				m.last++
+				start := len(frames)
+				frames = appendFrame(frames, e)
+				x := row{position: m.last, at: e.Time.UnixMilli(), id: e.ID, event: frames[start:len(frames):len(frames)]}
+				if k := keyOf(m.id, e); k != (identity.Key{}) {
+					x.key, x.mine = markOf(m.id, k), true
+				}
+				m.record = m.record || e.Kind == event.Record
+				m.added = append(m.added, x)
+				w.copy = x.appendCopy(w.copy, m.number)
+			}
+		}
+		r.receipt.Position = m.last
+	}
+	if len(w.copy) > 0 {
+		w.copy = append(w.copy, copyEnd...)
+	}
+}
+
+// appendCopy writes the row in the binary form of COPY.
+func (x *row) appendCopy(b []byte, workspace int32) []byte {
+	if len(b) == 0 {
+		b = append(b, copyHeader...)
+	}
+	be := binary.BigEndian
+	b = append(b, 0, 6)
+	b = be.AppendUint32(be.AppendUint32(b, 4), uint32(workspace))
+	b = be.AppendUint64(be.AppendUint32(b, 8), x.position)
+	b = be.AppendUint64(be.AppendUint32(b, 8), uint64(x.at))
+	b = append(be.AppendUint32(b, 16), x.id[:]...)
+	if x.mine {
+		b = append(be.AppendUint32(b, 16), x.key[:]...)
+	} else {
+		b = be.AppendUint32(b, 0xffffffff)
+	}
+	return append(be.AppendUint32(b, uint32(len(x.event))), x.event...)
+}
+
+func queueDecision(b *pgx.Batch, e *ledger.Entry) *pgx.QueuedQuery {
+	actions := e.Actions
+	if actions == nil {
+		actions = []string{}
+	}
+	return b.Queue(`INSERT INTO decision (id, workspace, person, at, strategy, arm, placement, asker, actions, body)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT (id) DO NOTHING`,
+		e.ID, e.Workspace, e.Person, e.At.UnixNano(), e.Strategy, e.Arm, []byte(e.Placement), []byte(e.Asker), actions, e.Bytes)
+}
