@@ -154,7 +154,13 @@ func TestOneIntentCannotBeToldApart(t *testing.T) {
 	}
 }
 
+// raceDetector is true when the tests run under the race detector, which makes a pool forget at random.
+var raceDetector bool
+
 func TestScoringAllocatesNothing(t *testing.T) {
+	if raceDetector {
+		t.Skip("under the race detector a pool forgets what it holds")
+	}
 	m := train(t, counter())
 	runes := []rune("where is my parcel 包裹到哪里了")
 	dst := m.ScoreRunes(runes, nil)

@@ -60,9 +60,10 @@ var tune = struct {
 	usual                                         float64 // after a bare joining word of a script with blanks, a beginning counts from here
 	andBegin                                      float64 // and this much
 	and, space, comma, hanComma, sentence, linked float64 // price of a cut; linked: a joining word after a mark
+	conditional                                   float64 // price of a cut before a conditional clause
 }{
 	low: -0.6, high: 0.6, act: 0.3, begin: 0.05, same: 0.4, usual: 0.3, andBegin: 0.5,
-	and: 0.25, space: 0.1, comma: 0.4, hanComma: 0.25, sentence: 0, linked: -0.4,
+	and: 0.25, space: 0.1, comma: 0.4, hanComma: 0.3, sentence: 0, linked: -0.4, conditional: -0.2,
 }
 
 const (
@@ -84,13 +85,14 @@ const (
 // piece is a stretch of the plain text between two possible cuts. The mark and link tell what stands
 // before it; joined forbids the cut there.
 type piece struct {
-	start, end int
-	mark       mark
-	link       bool // a joining word stands after the mark
-	joined     bool
-	asks, acts bool // it asks; it asks or demands, or states what is wrong
-	begin      float64
-	spaced     bool // it begins with a word of a script with blanks
+	start, end  int
+	mark        mark
+	link        bool // a joining word stands after the mark
+	joined      bool
+	asks, acts  bool // it asks; it asks or demands, or states what is wrong
+	begin       float64
+	spaced      bool // it begins with a word of a script with blanks
+	conditional bool // it begins with a conditional clause, after a mark
 }
 
 // Split cuts a text. It returns nothing for a text that says nothing, and one span for one that holds
@@ -171,6 +173,9 @@ func (p *piece) price() float64 {
 	case markSentence:
 		cost = tune.sentence
 	}
+	if p.conditional {
+		cost = min(cost, tune.conditional)
+	}
 	if p.link && p.mark != markAnd {
 		cost = tune.linked
 	}
@@ -195,6 +200,7 @@ func (c *Cues) pieces(runes []rune) []piece {
 		}
 		current.asks = c.asks(runes, current.start, current.end)
 		current.acts = current.asks || c.acts(runes, current.start, current.end)
+		current.conditional = current.mark >= markComma && max(c.opener.match(runes, current.start, current.end), c.unless.match(runes, current.start, current.end), c.given.match(runes, current.start, current.end)) > 0
 		current.spaced = text.Letter(runes[current.start])
 		current.begin = c.beginning(runes, current.start, current.end)
 		all = append(all, current)
@@ -411,7 +417,35 @@ func (c *Cues) attach(n text.Normalised, spans []Span, i int, score Score) {
 		s.Excluded = append(s.Excluded, Range{from, to})
 		p = q + verb
 	}
-	s.Negated = ruledOut > 0 && left == 0
+	if ruledOut > 0 && left == 0 {
+		s.Negated = c.onlyExcluded(n, s)
+	}
+}
+
+// onlyExcluded tells whether a span says little but what it rules out: in "有没有适合妈妈的，别推荐含酒精的"
+// the wish stands, in "不想退款了" none does.
+func (c *Cues) onlyExcluded(n text.Normalised, s *Span) bool {
+	runes := n.Runes
+	at, said, excluded := s.Plain.Start, 0, 0
+	for _, x := range s.Excluded {
+		stop := at
+		for stop < s.Plain.End && n.Origin[stop] < x.Start {
+			stop++
+		}
+		if c.asks(runes, at, stop) {
+			return false
+		}
+		said += stop - at
+		at = stop
+		for at < s.Plain.End && n.Origin[at] < x.End {
+			at++
+			excluded++
+		}
+	}
+	if c.asks(runes, at, s.Plain.End) {
+		return false
+	}
+	return said+s.Plain.End-at <= excluded
 }
 
 // clauseEnd gives the end of the clause that i is in.

@@ -144,6 +144,22 @@ func TestWhatIsRuledOutIsNegated(t *testing.T) {
 	}
 }
 
+func TestAWishStandsThoughItRulesSomethingOut(t *testing.T) {
+	t.Parallel()
+	w := open(t)
+	const enquiry = "家里三个人用哪个合适，别推荐红色的"
+	spans := w.split(enquiry)
+	for _, s := range spans[:1] {
+		if s.Negated {
+			t.Errorf("%s: %+v", enquiry, s)
+		}
+	}
+	last := spans[len(spans)-1]
+	if len(last.Excluded) != 1 || string([]rune(enquiry)[last.Excluded[0].Start:last.Excluded[0].End]) != "别推荐红色的" {
+		t.Errorf("%s rules out %v", enquiry, last.Excluded)
+	}
+}
+
 func TestNothingSaidGivesNoSpan(t *testing.T) {
 	t.Parallel()
 	w := open(t)
