@@ -243,3 +243,35 @@ func TestMission_2_1_APhoneAndADesktopAreShownTheSameDecisionDifferently(t *test
 		t.Errorf("a phone is shown %d rows, a desktop %d", rows(phone), rows(desktop))
 	}
 }
+
+func TestADecisionIsTheSameAfterARestartAndAfterItsItemsChanged(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	d, shut := wholeIn(t, dir)
+	answer := compared(d, "desktop", "对比A和B型号的功能差异并推荐适合家庭使用的版本")
+	right := repairs{days: []int{80, 20}, warranty: valid}.offered(d)
+	same := func(d *door, when string) {
+		for _, a := range []map[string]any{answer, right} {
+			if r := d.want(200, "", "POST", "/v1/decisions/"+a["id"].(string)+"/replay", "sk_shop", "").json(t); r["identical"] != true {
+				t.Errorf("%s: replayed, it differs at %v", when, r["changed"])
+			}
+		}
+	}
+	same(d, "at once")
+	d.now = d.now.Add(time.Hour)
+	d.want(200, "", "PUT", "/v1/items/A", "sk_shop", `{"kind":"product","title":{"zh":"改名"},"price":{"amount":1,"currency":"CNY"}}`)
+	d.want(200, "", "DELETE", "/v1/items/B", "sk_shop", "")
+	d.want(200, "", "PUT", "/v1/records/asset/s1", "sk_shop", `{"person":"u1","product_id":"nb-14","warranty_until":"2020-01-01T00:00:00Z"}`)
+	d.want(200, "", "POST", "/v1/identify", "sk_shop", `{"userId":"u1","traits":{"household_size":1}}`)
+	same(d, "after the items changed")
+	shut()
+	d, shut = wholeIn(t, dir)
+	defer shut()
+	same(d, "after a restart")
+	for _, r := range answer["evidence"].(map[string]any) {
+		ref := r.(map[string]any)["ref"].(string)
+		if opened := d.want(200, "", "GET", "/v1/refs/"+ref, "sk_shop", "").body; strings.HasPrefix(ref, "item:A") && strings.Contains(opened, "改名") {
+			t.Errorf("%s opens onto another version than the one decided on: %s", ref, opened)
+		}
+	}
+}

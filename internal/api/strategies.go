@@ -113,7 +113,7 @@ func (s *server) strategyRoutes() {
 		}
 		return versionOf(v, 0), nil
 	})
-	add(s, route{method: "POST", path: "/v1/strategies/{v}/validate", tag: "Strategies", who: secretKey, optional: true, summary: "Say all that is wrong with a version."}, func(c *call, _ *struct{ _ byte }) (StrategyFaults, error) {
+	add(s, route{method: "POST", path: "/v1/strategies/{v}/validate", tag: "Strategies", who: secretKey, summary: "Say all that is wrong with a version."}, func(c *call, _ *none) (StrategyFaults, error) {
 		number, err := number(c)
 		if err != nil {
 			return StrategyFaults{}, err

@@ -29,18 +29,26 @@ var compiler = sync.OnceValue(func() *pack.Compiler { return &pack.Compiler{FS: 
 // whole is the edge before a real house: SQLite, the real corridor, the real packs.
 func whole(t testing.TB) *door {
 	t.Helper()
-	d := &door{t: t, now: noon, logins: NewLogins()}
+	d, shut := wholeIn(t, t.TempDir())
+	t.Cleanup(shut)
+	return d
+}
+
+// wholeIn opens the house over a data folder; shut closes it, as at the end of a process.
+func wholeIn(t testing.TB, dir string) (d *door, shut func()) {
+	t.Helper()
+	d = &door{t: t, now: noon, logins: NewLogins()}
 	clock := func() time.Time { return d.now }
 	shelves, registry, cohorts := &candidate.Shelves{}, &profile.Registry{}, candidate.NewCohorts()
-	store, err := sqlite.Open(t.Context(), sqlite.Options{Dir: t.TempDir(), Shelf: shelves, Clock: clock, Followers: []journal.Follower{registry, cohorts}})
+	store, err := sqlite.Open(t.Context(), sqlite.Options{Dir: dir, Shelf: shelves, Clock: clock, Followers: []journal.Follower{registry, cohorts}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
+	shut = func() {
 		if err := store.Close(); err != nil {
 			t.Error(err)
 		}
-	})
+	}
 	e, err := engine.Open(t.Context(), engine.Options{
 		Store: store, Compiler: compiler(), Clock: clock, Counts: cohorts.Opens,
 		Sources: func(w string) []candidate.Source { return candidate.Sources(cohorts.Of(w)) },
@@ -57,7 +65,7 @@ func whole(t testing.TB) *door {
 		Engine: e, Clock: clock, Logins: d.logins, Records: registry, Logger: slog.New(slog.DiscardHandler),
 		Shelf: func(w string) Shelf { return shelves.Of(w) },
 	})
-	return d
+	return d, shut
 }
 
 func TestTheWholeHouseAnswersThroughItsFrontDoor(t *testing.T) {
