@@ -131,6 +131,10 @@ func TestTheWholeHouseAnswersThroughItsFrontDoor(t *testing.T) {
 	}
 	d.want(200, "", "POST", "/v1/decisions/"+id+"/outcomes", "sk_shop", `{"outcome":"shown"}`)
 	d.want(200, "", "GET", "/v1/me/export", "wk_shop", "", mine)
+	if g := d.want(200, "", "GET", "/v1/people/u1/graph", "sk_shop", "").json(t); len(g["edges"].([]any)) == 0 {
+		t.Error(g)
+	}
+	d.want(200, "", "GET", "/v1/me/graph", "wk_shop", "", mine)
 	cnv := d.want(201, "", "POST", "/v1/conversations", "wk_shop", `{"anonymous_id":"a5"}`).json(t)["id"].(string)
 	said := d.want(200, "", "POST", "/v1/conversations/"+cnv+"/messages", "wk_shop", `{"anonymous_id":"a5","text":"你们几点上班"}`).json(t)
 	if said["id"] == nil {
