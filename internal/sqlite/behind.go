@@ -40,8 +40,10 @@ const (
 
 	generationDays = 10
 
-	// A workspace's identity is written whole when it has come to this many parts.
-	identityParts = 256
+	// A workspace's identity that has come to so many parts is written whole, which
+	// may take a second for a million keys: when the store is closed, or at a rest.
+	partsAtClose = 16
+	partsAtRest  = 1024
 )
 
 type behind struct {
@@ -183,6 +185,7 @@ func (b *behind) rest(w *writer) {
 	if b.flushed < w.s.position {
 		w.alone(b.writeIndex)
 	}
+	b.compact(w, partsAtRest)
 	if oldest := generationAt(w.s.clock().Add(-w.s.options.RetainIDs)); len(b.ageing) == 0 {
 		for _, g := range w.s.ids.generations {
 			if g.number < oldest {
@@ -226,6 +229,7 @@ func (b *behind) finish(w *writer) {
 	if b.flushed < w.s.position {
 		w.alone(b.writeIndex)
 	}
+	b.compact(w, partsAtClose)
 	due := b.rounded < w.s.position || len(b.round) > 0
 	for i := range b.saves {
 		due = due || b.saves[i].position < w.s.position
@@ -281,11 +285,7 @@ func (b *behind) writeIndex(w *writer) error {
 	}
 	for _, t := range s.words.tenants[1:] {
 		name := identityPiece(t.number)
-		if b.parts[name] >= identityParts {
-			if err := b.writeIdentity(w, t); err != nil {
-				return err
-			}
-		} else if err := b.piece(w, name, t.graph.Dirty()); err != nil {
+		if err := b.piece(w, name, t.graph.Dirty()); err != nil {
 			return err
 		}
 	}
@@ -295,6 +295,20 @@ func (b *behind) writeIndex(w *writer) error {
 	}
 	b.slots, b.words, b.keys, b.flushed = b.slots[:0], b.words[:0], len(s.words.keys), position
 	return nil
+}
+
+// compact writes identities whole that have come to many parts.
+func (b *behind) compact(w *writer, parts int) {
+	for _, t := range w.s.words.tenants[1:] {
+		if b.parts[identityPiece(t.number)] >= parts {
+			w.alone(func(w *writer) error {
+				if err := b.writeIdentity(w, t); err != nil {
+					return err
+				}
+				return b.writeIndex(w) // they are of one position
+			})
+		}
+	}
 }
 
 // writeIdentity replaces the parts of a workspace's identity by one.

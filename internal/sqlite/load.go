@@ -90,7 +90,6 @@ type loading struct {
 	defined      map[uint32]keyName // by the row in work
 	highest      uint32             // of them
 	event        event.Event        // reused
-	records      int
 }
 
 func (l *loading) readIndex() error {
@@ -274,13 +273,12 @@ func (l *loading) row(seq int64, body []byte) error {
 			l.highest = max(l.highest, x.number)
 			return nil
 		}
-		if known := len(s.words.tenants) + len(s.words.nameOf); true {
-			if err := s.words.define(x); err != nil {
-				return err
-			}
-			if len(s.words.tenants)+len(s.words.nameOf) > known {
-				w.behind.words = appendDefinition(w.behind.words, x.kind, x.number, 0, "", string(x.value))
-			}
+		known := len(s.words.tenants) + len(s.words.nameOf)
+		if err := s.words.define(x); err != nil {
+			return err
+		}
+		if len(s.words.tenants)+len(s.words.nameOf) > known {
+			w.behind.words = appendDefinition(w.behind.words, x.kind, x.number, 0, "", string(x.value))
 		}
 		return nil
 	})

@@ -345,6 +345,8 @@ func (w *writer) store() error {
 	return nil
 }
 
+var errFull = errors.New("the log has used up its positions")
+
 var errKnownDecision = errors.New("a decision of this id is already in the ledger")
 
 func (w *writer) storeRequest(r *request) error {
@@ -397,6 +399,9 @@ func (w *writer) append(t *tenant, e *event.Event) (known bool, err error) {
 		}
 	}
 	position := makePosition(w.seq, w.row.n)
+	if position > maxPosition {
+		return false, errFull
+	}
 	entry := makeSlot(e.ID, position)
 	l := link{workspace: t.number, newest: never}
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -676,6 +677,41 @@ func erasedIsGone(t *testing.T, h Home) {
 	fresh := track("lin-the-first", "", "Product Viewed", 9000, `{"again":true}`)
 	commit(t, s, fresh)
 	wantProfile(t, s, scope(t, s, identity.User("lin-the-first")), []event.Event{fresh})
+}
+
+func followersForget(t *testing.T, h Home) {
+	book := new(guestbook)
+	s := h.Open(t, newShelf(), book)
+	var lin, wang []event.Event
+	for i := range 10 {
+		lin = append(lin, track("lin", "a-1", "Product Viewed", i, `{}`))
+		wang = append(wang, track("wang", "", "Product Viewed", i, `{}`))
+	}
+	commit(t, s, lin...)
+	commit(t, s, wang[:5]...)
+	if len(book.read()) != 2 {
+		t.Fatalf("two people came, the guest book has %v", book.read())
+	}
+	if err := s.Close(); err != nil { // so that a state with both is saved
+		t.Fatal(err)
+	}
+	book = new(guestbook)
+	s = h.Open(t, newShelf(), book)
+	if _, err := s.Erase(ctx, shop, scope(t, s, identity.User("lin")).Keys); err != nil {
+		t.Fatal(err)
+	}
+	commit(t, s, wang[5:]...)
+	for range 2 {
+		counts := slices.Collect(maps.Values(book.read()))
+		if !slices.Equal(counts, []int{10}) {
+			t.Fatalf("wang came ten times and lin is erased, the guest book has %v", book.read())
+		}
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+		book = new(guestbook)
+		s = h.Open(t, newShelf(), book)
+	}
 }
 
 func batchIsWhole(t *testing.T, h Home) {

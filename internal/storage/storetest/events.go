@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 	"testing"
@@ -211,3 +212,49 @@ func (n *notebook) read(t testing.TB) []string {
 }
 
 func newShelf() Shelf { return new(candidate.Shelves) }
+
+// guestbook is a follower that counts each person's events, and forgets them.
+type guestbook struct {
+	mu     sync.Mutex
+	Counts map[uint32]int
+}
+
+func (g *guestbook) Name() string { return "guestbook" }
+
+func (g *guestbook) Follow(c journal.Committed) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.Counts == nil {
+		g.Counts = map[uint32]int{}
+	}
+	g.Counts[c.Person]++
+}
+
+func (g *guestbook) Join(workspace string, from, to uint32) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if n := g.Counts[from]; n > 0 {
+		g.Counts[to] += n
+		delete(g.Counts, from)
+	}
+}
+
+func (g *guestbook) Forget(workspace string, person uint32) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	delete(g.Counts, person)
+}
+
+func (g *guestbook) Save() ([]byte, error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return json.Marshal(g.Counts)
+}
+
+func (g *guestbook) Load(b []byte) error { return json.Unmarshal(b, &g.Counts) }
+
+func (g *guestbook) read() map[uint32]int {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return maps.Clone(g.Counts)
+}

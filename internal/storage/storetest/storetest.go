@@ -78,6 +78,7 @@ func Run(t *testing.T, home func(t testing.TB) Home) {
 		{"a new follower is told the whole log", newFollowerIsTold},
 		{"the shelf is as it was at every revision", shelfKeepsRevisions},
 		{"an erased person is gone, and a retry brings nothing back", erasedIsGone},
+		{"followers forget who is erased", followersForget},
 		{"a batch is all or nothing", batchIsWhole},
 		{"a caller who gives up leaves no half", givingUp},
 	} {
