@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"encoding/json"
@@ -59,47 +60,71 @@ type walked struct {
 	solution    treatment.Solution
 }
 
-// record is a decision as the ledger keeps it.
+// record is a decision as the ledger keeps it: what it rested on, the digest of
+// what the rooms decided, and what was answered.
 type record struct {
-	Inputs   Inputs            `json:"inputs"`
-	Decision decision.Decision `json:"decision"`
-	Answer   json.RawMessage   `json:"answer"`
+	Inputs  Inputs          `json:"inputs"`
+	Decided string          `json:"decided"` // decision.Digest; a replay decides again and compares
+	Answer  json.RawMessage `json:"answer"`
+}
+
+// bytes writes a record with the answer's bytes as they are: encoding/json would
+// parse them once more.
+func (r *record) bytes() ([]byte, error) {
+	inputs, err := encode(&r.Inputs)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]byte, 0, len(inputs)+len(r.Decided)+len(r.Answer)+40)
+	out = append(append(out, `{"inputs":`...), inputs...)
+	out = append(append(out, `,"decided":"`...), r.Decided...)
+	out = append(append(out, `","answer":`...), r.Answer...)
+	return append(out, '}'), nil
+}
+
+// encode is JSON as it leaves the house: no escapes for web pages in it.
+func encode(v any) ([]byte, error) {
+	var b bytes.Buffer
+	b.Grow(4 << 10)
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(v); err != nil {
+		return nil, err
+	}
+	return bytes.TrimSuffix(b.Bytes(), []byte{'\n'}), nil
 }
 
 // Answer walks one enquiry through every room. The decision is in the ledger,
 // durable, before it returns.
 func (e *Engine) Answer(ctx context.Context, r Request) (*Answer, error) {
-	a, _, err := e.answer(ctx, r, nil)
-	return a, err
+	return e.answer(ctx, r, nil)
 }
 
 // Converse answers as Answer does, and makes what was said (the customer's message
 // and the answer's own, which said makes of the answer) durable with the decision:
 // all of it or nothing.
 func (e *Engine) Converse(ctx context.Context, r Request, said func(*Answer) []event.Event) (*Answer, error) {
-	a, _, err := e.answer(ctx, r, said)
-	return a, err
+	return e.answer(ctx, r, said)
 }
 
 // answer decides and commits; said are events that must become durable with the decision.
-func (e *Engine) answer(ctx context.Context, r Request, said func(*Answer) []event.Event) (*Answer, []byte, error) {
+func (e *Engine) answer(ctx context.Context, r Request, said func(*Answer) []event.Event) (*Answer, error) {
 	t, err := e.tenant(r.Workspace)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	id, in, m, err := e.prepare(ctx, t, r)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	w := e.walk(ctx, &in, m)
 	a := assemble(id, &in, m, &w)
-	body, err := json.Marshal(a)
-	if err != nil {
-		return nil, nil, fmt.Errorf("answer %s: %w", id, err)
+	if a.encoded, err = encode(a); err != nil {
+		return nil, fmt.Errorf("answer %s: %w", id, err)
 	}
-	kept, err := json.Marshal(record{Inputs: in, Decision: w.decision, Answer: body})
+	kept, err := (&record{Inputs: in, Decided: w.decision.Digest(), Answer: a.encoded}).bytes()
 	if err != nil {
-		return nil, nil, fmt.Errorf("ledger entry %s: %w", id, err)
+		return nil, fmt.Errorf("ledger entry %s: %w", id, err)
 	}
 	batch := Batch{Workspace: t.ID, Decision: &ledger.Entry{
 		ID: id, Workspace: t.ID, Person: string(in.Person), Asker: askedBy(r.Asker), At: in.Scene.Time,
@@ -109,16 +134,16 @@ func (e *Engine) answer(ctx context.Context, r Request, said func(*Answer) []eve
 		batch.Events = said(a)
 	}
 	if _, err := e.Store.Commit(ctx, batch); err != nil {
-		return nil, nil, fmt.Errorf("ledger of %s: %w", id, err)
+		return nil, fmt.Errorf("ledger of %s: %w", id, err)
 	}
 	if r.Explain {
 		x, err := e.explain(&in, m, &w, a)
 		if err != nil {
-			return nil, nil, err
+			return nil, err
 		}
-		a.Explanation = x
+		a.Explanation, a.encoded = x, nil
 	}
-	return a, body, nil
+	return a, nil
 }
 
 // prepare reads, once, everything a decision rests on, and names it in Inputs.

@@ -120,21 +120,13 @@ func (e *Engine) Replay(ctx context.Context, workspace, id string, v Variation) 
 		in.Results = nil
 	}
 	w := e.walk(ctx, &in, m)
-	again, err := json.Marshal(assemble(id, &in, m, &w))
-	if err != nil {
-		return nil, err
-	}
-	decided, err := json.Marshal(w.decision)
-	if err != nil {
-		return nil, err
-	}
-	before, err := json.Marshal(rec.Decision)
+	again, err := encode(assemble(id, &in, m, &w))
 	if err != nil {
 		return nil, err
 	}
 	out := &Replayed{Identical: bytes.Equal(again, rec.Answer), Decision: again}
 	if out.Identical && v.IsZero() {
-		out.Identical = bytes.Equal(decided, before)
+		out.Identical = w.decision.Digest() == rec.Decided
 	}
 	if !out.Identical {
 		out.Changed = differences(rec.Answer, again)

@@ -41,7 +41,13 @@ type Answer struct {
 	Evidence    map[string]evidence.Record `json:"evidence"`
 	Degraded    []candidate.Degraded       `json:"degraded"`
 	Explanation *Explanation               `json:"explanation,omitempty"`
+
+	encoded []byte // as in the ledger; nil when an explanation was put in
 }
+
+// Encoded is the answer's JSON as the ledger keeps it, nil when there is none; it
+// must not be changed.
+func (a *Answer) Encoded() []byte { return a.encoded }
 
 // AnswerNeed is a need as it is answered; its evidence names entries of the answer's table.
 type AnswerNeed = need.Need

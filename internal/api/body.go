@@ -96,13 +96,21 @@ func read(b *bytes.Buffer, w http.ResponseWriter, r *http.Request, limit int) er
 // write answers with JSON.
 func write(w http.ResponseWriter, status int, v any) { writeAs(w, status, "application/json", v) }
 
+// encoded is a value that has its JSON already; nil when it has not.
+type encoded interface{ Encoded() []byte }
+
 func writeAs(w http.ResponseWriter, status int, kind string, v any) {
 	b := buffer()
 	defer release(b)
-	e := json.NewEncoder(b)
-	e.SetEscapeHTML(false)
-	if err := e.Encode(v); err != nil {
-		panic(err) // our own types; serve turns it into a problem
+	if ready, ok := v.(encoded); ok && ready.Encoded() != nil {
+		b.Write(ready.Encoded())
+		b.WriteByte('\n')
+	} else {
+		e := json.NewEncoder(b)
+		e.SetEscapeHTML(false)
+		if err := e.Encode(v); err != nil {
+			panic(err) // our own types; serve turns it into a problem
+		}
 	}
 	h := w.Header()
 	h.Set("Content-Type", kind)
