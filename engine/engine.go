@@ -77,19 +77,12 @@ func Open(ctx context.Context, o Options) (*Engine, error) {
 		return nil, fmt.Errorf("workspaces: %w", err)
 	}
 	for _, w := range all {
-		t := e.admit(w)
-		number, err := o.Store.CurrentStrategy(ctx, w.ID)
-		if err != nil {
-			return nil, fmt.Errorf("strategy in force of %s: %w", w.ID, err)
+		if err := e.follow(ctx, e.admit(w)); err != nil {
+			return nil, err
 		}
-		if number == 0 {
-			continue
-		}
-		v, err := e.version(ctx, t, number)
-		if err != nil {
-			return nil, fmt.Errorf("strategy %d of %s: %w", number, w.ID, err)
-		}
-		t.current.Store(v)
+	}
+	if changed := o.Store.Notices(); changed != nil {
+		go e.heed(changed)
 	}
 	return e, nil
 }
@@ -118,6 +111,12 @@ func (e *Engine) Workspaces() []Workspace {
 // AddWorkspace makes a tenant and publishes its first strategy from the packs
 // named. A workspace that is there already keeps its keys and its strategy.
 func (e *Engine) AddWorkspace(ctx context.Context, w Workspace, packs []string) (Workspace, error) {
+	if t, err := e.tenant(w.ID); err == nil {
+		return t.Workspace, nil
+	}
+	if err := e.Refresh(ctx, w.ID); err != nil { // another process may have made it just now
+		return w, err
+	}
 	if t, err := e.tenant(w.ID); err == nil {
 		return t.Workspace, nil
 	}

@@ -23,6 +23,7 @@ type (
 	Moment    = journal.Moment
 	Committed = journal.Committed
 	Follower  = journal.Follower
+	Notice    = journal.Notice
 	Workspace = workspace.Workspace
 )
 
@@ -71,6 +72,11 @@ type Store interface {
 	// overwritten in the log, their postings, profile, links and decisions' bytes are
 	// gone when it returns. The ids stay known, so that a retry cannot bring an event back.
 	Erase(ctx context.Context, workspace string, keys []identity.Key) (journal.Erasure, error)
+
+	// Notices tells what any process has changed of workspaces and of strategies in
+	// force, soon after the change (and may tell what is known already). The channel
+	// is closed when the store is; it is nil when no other process can be there.
+	Notices() <-chan Notice
 
 	Close() error
 }

@@ -161,6 +161,9 @@ func (d demoFile) write(dir string) error {
 	if err != nil {
 		return err
 	}
+	if err := os.MkdirAll(dir, 0o700); err != nil { // with a database nothing else is kept in it
+		return err
+	}
 	if err := os.WriteFile(filepath.Join(dir, "demo.json"), append(text, '\n'), 0o600); err != nil {
 		return err
 	}

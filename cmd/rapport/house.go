@@ -14,6 +14,7 @@ import (
 	"github.com/rapport-cx/rapport/engine"
 	"github.com/rapport-cx/rapport/internal/api"
 	pages "github.com/rapport-cx/rapport/internal/console"
+	"github.com/rapport-cx/rapport/internal/postgres"
 	"github.com/rapport-cx/rapport/internal/sqlite"
 	"github.com/rapport-cx/rapport/journal"
 	"github.com/rapport-cx/rapport/pack"
@@ -21,12 +22,23 @@ import (
 	"github.com/rapport-cx/rapport/profile"
 )
 
-// The store is the engine's, by shape.
-var _ engine.Store = (*sqlite.Store)(nil)
+// The stores are the engine's, by shape.
+var (
+	_ engine.Store = (*sqlite.Store)(nil)
+	_ engine.Store = (*postgres.Store)(nil)
+)
+
+// memory says where a house keeps what it knows: in a folder that is its alone, or in
+// a database that it shares with other houses like it.
+type memory struct {
+	dir      string
+	database string // address of a PostgreSQL; "": the folder
+}
 
 // house is the product put together: memory, corridor, front door.
 type house struct {
-	store    *sqlite.Store
+	store    engine.Store
+	alone    func(ctx context.Context, job string, do func() error) error // no other house does this job meanwhile
 	engine   *engine.Engine
 	handler  http.Handler
 	logins   *api.Logins
@@ -44,17 +56,17 @@ var errNotOpen = errors.New("the first workspaces are still being made")
 
 // openHouse puts the house together over a data folder; url is where it is reached.
 func openHouse(ctx context.Context, dir, url string) (*house, error) {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	return openHouseOn(ctx, memory{dir: dir}, url)
+}
+
+// openHouseOn puts the house together over a folder or a database.
+func openHouseOn(ctx context.Context, m memory, url string) (*house, error) {
+	shelves, registry, cohorts := &candidate.Shelves{}, &profile.Registry{}, candidate.NewCohorts()
+	store, alone, err := openStore(ctx, m, shelves, []journal.Follower{registry, cohorts})
+	if err != nil {
 		return nil, err
 	}
-	shelves, registry, cohorts := &candidate.Shelves{}, &profile.Registry{}, candidate.NewCohorts()
-	store, err := sqlite.Open(ctx, sqlite.Options{
-		Dir: dir, Shelf: shelves, Followers: []journal.Follower{registry, cohorts},
-	})
-	if err != nil {
-		return nil, fmt.Errorf("data folder %s: %w", dir, err)
-	}
-	h := &house{store: store, clock: time.Now, logins: api.NewLogins(), loopback: &http.Client{Timeout: 5 * time.Minute}}
+	h := &house{store: store, alone: alone, clock: time.Now, logins: api.NewLogins(), loopback: &http.Client{Timeout: 5 * time.Minute}}
 	h.engine, err = engine.Open(ctx, engine.Options{
 		Store:    store,
 		Compiler: compiler,
@@ -88,6 +100,25 @@ func openHouse(ctx context.Context, dir, url string) (*house, error) {
 		Version: version,
 	}))
 	return h, nil
+}
+
+// openStore opens the memory, and says how to do a job alone in it.
+func openStore(ctx context.Context, m memory, shelves *candidate.Shelves, followers []journal.Follower) (engine.Store, func(context.Context, string, func() error) error, error) {
+	if m.database != "" {
+		store, err := postgres.Open(ctx, postgres.Options{URL: m.database, Shelf: shelves, Followers: followers})
+		if err != nil {
+			return nil, nil, err
+		}
+		return store, store.Alone, nil
+	}
+	if err := os.MkdirAll(m.dir, 0o700); err != nil {
+		return nil, nil, err
+	}
+	store, err := sqlite.Open(ctx, sqlite.Options{Dir: m.dir, Shelf: shelves, Followers: followers})
+	if err != nil {
+		return nil, nil, fmt.Errorf("data folder %s: %w", m.dir, err)
+	}
+	return store, func(_ context.Context, _ string, do func() error) error { return do() }, nil
 }
 
 // front puts the pages before the API.

@@ -9,9 +9,11 @@ import (
 	"fmt"
 	"io/fs"
 	"regexp"
+	"slices"
 	"strconv"
 	"time"
 
+	"github.com/rapport-cx/rapport/engine"
 	demo "github.com/rapport-cx/rapport/examples/demo"
 )
 
@@ -38,9 +40,11 @@ func (h *house) seedDemo(ctx context.Context, dir, url string, con *console) err
 	}
 	fresh := err != nil
 	file.URL = url
+	made := map[string]bool{}
 	if fresh {
 		for _, t := range demoTenants {
 			con.say("making workspace %s", t.id)
+			made[t.id] = !slices.ContainsFunc(h.engine.Workspaces(), func(w engine.Workspace) bool { return w.ID == t.id })
 			w, err := h.engine.AddWorkspace(ctx, newWorkspace(t.id, t.name), t.packs)
 			if err != nil {
 				return fmt.Errorf("demo workspace %s: %w", t.id, err)
@@ -48,6 +52,9 @@ func (h *house) seedDemo(ctx context.Context, dir, url string, con *console) err
 			file.Workspaces = append(file.Workspaces, demoWorkspace{w.ID, w.Name, w.WriteKey, w.SecretKey, w.IdentitySecret})
 		}
 		for _, w := range file.Workspaces {
+			if !made[w.ID] {
+				continue // another server on the same database has seeded it
+			}
 			if err := seed(ctx, &client{base: url, key: w.SecretKey, http: h.loopback}, w.ID, h.clock()); err != nil {
 				return fmt.Errorf("seed of %s: %w", w.ID, err)
 			}

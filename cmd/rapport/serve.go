@@ -23,16 +23,13 @@ type settings struct {
 type serveCommand struct {
 	settings `embed:""`
 	Data     string   `help:"Data folder; change it to keep the data elsewhere." default:"rapport-data" type:"path" placeholder:"DIR"`
-	Database string   `help:"PostgreSQL address, for several servers on one database." placeholder:"URL"`
+	Database string   `help:"PostgreSQL address, for several servers on one database, instead of the data folder." placeholder:"URL"`
 	Demo     bool     `help:"Add the four demo workspaces with their seed data."`
 	Packs    []string `help:"Packs of the first workspace, made on an empty folder." default:"base"`
 }
 
 func (s *serveCommand) Run(ctx context.Context, con *console) error {
-	if s.Database != "" {
-		return errors.New("--database: this build keeps its data in a folder (--data) only")
-	}
-	return (&server{settings: s.settings, dir: s.Data, demo: s.Demo, packs: s.Packs, con: con}).run(ctx)
+	return (&server{settings: s.settings, dir: s.Data, database: s.Database, demo: s.Demo, packs: s.Packs, con: con}).run(ctx)
 }
 
 type demoCommand struct {
@@ -80,10 +77,11 @@ func (d *demoKeys) Run(con *console) error {
 // server is one running server: a house and a listener.
 type server struct {
 	settings
-	dir   string
-	demo  bool
-	packs []string // of the first workspace
-	con   *console
+	dir      string
+	database string // instead of dir, but for the demo's keys
+	demo     bool
+	packs    []string // of the first workspace
+	con      *console
 	// listening, when set, is told the address once requests are served (tests).
 	listening func(url string)
 }
@@ -95,7 +93,7 @@ func (s *server) run(ctx context.Context) error {
 		return fmt.Errorf("listen: %w", err)
 	}
 	url := "http://" + reachable(listener.Addr().String())
-	h, err := openHouse(ctx, s.dir, url)
+	h, err := openHouseOn(ctx, memory{dir: s.dir, database: s.database}, url)
 	if err != nil {
 		listener.Close()
 		return err
@@ -121,7 +119,7 @@ func (s *server) run(ctx context.Context) error {
 		return web.Shutdown(finish)
 	})
 	work.Go(func() error {
-		if err := s.prepare(ctx, h, url); err != nil {
+		if err := h.alone(ctx, "first workspaces", func() error { return s.prepare(ctx, h, url) }); err != nil {
 			return err
 		}
 		h.open.Store(true)
@@ -136,6 +134,9 @@ func (s *server) run(ctx context.Context) error {
 
 // prepare makes the first workspace of an empty folder, and the demo's.
 func (s *server) prepare(ctx context.Context, h *house, url string) error {
+	if err := h.engine.Refresh(ctx, ""); err != nil { // another server may have made them just now
+		return err
+	}
 	if s.demo {
 		return h.seedDemo(ctx, s.dir, url, s.con)
 	}

@@ -19,11 +19,12 @@ type workspaceCommand struct {
 
 // folder is the data folder of a server that is not running.
 type folder struct {
-	Data string `help:"Data folder of the (stopped) server." default:"rapport-data" type:"path" placeholder:"DIR"`
+	Data     string `help:"Data folder of the (stopped) server." default:"rapport-data" type:"path" placeholder:"DIR"`
+	Database string `help:"PostgreSQL address, instead of the data folder." placeholder:"URL"`
 }
 
 func (f folder) with(ctx context.Context, do func(*house) error) error {
-	h, err := openHouse(ctx, f.Data, "")
+	h, err := openHouseOn(ctx, memory{dir: f.Data, database: f.Database}, "")
 	if err != nil {
 		return err
 	}

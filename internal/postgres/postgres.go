@@ -173,6 +173,23 @@ func prepare(ctx context.Context, c *pgx.Conn) error {
 	return err
 }
 
+// Alone runs a job while no node runs another of this name; who comes later waits.
+// The lock ends with the node that holds it, however it ends.
+func (s *Store) Alone(ctx context.Context, name string, job func() error) error {
+	return pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, "SET LOCAL lock_timeout = 0"); err != nil {
+			return err
+		}
+		if _, err := tx.Exec(ctx, "SET LOCAL idle_in_transaction_session_timeout = 0"); err != nil {
+			return err
+		}
+		if err := lockFor(ctx, tx, "job "+name); err != nil {
+			return fmt.Errorf("lock of job %s: %w", name, err)
+		}
+		return job()
+	})
+}
+
 // Close answers what waits, saves what a next start would have to read again, and
 // lets the database go.
 func (s *Store) Close() error {

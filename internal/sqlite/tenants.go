@@ -9,6 +9,7 @@ import (
 
 	"github.com/rapport-cx/rapport/candidate"
 	"github.com/rapport-cx/rapport/identity"
+	"github.com/rapport-cx/rapport/journal"
 	"github.com/rapport-cx/rapport/strategy"
 	"github.com/rapport-cx/rapport/workspace"
 )
@@ -136,6 +137,9 @@ func (s *Store) CurrentStrategy(ctx context.Context, workspace string) (number i
 	}
 	return number, nil
 }
+
+// Notices is nil: the folder is this process's alone; see engine.Store.
+func (s *Store) Notices() <-chan journal.Notice { return nil }
 
 // SetCurrentStrategy puts a version in force.
 func (s *Store) SetCurrentStrategy(ctx context.Context, workspace string, number int) error {
