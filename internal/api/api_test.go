@@ -294,7 +294,9 @@ func TestARefusalNamesEveryFaultInBothLanguages(t *testing.T) {
 	d.want(400, "invalid_utf8", "POST", "/v1/decisions", "sk_shop", "{\"user_id\":\"\xff\"}")
 	d.want(400, "lone_surrogate", "PUT", "/v1/items/A", "sk_shop", `{"title":{"en":"\ud800"}}`)
 	d.want(400, "too_deep", "PUT", "/v1/items/A", "sk_shop", strings.Repeat(`{"a":`, 65)+"1"+strings.Repeat("}", 65))
-	d.want(400, "not_json", "POST", "/v1/track", "sk_shop", `{"userId":`)
+	if r := d.want(400, "not_json", "POST", "/v1/track", "sk_shop", `{"userId":`, "Accept-Language: zh").json(t); r["detail"] != "在请求体的第 10 字节处发现。" || r["errors"].([]any)[0].(map[string]any)["pointer"] != "/userId" {
+		t.Error(r)
+	}
 	d.want(400, "body_missing", "POST", "/v1/decisions", "sk_shop", ``)
 	if r := d.want(400, "body_faulty", "PUT", "/v1/items/A", "sk_shop", `{"title":7,"price":{"amount":1.5}}`); !strings.Contains(r.body, `"/title"`) || !strings.Contains(r.body, `"/price`) {
 		t.Error(r.body)

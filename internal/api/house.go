@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -98,7 +99,7 @@ type explained struct{ Code, Chinese, English string }
 func everyProblem() []explained {
 	var all []explained
 	for code, english := range messages[scene.English] {
-		if len(code) > 9 && code[:9] == "expected." {
+		if strings.HasPrefix(code, "expected.") || code == "at_byte" {
 			continue
 		}
 		all = append(all, explained{code, messages[scene.Chinese][code], english})

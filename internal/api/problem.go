@@ -40,6 +40,7 @@ type refusal struct {
 	code   string
 	args   []string // name, value, name, value …: what the sentence has in braces
 	detail string
+	at     int // byte of the body where it was noticed; 0: not told
 	faults []flaw
 	cause  error // for the log; never sent
 }
@@ -93,7 +94,7 @@ func refusalOf(err error) *refusal {
 		}
 		r := faulty(problem.Pointer, string(problem.Code), "limit", strconv.Itoa(problem.Offset), "expected", "")
 		r.status, r.cause = status, err
-		r.detail = "byte " + strconv.Itoa(problem.Offset)
+		r.at = problem.Offset
 		return r
 	case errors.As(err, &faults):
 		r := &refusal{status: http.StatusBadRequest, code: "wrong_type", cause: err}
@@ -123,6 +124,9 @@ func (r *refusal) in(l scene.Locale) Problem {
 	p := Problem{
 		Type: "/problems#" + r.code, Status: r.status, Code: r.code,
 		Title: sentence(l, r.code, r.args), Detail: r.detail,
+	}
+	if r.at > 0 {
+		p.Detail = sentence(l, "at_byte", []string{"n", strconv.Itoa(r.at)})
 	}
 	for _, f := range r.faults {
 		said := ""
