@@ -1,0 +1,97 @@
+package engine
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/rapport-cx/rapport/evidence"
+	"github.com/rapport-cx/rapport/identity"
+	"github.com/rapport-cx/rapport/need"
+	"github.com/rapport-cx/rapport/scene"
+)
+
+func TestDecisionIDsSortByTime(t *testing.T) {
+	t.Parallel()
+	at := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	earlier := decisionID(at, [16]byte{255, 255, 255, 255, 255, 255, 255, 255, 255, 255})
+	later := decisionID(at.Add(time.Millisecond), [16]byte{})
+	if earlier >= later || len(earlier) != len(later) {
+		t.Errorf("%s is not before %s", earlier, later)
+	}
+}
+
+func TestTheLanguageIsTheScenesThenTheEnquirysThenTheCallers(t *testing.T) {
+	t.Parallel()
+	cases := []struct {
+		r    Request
+		want scene.Locale
+	}{
+		{Request{Scene: scene.Scene{Locale: scene.English}, Enquiry: need.Enquiry{Text: "设备发热"}}, scene.English},
+		{Request{Enquiry: need.Enquiry{Text: "iPhone 15 怎么退货"}, Fallback: scene.English}, scene.Chinese},
+		{Request{Enquiry: need.Enquiry{Text: "where is it"}, Fallback: scene.Chinese}, scene.English},
+		{Request{Enquiry: need.Enquiry{Text: "12345"}, Fallback: scene.English}, scene.English},
+		{Request{}, scene.Chinese},
+	}
+	for _, c := range cases {
+		if got := language(c.r); got != c.want {
+			t.Errorf("%+v: %s, wanted %s", c.r, got, c.want)
+		}
+	}
+}
+
+func TestARefOfAPersonalRecordCarriesItsPerson(t *testing.T) {
+	t.Parallel()
+	out := Qualified("order:~231001", "per_abc")
+	if out != "order:~231001;per_abc" {
+		t.Errorf("qualified: %s", out)
+	}
+	if ref, person := Unqualified(out); ref != "order:~231001" || person != "per_abc" {
+		t.Errorf("unqualified: %s, %s", ref, person)
+	}
+	if id, _ := evidence.Ref("order:~231001").ID(); id != "#1001" {
+		t.Errorf("the foreign id is %q", id)
+	}
+	if Qualified("item:A@3", "per_abc") != "item:A@3" {
+		t.Error("a public record needs no person")
+	}
+}
+
+func TestWhatDiffersIsNamedByItsPlace(t *testing.T) {
+	t.Parallel()
+	a := []byte(`{"needs":[{"id":"n1"}],"actions":[{"action":"x"},{"action":"y"}],"at":1}`)
+	b := []byte(`{"needs":[{"id":"n1"}],"actions":[{"action":"z"}],"at":1,"new":true}`)
+	if got := differences(a, b); !slices.Equal(got, []string{"/actions/0/action", "/actions/1", "/new"}) {
+		t.Errorf("differences %v", got)
+	}
+	if got := differences(a, a); got != nil {
+		t.Errorf("equal documents differ at %v", got)
+	}
+}
+
+func TestTheTurnsOfAConversationStandInTheirOrder(t *testing.T) {
+	t.Parallel()
+	at := time.Date(2026, 1, 1, 9, 0, 0, 0, time.UTC)
+	turn := func(role, text string, s int) stamped {
+		return stamped{at.Add(time.Duration(s) * time.Second), need.Turn{Role: role, Text: text}}
+	}
+	got := inOrder([]stamped{turn("agent", "b", 1), turn("user", "a", 1), turn("user", "c", 2), turn("user", "old", 0)}, 3)
+	if len(got) != 3 || got[0].Text != "a" || got[1].Text != "b" || got[2].Text != "c" {
+		t.Errorf("turns %v", got)
+	}
+}
+
+func TestWhoAsksWithoutProofIsTheirAnonymousIDAlone(t *testing.T) {
+	t.Parallel()
+	e := &Engine{}
+	s, err := e.Who(t.Context(), "shop", identity.Asker{Keys: []identity.Key{identity.User("ann"), identity.Anonymous("a1")}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Equal(s.Keys, []identity.Key{identity.Anonymous("a1")}) || s.Person != identity.PersonOf("shop", identity.Anonymous("a1")) {
+		t.Errorf("scope %+v", s)
+	}
+	if s, _ := e.Who(t.Context(), "shop", identity.Asker{Keys: []identity.Key{identity.User("ann")}}); len(s.Keys) != 0 {
+		t.Errorf("a bare claim reads the events of %v", s.Keys)
+	}
+}
