@@ -38,7 +38,7 @@ func (e *Engine) explain(in *Inputs, m moment, w *walked, a *Answer) (*Explanati
 	n.actions(w.solution.Actions)
 	l := in.Scene.Locale
 	x := &Explanation{
-		Decision: a.ID, Chosen: []ExplainedChoice{}, Rejected: []ExplainedRejection{},
+		Decision: a.ID, Needs: []ExplainedNeed{}, Chosen: []ExplainedChoice{}, Rejected: []ExplainedRejection{},
 		Counterfactuals: []Counterfactual{}, Draw: w.decision.Draw,
 		Procedure: treatment.Procedure(treatment.Course{
 			Proven: in.Asker.Proven, Personal: in.Personal, Keys: len(in.Keys), Events: m.who.Events,
@@ -49,6 +49,10 @@ func (e *Engine) explain(in *Inputs, m moment, w *walked, a *Answer) (*Explanati
 			LogPosition: in.Position, CatalogueVersion: in.Catalogue, StrategyVersion: in.Strategy,
 			ModelVersions: map[string]string{"intents": in.Digest}, ProfileDigest: in.Profile,
 		},
+	}
+	for i := range w.solution.Needs {
+		nd := &w.solution.Needs[i]
+		x.Needs = append(x.Needs, ExplainedNeed{ID: nd.ID, Title: m.version.Treatment.Title(nd.Intent, nd.Sub(), l)})
 	}
 	for _, c := range w.decision.Chosen {
 		choice := ExplainedChoice{

@@ -70,6 +70,7 @@ type AnswerStrategy struct {
 // would have changed the outcome.
 type Explanation struct {
 	Decision        string                     `json:"decision"`
+	Needs           []ExplainedNeed            `json:"needs"`
 	Procedure       []string                   `json:"procedure"`
 	Chosen          []ExplainedChoice          `json:"chosen"`
 	Rejected        []ExplainedRejection       `json:"rejected"`
@@ -77,6 +78,12 @@ type Explanation struct {
 	Counterfactuals []Counterfactual           `json:"counterfactuals"`
 	Inputs          ExplainedInputs            `json:"inputs"`
 	Evidence        map[string]evidence.Record `json:"evidence"`
+}
+
+// ExplainedNeed names a need of the answer in the reader's language.
+type ExplainedNeed struct {
+	ID    string `json:"id"`
+	Title string `json:"title"`
 }
 
 // ExplainedChoice is a chosen action with the addends of its score.

@@ -59,6 +59,7 @@ type Need struct {
 	Origin      Origin         `json:"origin"`
 	Intent      string         `json:"intent"`
 	Subintent   *string        `json:"subintent"`
+	Title       string         `json:"title,omitempty"` // what it is called, in the answer's language; set when it is shown
 	Text        string         `json:"text"`
 	Span        *Span          `json:"span,omitempty"` // nil when it has no words of its own
 	Entities    []Entity       `json:"entities"`

@@ -90,7 +90,7 @@ func Compose(p *Plan, d *decision.Decision, at scene.Scene) Solution {
 	if c.blocks == nil {
 		c.blocks = []Block{}
 	}
-	return Solution{Locale: string(c.words.locale), Needs: d.Needs, Blocks: c.blocks, Actions: actions}
+	return Solution{Locale: string(c.words.locale), Needs: c.titled(d.Needs), Blocks: c.blocks, Actions: actions}
 }
 
 // asksBack tells whether a need is answered by a question.
@@ -175,14 +175,28 @@ func (c *composer) understood() {
 		Text: c.words.say("understood", "count", strconv.Itoa(len(titles)), "needs", c.words.list(titles))})
 }
 
-// title is an intent's name; a subintent that has one is more telling.
 func (c *composer) title(intent, sub string) string {
-	for _, key := range []string{intent + "/" + sub, sub, intent} {
-		if t, ok := c.plan.Titles[key]; ok && key != "" {
-			return c.words.in(t)
+	return c.plan.Title(intent, sub, c.words.locale)
+}
+
+// Title is what a need is called: an intent's name, or that of its subintent, which
+// is more telling, when it has one.
+func (p *Plan) Title(intent, sub string, l scene.Locale) string {
+	for _, key := range [...]string{intent + "/" + sub, sub, intent} {
+		if t, ok := p.Titles[key]; ok && key != "" {
+			return t.In(l)
 		}
 	}
 	return intent
+}
+
+// titled names the needs in the customer's language.
+func (c *composer) titled(needs []need.Need) []need.Need {
+	out := slices.Clone(needs)
+	for i := range out {
+		out[i].Title = c.title(out[i].Intent, out[i].Sub())
+	}
+	return out
 }
 
 // unanswered says honestly that a need has no answer yet.
