@@ -13,6 +13,8 @@ export interface Need {
   origin: 'spoken' | 'implied' | 'predicted'
   intent: string
   subintent: string | null
+  /** What it is called, in the answer's language. */
+  title?: string
   text: string
   /** Runes of the enquiry, half-open. */
   span?: [number, number]

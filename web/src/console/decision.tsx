@@ -30,18 +30,18 @@ export function DecisionPage() {
 }
 
 function Decision({ answer, why }: { answer: Answer; why: Explanation }) {
-  const { w } = useWords()
+  const { w, say } = useWords()
   const replays = useReplays(answer)
   return (
     <>
-      <h1 className="enquiry">{answer.enquiry ? <Enquiry answer={answer} /> : w.decision.enquiry}</h1>
+      <h1 className="enquiry">{answer.enquiry ? <Enquiry answer={answer} /> : say(w.decisions.noEnquiry, { placement: why.inputs.placement ?? w.none })}</h1>
       <Meta answer={answer} why={why} />
       <div className="columns">
         <div className="side">
           <Section title={w.decision.seen}><AsSeen answer={answer} label={w.decision.seen} /></Section>
         </div>
         <div className="main">
-          <Section title={w.decision.needs}><Needs answer={answer} /></Section>
+          <Section title={w.decision.needs}><Needs answer={answer} why={why} /></Section>
           <Section title={w.decision.chosen}>
             {why.chosen.length === 0 ? <p className="hint">{w.decision.noChosen}</p> : why.chosen.map((c, i) => <Chosen key={i} choice={c} why={why} />)}
           </Section>
@@ -82,15 +82,16 @@ function Meta({ answer, why }: { answer: Answer; why: Explanation }) {
   )
 }
 
-function Needs({ answer }: { answer: Answer }) {
-  const { w, intent } = useWords()
+function Needs({ answer, why }: { answer: Answer; why: Explanation }) {
+  const { w } = useWords()
+  const titles = new Map(why.needs.map((n) => [n.id, n.title]))
   if (answer.needs.length === 0) return <p className="hint">{w.decision.noNeeds}</p>
   return (
     <ol className="needs">
       {answer.needs.map((n) => (
         <li key={n.id}>
           <span className="chip" aria-hidden>{n.id.replace(/^n/, '')}</span>
-          <b>{intent(n.intent, n.subintent)}</b>
+          <b>{titles.get(n.id) ?? n.intent} <span className="mono">{n.intent}{n.subintent && `/${n.subintent}`}</span></b>
           <span>{w.origin[n.origin]}</span>
           <span>{w.status[n.status]}</span>
           <span className="number">{w.decision.confidence} {n.confidence.toFixed(2)}</span>
@@ -157,7 +158,7 @@ function Draw({ why }: { why: Explanation }) {
   return (
     <>
       {positions.map((p) => (
-        <table key={p.position} className="terms" aria-label={say(w.decision.position, { n: p.position })}>
+        <div key={p.position} className="choice"><table className="terms">
           <caption>{say(w.decision.position, { n: p.position })}</caption>
           <tbody>
             {p.chances.map((c, i) => (
@@ -168,9 +169,9 @@ function Draw({ why }: { why: Explanation }) {
               </tr>
             ))}
           </tbody>
-        </table>
+        </table></div>
       ))}
-      <p className="meta"><span>{w.decision.seed} <span className="mono">{why.draw.seed}</span></span></p>
+      <p className="meta seed"><span>{w.decision.seed} <span className="mono">{why.draw.seed}</span></span></p>
     </>
   )
 }

@@ -66,7 +66,7 @@ export function Cited({ ids, table }: { ids: string[] | null | undefined; table:
     <span className="cited">
       {ids.map((id) => {
         const e = table[id]
-        return e ? <button key={id} type="button" className="chip" title={e.summary} aria-label={`${w.evidence.open}${w.colon}${e.summary}`} onClick={() => open(e.ref)}>{id.replace(/^ev/, '')}</button> : null
+        return e ? <button key={id} type="button" className="chip" title={e.summary} aria-label={`${id.replace(/^ev/, '')}${w.colon}${e.summary}`} onClick={() => open(e.ref)}>{id.replace(/^ev/, '')}</button> : null
       })}
     </span>
   )

@@ -40,6 +40,8 @@ export interface Chance { action: string; group?: Record<string, string>; probab
 
 export interface Explanation {
   decision: string
+  /** What each need is called, in the reader's language. */
+  needs: { id: string; title: string }[]
   procedure: string[]
   chosen: Choice[]
   rejected: Rejection[]

@@ -84,7 +84,7 @@ function View({ p }: { p: Person }) {
             {Object.keys(p.traits).length === 0 ? <p className="hint">{w.none}</p> : (
               <dl className="facts">
                 {Object.entries(p.traits).map(([key, t]) => (
-                  <div key={key}><dt>{key}</dt><dd>{t.evidence[0] ? <Ref of={t.evidence[0]}>{said(t.value)}</Ref> : said(t.value)}</dd></div>
+                  <div key={key}><dt>{key}</dt><dd>{t.evidence[0] ? <Ref of={t.evidence[0]}>{said(t.value, date)}</Ref> : said(t.value, date)}</dd></div>
                 ))}
               </dl>
             )}
@@ -114,11 +114,14 @@ function View({ p }: { p: Person }) {
   )
 }
 
-function said(v: unknown): string {
-  if (typeof v === 'string') return v
+/** said writes a field of a record: times as dates, money as money, what is nested in one line. */
+function said(v: unknown, date: (at: string) => string): string {
+  if (typeof v === 'string') return /^\d{4}-\d\d-\d\dT[\d:.]+(Z|[+-]\d\d:\d\d)$/.test(v) ? date(v) : v
+  if (Array.isArray(v)) return v.map((x) => said(x, date)).join('\n')
   if (v && typeof v === 'object') {
-    const m = v as { amount?: unknown; currency?: unknown }
-    if (typeof m.amount === 'number' && typeof m.currency === 'string') return `${(m.amount / 100).toFixed(2)} ${m.currency}`
+    const m = v as Record<string, unknown>
+    if (typeof m['amount'] === 'number' && typeof m['currency'] === 'string') return `${(m['amount'] / 100).toFixed(2)} ${m['currency']}`
+    return Object.entries(m).map(([k, x]) => `${k} ${said(x, date)}`).join(' · ')
   }
   return JSON.stringify(v)
 }
@@ -128,7 +131,7 @@ function RecordCard({ r, person }: { r: PersonRecord; person: string }) {
   return (
     <article className="choice">
       <h3><Ref of={`${r.ref};${person}`}>{r.id}</Ref><time className="hint" dateTime={r.updated_at}>{date(r.updated_at)}</time></h3>
-      <dl className="facts">{Object.entries(r.fields).map(([k, v]) => <div key={k}><dt>{k}</dt><dd>{said(v)}</dd></div>)}</dl>
+      <dl className="facts">{Object.entries(r.fields).map(([k, v]) => <div key={k}><dt>{k}</dt><dd className="number">{said(v, date)}</dd></div>)}</dl>
     </article>
   )
 }

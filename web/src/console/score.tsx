@@ -22,8 +22,7 @@ export function Terms({ total, terms, table, label, of }: { total: number; terms
       </tbody>
       <tfoot>
         <tr>
-          <th scope="row">{of}</th>
-          <td className="adds" data-adds={adds ? '' : undefined}>{adds ? `✓ ${w.decision.adds}` : w.decision.addsNot}</td>
+          <th scope="row" colSpan={2}>{of} <span className="adds" data-adds={adds ? '' : undefined}>{adds ? `✓ ${w.decision.adds}` : w.decision.addsNot}</span></th>
           <td className="number">{plain(adds ? total : sum(terms))}</td>
         </tr>
       </tfoot>

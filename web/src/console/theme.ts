@@ -2,13 +2,12 @@ import { createTheme, type CSSVariablesResolver, type MantineColorsTuple } from 
 
 // Palette. Meanings stand in console.css; components use meanings only.
 const ink: MantineColorsTuple = ['#e9effa', '#d3dff5', '#a9c4f7', '#84a9ef', '#5f8ae0', '#3d6bc9', '#2a56ac', '#1f4b99', '#193d7e', '#132f62']
+const night: MantineColorsTuple = ['#e8ebf0', '#c9d0db', '#a9b2c0', '#8b95a5', '#4a5363', '#3a4250', '#181c23', '#14181e', '#12151b', '#0f1217']
 
 export const theme = createTheme({
   primaryColor: 'ink',
   primaryShade: { light: 7, dark: 2 },
-  autoContrast: true,
-  luminanceThreshold: 0.35,
-  colors: { ink },
+  colors: { ink, dark: night },
   defaultRadius: 'md',
   fontFamily: '-apple-system, BlinkMacSystemFont, "Segoe UI", "PingFang SC", "Noto Sans CJK SC", "Noto Sans SC", "Microsoft YaHei", system-ui, sans-serif',
   fontFamilyMonospace: 'ui-monospace, SFMono-Regular, Menlo, "Cascadia Mono", Consolas, "Noto Sans Mono", monospace',

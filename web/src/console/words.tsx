@@ -1,7 +1,7 @@
 import { createContext, useContext, useEffect, useMemo, useState, type ReactNode } from 'react'
 import type { Locale } from '../contract'
-import { console as en, intents as intentsEn } from '../messages/en.json'
-import { console as zh, intents as intentsZh } from '../messages/zh-CN.json'
+import { console as en } from '../messages/en.json'
+import { console as zh } from '../messages/zh-CN.json'
 import { fill, localeOf } from '../widget/words'
 
 const kept = 'rapport.lang'
@@ -10,7 +10,6 @@ interface Speech {
   locale: Locale
   w: typeof en
   speak(locale: Locale): void
-  intent(label: string, sub?: string | null): string
   date(at: string | null | undefined): string
   time(at: string): string
   say(text: string, values: Record<string, string | number>): string
@@ -28,13 +27,11 @@ export function Speaking({ children }: { children: ReactNode }) {
   }, [locale])
   const speech = useMemo<Speech>(() => {
     const w = locale === 'en' ? en : zh
-    const intents = (locale === 'en' ? intentsEn : intentsZh) as Record<string, string>
     const day = new Intl.DateTimeFormat(locale === 'en' ? 'en-GB' : locale, { year: 'numeric', month: 'short', day: 'numeric', hour: '2-digit', minute: '2-digit', hourCycle: 'h23' })
     const clock = new Intl.DateTimeFormat(locale === 'en' ? 'en-GB' : locale, { hour: '2-digit', minute: '2-digit', second: '2-digit', hourCycle: 'h23' })
     return {
       locale, w, say: fill,
       speak: (l) => { localStorage.setItem(kept, l); setLocale(l) },
-      intent: (label, sub) => (intents[label.replace('.', '_')] ?? label) + (sub ? ` · ${sub}` : ''),
       date: (at) => (at && !at.startsWith('0001-') ? day.format(new Date(at)) : w.none),
       time: (at) => (new Date(at).toDateString() === new Date().toDateString() ? clock : day).format(new Date(at)),
       list: (names) => names.join(w.comma),

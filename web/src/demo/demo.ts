@@ -2,8 +2,8 @@
 // and sees beside the answer what was understood and every record it rests on.
 
 import type { Action, Answer, Device, Evidence, Locale } from '../contract'
-import { demo as en, intents as intentsEn } from '../messages/en.json'
-import { demo as zh, intents as intentsZh } from '../messages/zh-CN.json'
+import { demo as en } from '../messages/en.json'
+import { demo as zh } from '../messages/zh-CN.json'
 import { stretches } from '../spans'
 import { h } from '../widget/nodes'
 import { fill, localeOf } from '../widget/words'
@@ -42,7 +42,6 @@ function keptTheme(): Theme | null {
 
 const words = () => (locale === 'en' ? en : zh)
 const inWords = (t: Text) => (locale === 'en' ? t.en : t.zh)
-const titles = () => (locale === 'en' ? intentsEn : intentsZh) as Record<string, string>
 
 /** choice is a group of radio buttons drawn as one control. */
 function choice<T extends string>(name: string, label: string, now: T, options: [T, string][], pick: (v: T) => void): HTMLElement {
@@ -144,7 +143,7 @@ function drawProof() {
     h('p', { class: 'heard' }, ...stretches(a.enquiry ?? '', a.needs).map((s) => (s.needs.length ? h('mark', null, s.text) : s.text))),
     h('h3', null, w.heard),
     h('ul', { class: 'needs' }, ...a.needs.map((n) => h('li', null,
-      h('b', null, titles()[n.intent.replace('.', '_')] ?? n.intent),
+      h('b', null, n.title ?? n.intent),
       h('span', null, `${w.origin[n.origin]} · ${w.status[n.status]}`)))),
     h('h3', null, w.choices),
     a.actions.length ? h('ul', { class: 'actions' }, ...a.actions.map(actionNode)) : h('p', { class: 'hint' }, w.none),
@@ -163,7 +162,7 @@ function actionNode(a: Action): HTMLElement {
   return h('li', null,
     h('p', null, h('span', { class: `nature ${a.nature}` }, w.nature[a.nature]), h('b', null, a.title), h('span', { class: 'chance' }, chance)),
     a.reasons.length
-      ? h('details', null, h('summary', null, w.choices), h('ul', null, ...a.reasons.map((r) =>
+      ? h('details', null, h('summary', null, w.why), h('ul', null, ...a.reasons.map((r) =>
           h('li', null, r.text, h('ul', { class: 'records' }, ...evidenceOf(r.evidence).map((e) => h('li', null, e.summary)))))))
       : h('p', { class: 'hint' }, w.noReason))
 }

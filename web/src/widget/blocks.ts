@@ -25,7 +25,8 @@ export function answerNodes(answer: Answer, words: Words, acts: Acts): HTMLEleme
 
 function parts(block: Block, action: Action | undefined, answer: Answer, words: Words, acts: Acts): (Node | null)[] {
   const title = block.title ? h('h3', null, block.title) : null
-  const badge = action && words.nature[action.nature] ? h('p', { class: 'nature' }, words.nature[action.nature]) : null
+  const name = action && (words.nature as Record<string, string>)[action.nature]
+  const badge = name ? h('p', { class: 'nature' }, name) : null
   const text = block.text ? h('p', { class: 'say' }, block.text) : null
   const why = because(block.reasons ?? action?.reasons, block.evidence, answer, words, () => acts.opened(block.action))
   const source = block.source ? h('p', { class: 'source' }, block.source) : null
@@ -106,10 +107,10 @@ function choice(block: Block, action: Action | undefined, words: Words, acts: Ac
   const agree = words.accept[block.kind === 'form' ? 'form' : block.kind === 'handover' ? 'handover' : (action?.nature ?? 'service')]
   form.append(h('div', { class: 'buttons' },
     h('button', { type: 'submit', class: 'primary' }, agree),
-    action && action.nature !== 'right' && h('button', { type: 'button', class: 'quiet', onclick: () => {
+    (action?.nature === 'goodwill' || action?.nature === 'sale') && h('button', { type: 'button', class: 'quiet', onclick: () => {
       done(words.declined)
       acts.dismissed(block.action!)
-    } }, action.nature === 'service' ? words.no : words.fewer)))
+    } }, words.fewer)))
   return [form]
 }
 

@@ -1,0 +1,430 @@
+// Demo page, widget and console in a real Chromium against the real server. Each
+// test is a visit with a browser of its own; a page that logs an error, breaks its
+// content policy or throws fails the test that opened it.
+//
+//   node tests/browser.mjs [part of a test's name]
+import assert from 'node:assert/strict'
+import { createServer } from 'node:http'
+import axe from 'axe-core'
+import { launch } from './chromium.mjs'
+import { startServer } from './server.mjs'
+
+const server = await startServer()
+const chromium = await launch()
+const { electronics } = server.keys
+const tests = []
+const test = (name, visit) => tests.push({ name, visit })
+
+const phone = { width: 390, height: 844 }
+const desk = { width: 1440, height: 900 }
+
+/** api calls the server as the workspace's own back end. */
+async function api(path, body) {
+  const response = await fetch(server.url + path, {
+    method: body ? 'POST' : 'GET',
+    headers: { Authorization: `Bearer ${electronics.secret_key}`, 'Content-Type': 'application/json' },
+    body: body && JSON.stringify(body),
+  })
+  assert.ok(response.ok, `${path}: ${response.status}`)
+  return response.json()
+}
+
+const decide = (user, text, more = {}) => api('/v1/decisions', { user_id: user, placement: 'chat', enquiry: { text }, scene: { channel: 'web', locale: 'zh-CN' }, ...more })
+
+/** eventually asks until something is true; what it waits for is an event, not a moment. */
+async function eventually(what, check) {
+  for (let i = 0; i < 100; i++) {
+    const value = await check()
+    if (value) return value
+    await new Promise((resolve) => setTimeout(resolve, 100))
+  }
+  assert.fail(`never: ${what}`)
+}
+
+async function noSeriousFinding(page, what) {
+  await page.evaluate(axe.source)
+  const { violations } = await page.evaluate(() => axe.run(document, { resultTypes: ['violations'] }))
+  const found = violations.filter((v) => ['serious', 'critical'].includes(v.impact))
+  assert.deepEqual(found.map((v) => `${what}: ${v.id} at ${v.nodes.map((n) => n.target.flat().join(' ')).join(', ')}: ${v.nodes[0].failureSummary}`), [])
+}
+
+async function fitsTheScreen(page, what) {
+  const over = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth)
+  assert.ok(over <= 0, `${what} is ${over} px wider than the screen`)
+}
+
+const demo = async (page, search = '?lang=zh-CN&customer=lin') => {
+  await page.goto(`${server.url}/demo/${search}`)
+  await page.waitForSelector('#page[data-ready]')
+}
+const answered = (page) => page.waitForSelector('rapport-adviser .turn[data-decision]')
+const withKey = (page) => page.addInitScript((key) => sessionStorage.setItem('rapport.key', key), electronics.secret_key)
+
+test('a customer presses a suggested enquiry and reads why, down to the records', async ({ page }) => {
+  await demo(page)
+  await page.getByRole('button', { name: '设备发热严重' }).click()
+  await answered(page)
+  await page.getByRole('heading', { name: '免费换一台同型号新机' }).waitFor()
+  const why = page.locator('rapport-adviser .block[data-action=replace_device] details')
+  await why.locator('summary').click()
+  assert.equal(await why.locator('.records li[data-ref^="evt_"]').count(), 2, 'both repairs are named')
+  assert.match(await page.locator('.proof').innerText(), /权益[\s\S]*免费换一台同型号新机[\s\S]*必定给出/)
+})
+
+test('the same page answers in English', async ({ page }) => {
+  await demo(page, '?lang=en&customer=lin')
+  await page.getByRole('button', { name: 'My laptop is overheating badly' }).click()
+  await answered(page)
+  const answer = await page.locator('rapport-adviser .log').innerText()
+  assert.match(answer, /free of charge/)
+  assert.doesNotMatch(await page.locator('.proof h2, .proof h3, .rail legend').allInnerTexts().then((t) => t.join()), /\p{Script=Han}/u)
+})
+
+test('the page follows the browser’s language', async ({ visit }) => {
+  const page = await visit({ locale: 'en-GB' })
+  await demo(page, '')
+  assert.equal(await page.getAttribute('html', 'lang'), 'en')
+  const chinese = await visit({ locale: 'zh-TW' })
+  await demo(chinese, '')
+  assert.equal(await chinese.getAttribute('html', 'lang'), 'zh-CN')
+})
+
+test('phone and desktop are two scenes of one enquiry', async ({ page }) => {
+  await demo(page, '?lang=zh-CN&customer=wang')
+  const devices = []
+  page.on('request', (r) => { if (r.url().endsWith('/v1/decisions')) devices.push(r.postDataJSON().scene.device.type) })
+  const ask = async () => {
+    const before = await page.locator('rapport-adviser .turn[data-decision]').count()
+    await page.getByRole('button', { name: '对比A和B型号' }).first().click()
+    await page.waitForFunction((n) => document.querySelector('rapport-adviser').shadowRoot.querySelectorAll('.turn[data-decision]').length > n, before)
+    return page.locator('rapport-adviser .turn[data-decision]').last().locator('tbody tr').count()
+  }
+  const onDesktop = await ask()
+  await page.getByRole('radio', { name: '手机', exact: true }).check()
+  const onPhone = await ask()
+  assert.deepEqual(devices, ['desktop', 'mobile'])
+  assert.ok(onDesktop > onPhone && onPhone > 0, `rows: ${onDesktop} on a desktop, ${onPhone} on a phone`)
+})
+
+test('what was seen, opened and accepted comes back as events, once each', async ({ page }) => {
+  await demo(page, '?lang=zh-CN&customer=chen')
+  await page.getByRole('button', { name: '手机又自动关机了' }).click()
+  const turn = await answered(page)
+  const decision = await turn.getAttribute('data-decision')
+  const block = page.locator('rapport-adviser .block[data-action]').first()
+  const action = await block.getAttribute('data-action')
+  await block.scrollIntoViewIfNeeded()
+  await block.locator('summary').click()
+  for (const input of await block.locator('form input').all()) await input.fill('明天上午')
+  await block.locator('button[type=submit]').click()
+  await block.getByText('已记下您的选择。').waitFor()
+  const names = await eventually('shown, opened and accepted in the timeline', async () => {
+    const { items } = await api('/v1/people/user:chen/timeline?limit=50')
+    const mine = items.filter((i) => i.properties?.decision_id === decision && i.properties.action === action).map((i) => i.event).sort()
+    return mine.includes('Accepted') && mine.includes('Opened') && mine.includes('Decision Shown') ? mine : null
+  })
+  assert.deepEqual(names, ['Accepted', 'Decision Shown', 'Opened'])
+})
+
+test('a customer declines, and is not asked again in the same breath', async ({ page }) => {
+  await demo(page, '?lang=zh-CN&customer=chen')
+  await page.getByRole('button', { name: '手机又自动关机了' }).click()
+  const decision = await (await answered(page)).getAttribute('data-decision')
+  const block = page.locator('rapport-adviser .block[data-nature=goodwill]').first()
+  const action = await block.getAttribute('data-action')
+  await block.getByRole('button', { name: '不用了，这类消息以后少发' }).click()
+  await block.getByText('好的，这类消息以后少发。').waitFor()
+  assert.equal(await block.locator('form').count(), 0)
+  await eventually('the refusal is in the log', async () => {
+    const { items } = await api('/v1/people/user:chen/timeline?limit=50')
+    return items.some((i) => i.event === 'Dismissed' && i.properties.decision_id === decision && i.properties.action === action)
+  })
+})
+
+test('the keyboard alone is enough', async ({ page }) => {
+  await demo(page)
+  const box = page.getByRole('textbox', { name: '说说您的情况' })
+  await box.focus()
+  await page.keyboard.type('设备')
+  await page.keyboard.press('Shift+Enter')
+  await page.keyboard.type('发热严重')
+  await page.keyboard.press('Enter')
+  await answered(page)
+  assert.equal(await box.inputValue(), '')
+  assert.equal(await page.evaluate(() => document.activeElement.shadowRoot.activeElement.tagName), 'TEXTAREA', 'one can go on typing')
+  assert.equal(await page.locator('rapport-adviser [role=log]').getAttribute('aria-label'), '对话')
+})
+
+test('a half-typed Chinese word is not sent', async ({ page }) => {
+  await demo(page)
+  const box = page.getByRole('textbox', { name: '说说您的情况' })
+  await box.fill('fare')
+  await box.evaluate((el) => el.dispatchEvent(new KeyboardEvent('keydown', { key: 'Enter', isComposing: true, bubbles: true })))
+  assert.equal(await box.inputValue(), 'fare')
+  assert.equal(await page.locator('rapport-adviser .turn.customer').count(), 0)
+})
+
+test('personalisation is the customer’s own switch and counts at once', async ({ page }) => {
+  await demo(page, '?lang=zh-CN&customer=wang')
+  const toggle = page.getByRole('switch', { name: '按我的情况回答' })
+  await eventually('the switch knows its state', () => toggle.isEnabled())
+  assert.ok(await toggle.isChecked())
+  await toggle.uncheck()
+  await page.getByText('个性化已关闭，马上生效。').waitFor()
+  assert.equal((await api('/v1/people/user:wang')).preferences.personalization, 'off')
+  await page.getByRole('button', { name: '对比A和B型号' }).first().click()
+  await answered(page)
+  await page.getByText('没有参考个人情况').waitFor()
+  await toggle.check()
+  await page.getByText('个性化已打开，马上生效。').waitFor()
+  assert.equal((await api('/v1/people/user:wang')).preferences.personalization, 'on')
+})
+
+test('a visitor is nobody, has no switch and sees nobody’s records', async ({ page }) => {
+  await demo(page, '?lang=zh-CN&customer=visitor')
+  assert.equal(await page.getByRole('switch').count(), 0)
+  const asked = page.waitForRequest((r) => r.url().endsWith('/v1/decisions'))
+  await page.locator('.asks button').first().click()
+  const body = (await asked).postDataJSON()
+  assert.equal(body.user_id, undefined)
+  assert.ok(body.anonymous_id.length > 16)
+  await answered(page)
+  assert.equal(await page.locator('rapport-adviser [data-ref^="evt_"]').count(), 0)
+})
+
+test('a several-fold enquiry is repeated, and a tap says one part again', async ({ page }) => {
+  await demo(page, '?lang=zh-CN&customer=emma')
+  await page.getByRole('button', { name: '我的笔记本又发烫了，另外耳机到哪了' }).click()
+  await answered(page)
+  await page.locator('rapport-adviser .options button').first().click()
+  await page.waitForFunction(() => document.querySelector('rapport-adviser').shadowRoot.querySelectorAll('.turn.customer').length === 2)
+})
+
+test('a server that is away is said so, and the same words can be sent again', async ({ page, allow }) => {
+  allow(/Failed to load resource|ERR_FAILED/)
+  await demo(page)
+  await page.route('**/v1/decisions', (route) => route.abort())
+  await page.getByRole('button', { name: '设备发热严重' }).click()
+  await page.getByText('刚才没有连上，您的话没有送到。').waitFor()
+  await page.unroute('**/v1/decisions')
+  await page.getByRole('button', { name: '再发一次' }).click()
+  await answered(page)
+  assert.equal(await page.locator('rapport-adviser .turn.customer').count(), 1)
+})
+
+test('the widget is a quiet guest in another’s page', async ({ visit }) => {
+  const host = createServer((request, response) => {
+    response.setHeader('Content-Type', 'text/html; charset=utf-8')
+    response.setHeader('Content-Security-Policy', `default-src 'none'; script-src ${server.url}; connect-src ${server.url}`)
+    response.end(`<!doctype html><html lang="en"><title>A shop</title><body style="font:40px serif"><h1>A shop</h1>
+      ${request.url === '/bare' ? '' : `<script src="${server.url}/widget.js" data-write-key="${electronics.write_key}" data-brand="Zhiyin" async></script>`}`)
+  })
+  await new Promise((resolve) => host.listen(0, '127.0.0.1', resolve))
+  const home = `http://127.0.0.1:${host.address().port}`
+  try {
+    const bare = await visit({ allow: /style/ })
+    await bare.goto(`${home}/bare`)
+    const before = await bare.evaluate(() => Object.getOwnPropertyNames(window).sort())
+    const page = await visit({ allow: /style/ })
+    await page.goto(home)
+    const button = page.getByRole('button', { name: 'Ask the adviser' })
+    await button.click()
+    assert.deepEqual(await page.evaluate(() => Object.getOwnPropertyNames(window).sort()), before, 'no global')
+    const dialog = page.getByRole('dialog', { name: 'Zhiyin service adviser' })
+    await page.keyboard.type('How do I change the filter of my water purifier?')
+    await page.keyboard.press('Enter')
+    await answered(page)
+    await noSeriousFinding(page, 'the open widget')
+    assert.equal(await dialog.evaluate((el) => getComputedStyle(el).fontSize), '15px', 'the host’s style stays outside')
+    await page.keyboard.press('Escape')
+    assert.equal(await dialog.count(), 0)
+    assert.equal(await button.getAttribute('aria-expanded'), 'false')
+    assert.equal(await page.evaluate(() => document.activeElement.shadowRoot.activeElement.className), 'launch', 'the focus returns')
+  } finally {
+    host.close()
+  }
+})
+
+test('a login link opens the console once', async ({ visit }) => {
+  const page = await visit()
+  await page.goto(`${server.login}`)
+  await page.getByRole('heading', { name: '决策台账' }).waitFor()
+  assert.equal(new URL(page.url()).pathname, '/console/')
+  await page.getByRole('combobox', { name: '工作区' }).selectOption('banking')
+  await eventually('the list of another workspace', () => page.getByText('还没有决策。').isVisible())
+  const second = await visit({ allow: /401|404/ })
+  const response = await second.goto(`${server.login}`)
+  assert.equal(response.status(), 401)
+  await page.getByRole('button', { name: '退出' }).click()
+  await page.getByRole('heading', { name: '登录控制台' }).waitFor()
+})
+
+test('the door takes a secret key and refuses any other', async ({ visit }) => {
+  const page = await visit({ allow: /401|403/ })
+  await page.goto(`${server.url}/console/`)
+  const key = page.getByRole('textbox', { name: '密钥' })
+  await key.fill('sk_wrong')
+  await page.getByRole('button', { name: '进入' }).click()
+  await page.getByText('这把密钥打不开任何工作区。').waitFor()
+  await key.fill(electronics.secret_key)
+  await page.getByRole('button', { name: '进入' }).click()
+  await page.getByRole('heading', { name: '决策台账' }).waitFor()
+})
+
+test('a new decision appears in the ledger by itself', async ({ page }) => {
+  await withKey(page)
+  await page.goto(`${server.url}/console/`)
+  await page.getByRole('heading', { name: '决策台账' }).waitFor()
+  const words = '我的发票能不能改成公司抬头'
+  await decide('zhou', words)
+  await page.getByRole('link', { name: words.slice(0, 6) }).first().waitFor({ timeout: 6000 })
+})
+
+test('the ledger is filtered by person and by action', async ({ page }) => {
+  const { person } = await decide('lin', '设备发热严重')
+  await decide('zhou', '充电宝鼓起来了，还能继续充电吗')
+  await withKey(page)
+  await page.goto(`${server.url}/console/?person=user:lin&action=replace_device`)
+  await page.locator('.ledger > li').first().waitFor()
+  const rows = await page.locator('.ledger > li').all()
+  for (const row of rows) {
+    assert.match(await row.innerText(), /免费换一台同型号新机|A new one of the same model/)
+    assert.equal(await row.locator('.who').getAttribute('title'), person.id)
+  }
+  await page.getByRole('button', { name: '清除筛选' }).click()
+  await eventually('others are there again', async () => (await page.locator('.ledger > li').count()) > rows.length)
+})
+
+test('one decision: its words, its sum, its stages, its records', async ({ page }) => {
+  const text = '😀😀手机又自动关机了，顺便问下发票能补吗'
+  const { id, needs } = await decide('chen', text)
+  await withKey(page)
+  await page.goto(`${server.url}/console/decisions/${id}`)
+  const heading = page.locator('h1.enquiry')
+  await heading.waitFor()
+  const marked = await heading.locator('mark').evaluateAll((marks) => marks.map((m) => m.firstChild.data))
+  assert.deepEqual(marked, needs.filter((n) => n.span).map((n) => [...text].slice(...n.span).join('')), 'spans count runes')
+  assert.ok((await page.getByText('✓ 各项相加等于得分').count()) > 0)
+  assert.equal(await page.getByText('各项相加不等于得分').count(), 0)
+  const stages = await page.locator('.stages h3').allInnerTexts()
+  assert.ok(stages.some((s) => s.startsWith('资格')) && stages.some((s) => s.startsWith('适用')), stages.join())
+  assert.ok((await page.locator('.seen .block').count()) > 0, 'the blocks as the customer saw them')
+  assert.equal(await page.locator('.seen button:not([disabled])').count(), 0, 'and nothing to press')
+  for (const record of await page.locator('.evidence .ref').all()) {
+    await record.click()
+    const dialog = page.getByRole('dialog', { name: '原始记录' })
+    await dialog.locator('pre').waitFor()
+    const made = dialog.locator('.refs .ref').first()
+    if (await made.count()) {
+      await made.click()
+      await dialog.locator('pre', { hasText: 'evt_' }).waitFor()
+    }
+    await page.keyboard.press('Escape')
+    await dialog.waitFor({ state: 'detached' })
+  }
+})
+
+test('a decision recomputes to itself, and without a repair to another', async ({ page }) => {
+  const { id } = await decide('lin', '设备发热严重')
+  await withKey(page)
+  await page.goto(`${server.url}/console/decisions/${id}`)
+  await page.getByRole('button', { name: '原样复算' }).click()
+  await page.getByText('✓ 与台账完全一致').waitFor()
+  await page.getByRole('button', { name: /去掉它再算.*9 月|去掉它再算.*报修/ }).first().click()
+  const lost = page.locator('[data-diff=lost]')
+  await lost.getByText('免费换一台同型号新机').waitFor()
+  await page.getByRole('button', { name: '关闭个性化再算' }).click()
+  await page.getByText('关闭个性化').last().waitFor()
+  await eventually('the right stays', async () => !(await lost.count()))
+})
+
+test('a person: facts with their proof, the time line, the decisions', async ({ page }) => {
+  await decide('lin', '设备发热严重')
+  await withKey(page)
+  await page.goto(`${server.url}/console/people`)
+  await page.getByRole('textbox', { name: '查找顾客' }).fill('user:lin')
+  await page.keyboard.press('Enter')
+  await page.getByRole('heading', { name: '林岚' }).waitFor()
+  assert.match(await page.locator('.timeline').innerText(), /Repair Reported/)
+  await page.locator('.signals .ref').first().click()
+  await page.getByRole('dialog').locator('pre', { hasText: 'Repair Reported' }).waitFor()
+  await page.keyboard.press('Escape')
+  await page.getByRole('link', { name: '这位顾客的决策' }).click()
+  await page.locator('.ledger > li').first().waitFor()
+})
+
+for (const locale of ['zh-CN', 'en']) {
+  for (const colorScheme of ['light', 'dark']) {
+    for (const viewport of [desk, phone]) {
+      test(`every page can be read by everybody: ${locale}, ${colorScheme}, ${viewport.width} px`, async ({ visit }) => {
+        const page = await visit({ locale, colorScheme, viewport, allow: /401/ })
+        const look = async (what) => {
+          await noSeriousFinding(page, what)
+          await fitsTheScreen(page, what)
+        }
+        await page.goto(`${server.url}/console/`)
+        await page.locator('.door').waitFor()
+        await look('the door')
+        await demo(page, '?customer=wang')
+        await look('the shop')
+        await page.locator('.asks button').first().click()
+        await answered(page)
+        await page.locator('rapport-adviser details').first().evaluate((d) => { d.open = true })
+        await page.locator('.proof .trace').waitFor()
+        await look('an answer')
+        const { id } = await decide('chen', '手机又自动关机了', { scene: { locale, device: { type: 'mobile' } } })
+        await page.evaluate((key) => sessionStorage.setItem('rapport.key', key), electronics.secret_key)
+        for (const [path, there] of [['', '.ledger > li'], [`decisions/${id}`, '.seen'], ['people', '.ledger > li'], ['people/user:chen', '.timeline li']]) {
+          await page.goto(`${server.url}/console/${path}`)
+          await page.locator(there).first().waitFor()
+          await page.evaluate(() => document.querySelectorAll('details').forEach((d) => { d.open = true }))
+          await look(`/console/${path}`)
+        }
+        await page.locator('.timeline .ref').first().click()
+        await page.getByRole('dialog').locator('pre').waitFor()
+        await eventually('the record has opened', () => page.evaluate(() => document.getAnimations().every((a) => a.playState === 'finished' || a.effect.getComputedTiming().iterations === Infinity)))
+        await look('a raw record')
+      })
+    }
+  }
+}
+
+let passed = 0
+let failed = 0
+try {
+  for (const { name, visit: run } of tests.filter((t) => t.name.includes(process.argv[2] ?? ''))) {
+    const contexts = []
+    const faults = []
+    const allowed = []
+    const visit = async ({ allow, ...options } = {}) => {
+      if (allow) allowed.push(allow)
+      const context = await chromium.newContext({ locale: 'zh-CN', colorScheme: 'light', viewport: desk, reducedMotion: 'reduce', ...options })
+      contexts.push(context)
+      context.setDefaultTimeout(10_000)
+      const page = await context.newPage()
+      page.on('pageerror', (e) => faults.push(e.message))
+      page.on('console', (m) => m.type() === 'error' && faults.push(m.text()))
+      return page
+    }
+    try {
+      let first
+      const tools = { visit, allow: (pattern) => allowed.push(pattern) }
+      // Most visits need one page; it is opened when it is asked for.
+      if (/^async \(\{ page/.test(run.toString())) first = await visit()
+      await run({ ...tools, page: first })
+      assert.deepEqual(faults.filter((f) => !allowed.some((a) => a.test(f))), [], 'the page complains')
+      passed++
+      console.log(`ok    ${name}`)
+    } catch (cause) {
+      failed++
+      console.log(`FAIL  ${name}\n      ${String(cause.message).replaceAll('\n', '\n      ')}`)
+    } finally {
+      for (const context of contexts) await context.close()
+    }
+  }
+} finally {
+  await chromium.close()
+  await server.stop()
+}
+console.log(`${passed} passed, ${failed} failed`)
+process.exit(failed ? 1 : 0)
