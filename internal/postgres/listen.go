@@ -42,27 +42,31 @@ func (s *Store) listen(ctx context.Context) (*pgx.Conn, error) {
 // hear passes notices on until ctx ends. After a break in the line anything may have
 // been missed, so it says that anything may have changed.
 func (s *Store) hear(ctx context.Context, c *pgx.Conn) {
-	for ctx.Err() == nil {
+	for c != nil {
 		n, err := c.WaitForNotification(ctx)
 		if err == nil {
 			s.heard(ctx, n.Payload)
 			continue
 		}
 		c.Close(context.Background())
-		for wait := 50 * time.Millisecond; ctx.Err() == nil; wait = min(2*wait, 2*time.Second) {
-			if c, err = s.listen(ctx); err == nil {
-				s.pass(ctx, journal.Notice{})
-				break
-			}
-			select {
-			case <-ctx.Done():
-			case <-time.After(wait):
-			}
+		if c = s.listenAgain(ctx); c != nil {
+			s.pass(ctx, journal.Notice{})
 		}
 	}
-	if !c.IsClosed() {
-		c.Close(context.Background())
+}
+
+// listenAgain tries until it can listen, nil when ctx ends before.
+func (s *Store) listenAgain(ctx context.Context) *pgx.Conn {
+	for wait := 50 * time.Millisecond; ctx.Err() == nil; wait = min(2*wait, 2*time.Second) {
+		if c, err := s.listen(ctx); err == nil {
+			return c
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(wait):
+		}
 	}
+	return nil
 }
 
 func (s *Store) heard(ctx context.Context, payload string) {
