@@ -21,16 +21,21 @@ import (
 // shop is a whole server over a folder of its own, spoken to as any program would.
 type shop struct {
 	t    *testing.T
-	dir  string
+	on   memory
 	w    workspace.Workspace
 	h    *house
 	http *httptest.Server
 }
 
-// openShop starts a server with one workspace on the electronics packs.
+// openShop starts a server with one workspace on the electronics packs, over a folder.
 func openShop(t *testing.T) *shop {
 	t.Helper()
-	s := &shop{t: t, dir: t.TempDir()}
+	return openShopOn(t, memory{dir: t.TempDir()})
+}
+
+func openShopOn(t *testing.T, on memory) *shop {
+	t.Helper()
+	s := &shop{t: t, on: on}
 	s.start()
 	w, err := s.h.engine.AddWorkspace(context.Background(), newWorkspace("shop", "Shop"), []string{"base", "electronics"})
 	if err != nil {
@@ -43,7 +48,7 @@ func openShop(t *testing.T) *shop {
 
 func (s *shop) start() {
 	s.t.Helper()
-	h, err := openHouse(context.Background(), s.dir, "")
+	h, err := openHouseOn(context.Background(), s.on, "")
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -209,7 +214,10 @@ func rejection(answer object, action string) object {
 
 func TestMission_1_4_RepairedTwiceUnderWarrantyIsReplacedAsARight(t *testing.T) {
 	t.Parallel()
-	s := openShop(t)
+	repairedTwiceIsARight(t, openShop(t))
+}
+
+func repairedTwiceIsARight(t *testing.T, s *shop) {
 	s.laptop("ann", "SN1", daysAgo(-200))
 	s.repair("ann", "SN1", "overheat", 80)
 	s.repair("ann", "SN1", "overheat", 20)
@@ -246,7 +254,10 @@ func TestMission_1_4_RepairedTwiceUnderWarrantyIsReplacedAsARight(t *testing.T) 
 
 func TestMission_3_5_TheRightStaysWithPersonalisationOff(t *testing.T) {
 	t.Parallel()
-	s := openShop(t)
+	theRightStays(t, openShop(t))
+}
+
+func theRightStays(t *testing.T, s *shop) {
 	s.laptop("ann", "SN1", daysAgo(-200))
 	s.repair("ann", "SN1", "overheat", 80)
 	s.repair("ann", "SN1", "overheat", 20)
