@@ -28,10 +28,10 @@ const (
 	indexEvery = 16 << 10  // events
 	roundEvery = 250_000   // events: at most so many and a half are read again
 	sliceBytes = 256 << 10 // of a follower's state
-	// Saving followers may take a 500th of the time, but is not put off for longer
+	// Saving a follower may take a 200th of the time, but is not put off for longer
 	// than so many events.
-	saveShare   = 500
-	saveEvents  = 1_000_000
+	saveShare   = 200
+	saveEvents  = 400_000
 	pageKeys    = 4096 // heads a page
 	headBytes   = 16
 	markIndex   = "index"
