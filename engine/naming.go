@@ -5,6 +5,8 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/rapport-cx/rapport/candidate"
+	"github.com/rapport-cx/rapport/event"
 	"github.com/rapport-cx/rapport/evidence"
 	"github.com/rapport-cx/rapport/need"
 	"github.com/rapport-cx/rapport/treatment"
@@ -115,10 +117,22 @@ func (n *namer) open(r evidence.Ref) treatment.Fact {
 	case evidence.Event:
 		if ev, ok := n.moment.who.Event(r); ok {
 			f.At, f.Name, f.Fields = ev.Time, ev.Name, ev.Properties()
+			break
+		}
+		// What somebody said of themselves is folded into traits and not kept as an event.
+		for _, t := range n.moment.who.Traits {
+			if t.Evidence == r {
+				f.At, f.Name = t.At, event.Identify.String()
+				break
+			}
 		}
 	case evidence.Item:
 		if it, ok := n.moment.catalogue.Item(id); ok {
 			f.Title = it.Title
+		}
+	case evidence.Article:
+		if a, ok := n.moment.catalogue.Article(id); ok {
+			f.Title = candidate.Text{Zh: a.Title, En: a.Title}
 		}
 	case evidence.Trait:
 		if t, ok := n.moment.who.Traits[id]; ok {

@@ -74,6 +74,9 @@ func (e *Engine) OpenRef(ctx context.Context, workspace, ref string, at scene.Sc
 			return nil, notFound
 		}
 		f.At, f.Name, f.Fields = m.Event.Time, m.Event.Name, m.Event.Properties()
+		if f.Name == "" {
+			f.Name = m.Event.Kind.String()
+		}
 		o.Data = Raw(&m.Event)
 	case kind == evidence.Decision:
 		answer, entry, err := e.Decision(ctx, workspace, string(r))
