@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
+	"maps"
 	"math"
 	"slices"
 	"sync"
@@ -150,6 +151,11 @@ func (w *canon) chosen(c *Chosen) {
 			prefilled = []byte(err.Error())
 		}
 		w.text(string(prefilled))
+	}
+	w.count(len(c.Shown))
+	for _, name := range slices.Sorted(maps.Keys(c.Shown)) {
+		w.text(name)
+		w.both(c.Shown[name])
 	}
 	w.count(len(c.Form))
 	for _, f := range c.Form {

@@ -16,7 +16,7 @@ func oneOfEach() Decision {
 		Chosen: []Chosen{{
 			Action: "repair", Nature: Right, Need: "n1", Group: map[string]string{"device": "d1"}, Treatment: "t", Title: title, Body: title,
 			Score: 1, Terms: terms, Parts: terms, Propensity: &half, Probability: 1, Position: 1, Reasons: []Reason{{title, []evidence.Ref{"order:1"}}},
-			Serves: []string{"n2"}, Prefilled: map[string]any{"serial": "s1"}, Form: []Field{{"serial", title, "device.serial"}}, Missing: []string{"address"},
+			Serves: []string{"n2"}, Prefilled: map[string]any{"serial": "s1"}, Shown: map[string]candidate.Text{"serial": title}, Form: []Field{{"serial", title, "device.serial"}}, Missing: []string{"address"},
 		}},
 		Rejected: []Rejected{{
 			Action: "voucher", Nature: Goodwill, Title: title, Need: "n1", Group: map[string]string{"device": "d1"}, Stage: Suitability, Rule: "r1",
@@ -49,7 +49,7 @@ func leaves(v reflect.Value, name string, change func(place string)) {
 		set(!v.Bool())
 	case reflect.Map:
 		one := reflect.MakeMap(v.Type())
-		one.SetMapIndex(reflect.ValueOf("other"), reflect.ValueOf("thing"))
+		one.SetMapIndex(reflect.ValueOf("other"), reflect.Zero(v.Type().Elem()))
 		set(one.Interface())
 	case reflect.Pointer:
 		set(reflect.Zero(v.Type()).Interface())
