@@ -82,6 +82,7 @@ type chooser struct {
 	proposals []*proposal
 	taken     []*proposal
 	rejected  []Rejected
+	spare     *proposal // of a candidate that did not pass, for the next one
 	served    []service
 	answers   []candidate.Answer
 	draw      Draw
@@ -189,7 +190,12 @@ func (c *chooser) need(i int) *need.Need {
 
 // walk takes one candidate through the stages; what passes becomes a proposal.
 func (c *chooser) walk(a *Action, i int, group *need.SignalState) {
-	p := &proposal{binding: binding{moment: c.moment, need: c.need(i), group: group}, action: a}
+	p := c.spare
+	if p == nil {
+		p = new(proposal)
+	}
+	*p = proposal{binding: binding{moment: c.moment, need: c.need(i), group: group, read: p.read[:0]}, action: a}
+	c.spare = p
 	b := &p.binding
 	k := 0
 	policies := func(last Stage) bool {
@@ -235,6 +241,7 @@ func (c *chooser) walk(a *Action, i int, group *need.SignalState) {
 		}
 		p.needs = []int{i}
 	}
+	c.spare = nil
 	p.appraise()
 	c.proposals = append(c.proposals, p)
 }
@@ -245,9 +252,11 @@ func sameGroup(a, b *need.SignalState) bool {
 
 // bare drops the braces of a text whose placeholders are unknown.
 func bare(t candidate.Text) candidate.Text {
-	r := strings.NewReplacer("{", "", "}", "")
-	return candidate.Text{Zh: r.Replace(t.Zh), En: r.Replace(t.En)}
+	return candidate.Text{Zh: braces.Replace(t.Zh), En: braces.Replace(t.En)}
 }
+
+// A replacer makes its table at first use, 5 kB of it: once for all decisions.
+var braces = strings.NewReplacer("{", "", "}", "")
 
 func unknown(names []string) candidate.Text {
 	zh, en := make([]string, len(names)), make([]string, len(names))
@@ -687,15 +696,11 @@ func (c *chooser) decision() Decision {
 		d.Needs[i].Status = c.status(i)
 	}
 	// A candidate that was taken for one need is not reported as stopped for another.
-	d.Rejected = make([]Rejected, 0, len(c.rejected))
-	for _, r := range c.rejected {
-		if r.Stage != Arbitration && slices.ContainsFunc(c.taken, func(p *proposal) bool {
+	d.Rejected = slices.DeleteFunc(c.rejected, func(r Rejected) bool {
+		return r.Stage != Arbitration && slices.ContainsFunc(c.taken, func(p *proposal) bool {
 			return p.action.ID == r.Action && (p.group == nil || groupKey(p.group.Group) == groupKey(r.Group))
-		}) {
-			continue
-		}
-		d.Rejected = append(d.Rejected, r)
-	}
+		})
+	})
 	return d
 }
 

@@ -71,27 +71,34 @@ type record struct {
 // bytes writes a record with the answer's bytes as they are: encoding/json would
 // parse them once more.
 func (r *record) bytes() ([]byte, error) {
-	inputs, err := encode(&r.Inputs)
-	if err != nil {
+	b := bytes.NewBuffer(make([]byte, 0, len(r.Answer)+4<<10))
+	b.WriteString(`{"decided":"`)
+	b.WriteString(r.Decided)
+	b.WriteString(`","answer":`)
+	b.Write(r.Answer)
+	b.WriteString(`,"inputs":`)
+	if err := encodeTo(b, &r.Inputs); err != nil {
 		return nil, err
 	}
-	out := make([]byte, 0, len(inputs)+len(r.Decided)+len(r.Answer)+40)
-	out = append(append(out, `{"inputs":`...), inputs...)
-	out = append(append(out, `,"decided":"`...), r.Decided...)
-	out = append(append(out, `","answer":`...), r.Answer...)
-	return append(out, '}'), nil
+	b.WriteByte('}')
+	return b.Bytes(), nil
 }
 
 // encode is JSON as it leaves the house: no escapes for web pages in it.
 func encode(v any) ([]byte, error) {
-	var b bytes.Buffer
-	b.Grow(4 << 10)
-	e := json.NewEncoder(&b)
+	b := bytes.NewBuffer(make([]byte, 0, 6<<10))
+	err := encodeTo(b, v)
+	return b.Bytes(), err
+}
+
+func encodeTo(b *bytes.Buffer, v any) error {
+	e := json.NewEncoder(b)
 	e.SetEscapeHTML(false)
 	if err := e.Encode(v); err != nil {
-		return nil, err
+		return err
 	}
-	return bytes.TrimSuffix(b.Bytes(), []byte{'\n'}), nil
+	b.Truncate(b.Len() - 1) // Encode ends its value with a line feed
+	return nil
 }
 
 // Answer walks one enquiry through every room. The decision is in the ledger,
