@@ -145,7 +145,8 @@ func fit(bags [][]feature, label []int32, intents []string, o Options) *Model {
 			ids = append(ids, id)
 		}
 	}
-	m.weight = weight
+	m.table.trim()
+	m.weight = slices.Clip(weight)
 	m.row = make([]int32, len(df))
 	m.scale = make([]float32, len(df))
 	shared := int32(0)
@@ -316,9 +317,15 @@ func (t *table) insert(h uint64) int32 {
 	}
 }
 
-func (t *table) grow() {
+func (t *table) grow() { t.resize(2 * len(t.id)) }
+
+// trim gives back the room that was kept for features before it was known how
+// many there are: half of the table of an ordinary training set.
+func (t *table) trim() { t.resize(2 * t.size) }
+
+func (t *table) resize(room int) {
 	old := *t
-	*t = newTable(2 * len(old.id))
+	*t = newTable(room)
 	t.size = old.size
 	for i, id := range old.id {
 		if id == 0 {
