@@ -121,9 +121,13 @@ func (p *process) resident() int64 {
 	return pages * int64(os.Getpagesize())
 }
 
+// stop interrupts the process, and kills it when it does not listen: a shell's
+// background job passes on that interrupts are ignored.
 func (p *process) stop() {
 	_ = p.cmd.Process.Signal(os.Interrupt)
+	insist := time.AfterFunc(15*time.Second, func() { _ = p.cmd.Process.Kill() })
 	_ = p.cmd.Wait()
+	insist.Stop()
 }
 
 func (p *process) send(method, path string, text []byte) error {

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"runtime/debug"
 	"strings"
 	"time"
 
@@ -124,6 +125,9 @@ func (s *server) run(ctx context.Context) error {
 		}
 		h.open.Store(true)
 		s.greet(h, url)
+		// Opening and compiling leave more garbage than the house keeps; a server
+		// at rest would hold it until traffic comes.
+		debug.FreeOSMemory()
 		if s.listening != nil {
 			s.listening(url)
 		}
