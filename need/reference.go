@@ -104,30 +104,50 @@ func ownRecord(intent string) evidence.Kind {
 	return ""
 }
 
+// ended are the states in which nothing more happens to a record.
+var ended = []string{"delivered", "cancelled", "canceled", "refunded", "closed", "completed", "returned", "rejected", "resolved"}
+
 // onlyRecord is the id of the customer's only record of a kind; of orders, the
 // only one that is still under way counts when there are several.
 func onlyRecord(who *profile.Profile, kind evidence.Kind) (string, bool) {
 	if who == nil || kind == "" {
 		return "", false
 	}
-	records := who.Records[kind]
-	only, open, opened := "", "", 0
-	for id, r := range records {
-		only = id
-		switch r.Text("status") {
-		case "delivered", "cancelled", "canceled", "refunded", "closed", "completed", "returned":
-		default:
-			open = id
-			opened++
+	if records := who.Records[kind]; len(records) == 1 {
+		for id := range records {
+			return id, true
 		}
 	}
-	switch {
-	case len(records) == 1:
-		return only, true
-	case kind == evidence.Order && opened == 1:
-		return open, true
+	if kind == evidence.Order {
+		return onlyOpen(who, kind)
 	}
 	return "", false
+}
+
+// onlyOpen is the id of the customer's only record of a kind that is under way.
+func onlyOpen(who *profile.Profile, kind evidence.Kind) (only string, ok bool) {
+	if openRecords(who, kind) != 1 {
+		return "", false
+	}
+	for id, r := range who.Records[kind] {
+		if !slices.Contains(ended, r.Text("status")) {
+			only = id
+		}
+	}
+	return only, true
+}
+
+// openRecords counts the customer's records of a kind that are under way.
+func openRecords(who *profile.Profile, kind evidence.Kind) (n int) {
+	if who == nil {
+		return 0
+	}
+	for _, r := range who.Records[kind] {
+		if !slices.Contains(ended, r.Text("status")) {
+			n++
+		}
+	}
+	return n
 }
 
 // orderOf is the customer's only order of the day that a need about an order names
@@ -223,6 +243,12 @@ func (s *scratch) refer(needs []Need) {
 				n.point(id)
 			} else if id, ok := onlyRecord(s.who, evidence.Order); ok && n.Intent == "aftersale.exchange" {
 				n.point(id)
+			} else if n.Intent == "order.status" && openRecords(s.who, evidence.Case) > 0 {
+				// Where a thing stands may mean the repair as well as the order: a matter
+				// that is open is meant before an order that has long arrived.
+				if id, ok := onlyOpen(s.who, evidence.Case); ok && openRecords(s.who, evidence.Order) == 0 {
+					n.point(id)
+				}
 			} else if id, ok := onlyRecord(s.who, ownRecord(n.Intent)); ok {
 				n.point(id)
 			} else if pointed && n.Intent != "" {

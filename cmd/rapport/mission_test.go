@@ -512,3 +512,18 @@ func TestSafetyComesBeforeAnythingElse(t *testing.T) {
 		}
 	}
 }
+
+func TestMission_2_3_AnOpenRepairIsToldBeforeAnOrderThatArrived(t *testing.T) {
+	t.Parallel()
+	s := openShop(t)
+	s.do("PUT", "/v1/items/robot", object{"kind": "product", "title": object{"zh": "小净扫地机器人", "en": "Xiaojing robot vacuum"}, "category": "扫地机器人"})
+	s.do("PUT", "/v1/records/order/O1", object{"person": "zhao", "updated_at": daysAgo(90), "status": "delivered", "lines": []object{{"product_id": "robot", "quantity": 1}}})
+	s.do("PUT", "/v1/records/case/R1", object{"person": "zhao", "updated_at": daysAgo(1), "kind": "repair", "status": "waiting_result", "product_id": "robot"})
+	for text, said := range map[string]string{"我寄修的扫地机器人检测完了吗": "等检测结果", "Has the test on my robot vacuum finished?": "waiting for the test result"} {
+		answer := s.ask("zhao", text)
+		status := find(list(answer, "blocks"), "kind", "status")
+		if status == nil || !strings.Contains(fmt.Sprint(status["text"]), said) {
+			t.Errorf("%s: told of %v", text, status)
+		}
+	}
+}
