@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/rapport-cx/rapport/strategy"
@@ -9,7 +10,7 @@ import (
 
 // States of a strategy version.
 const (
-	StateDraft      = "draft"
+	StateDraft      = strategy.StateDraft
 	StatePublished  = "published"
 	StateSuperseded = "superseded"
 )
@@ -34,19 +35,25 @@ func (e *Engine) Draft(ctx context.Context, workspace string, s strategy.Source)
 	}
 	t.mu.Lock() // numbers are given one by one
 	defer t.mu.Unlock()
-	all, err := e.Store.Strategies(ctx, workspace)
-	if err != nil {
-		return s, err
-	}
-	s.Number = 1
-	for _, other := range all {
-		s.Number = max(s.Number, other.Number+1)
-		if s.Base == other.Number {
-			inherit(&s, other)
+	for {
+		all, err := e.Store.Strategies(ctx, workspace)
+		if err != nil {
+			return s, err
+		}
+		next := s
+		next.Number = 1
+		for _, other := range all {
+			next.Number = max(next.Number, other.Number+1)
+			if s.Base == other.Number {
+				inherit(&next, other)
+			}
+		}
+		next.State, next.At = StateDraft, e.now()
+		err = e.Store.SaveStrategy(ctx, workspace, next)
+		if !errors.Is(err, strategy.ErrTaken) { // else another process has drafted meanwhile
+			return next, err
 		}
 	}
-	s.State, s.At = StateDraft, e.now()
-	return s, e.Store.SaveStrategy(ctx, workspace, s)
 }
 
 func inherit(s *strategy.Source, base strategy.Source) {

@@ -61,7 +61,8 @@ type Store interface {
 	Workspaces(ctx context.Context) ([]Workspace, error)
 	SaveWorkspace(ctx context.Context, w Workspace) error
 	// Strategies lists the versions of a workspace, oldest first; SaveStrategy
-	// inserts or replaces one by number.
+	// inserts or replaces one by number, but a draft replaces nothing: when its number
+	// is taken, by another process perhaps, the error is strategy.ErrTaken.
 	Strategies(ctx context.Context, workspace string) ([]strategy.Source, error)
 	SaveStrategy(ctx context.Context, workspace string, s strategy.Source) error
 	// CurrentStrategy is the number in force; SetCurrentStrategy changes it.

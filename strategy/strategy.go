@@ -4,6 +4,7 @@
 package strategy
 
 import (
+	"errors"
 	"time"
 
 	"github.com/rapport-cx/rapport/candidate"
@@ -27,6 +28,13 @@ type Version struct {
 	Treatment  *treatment.Plan
 	Attributes []candidate.Attribute // brought by packs; the workspace's own override them
 }
+
+// ErrTaken says that a draft's number is another version's: somebody else has drafted
+// at the same moment.
+var ErrTaken = errors.New("the version's number is taken")
+
+// StateDraft is the state of a version that was never in force.
+const StateDraft = "draft"
 
 // Source is what a version is compiled from, as it is stored.
 type Source struct {

@@ -19,6 +19,8 @@ import (
 // the log tells the other nodes, at its place among all other rows. What PostgreSQL
 // keeps of old rows goes with its next vacuum.
 func (s *Store) Erase(ctx context.Context, workspace string, keys []identity.Key) (journal.Erasure, error) {
+	s.erasing.Lock() // an erasure needs two connections: many at once would wait for each other's
+	defer s.erasing.Unlock()
 	receipt, err := s.erase(ctx, workspace, keys)
 	if err != nil {
 		return journal.Erasure{}, fmt.Errorf("erase a person of %s: %w", workspace, err)

@@ -50,7 +50,7 @@ func (s *Store) hear(ctx context.Context, c *pgx.Conn) {
 		}
 		c.Close(context.Background())
 		if c = s.listenAgain(ctx); c != nil {
-			s.pass(ctx, journal.Notice{})
+			s.pass(journal.Notice{})
 		}
 	}
 }
@@ -75,15 +75,23 @@ func (s *Store) heard(ctx context.Context, payload string) {
 		return
 	}
 	if payload != "" {
-		s.pass(ctx, journal.Notice{Workspace: payload[1:]})
+		s.pass(journal.Notice{Workspace: payload[1:]})
 	}
 }
 
-func (s *Store) pass(ctx context.Context, n journal.Notice) {
+func (s *Store) pass(n journal.Notice) {
 	select {
 	case s.notices <- n:
-	case <-ctx.Done():
+		return
+	default:
 	}
+	for len(s.notices) > 0 { // nobody has listened for long: one that means everything will do
+		select {
+		case <-s.notices:
+		default:
+		}
+	}
+	s.notices <- journal.Notice{}
 }
 
 // keepUp looks from time to time whether other nodes have committed, and saves a

@@ -21,8 +21,9 @@ import (
 // and folds on. One that is cold is folded from its checkpoint and what came after.
 const (
 	// A history this long is kept as a checkpoint, and again each time it has grown
-	// by half.
+	// by half, or by so many events that a cold node would wait for them.
 	checkpointEvents = 256
+	checkpointEvery  = 4096
 
 	hotBytes   = 2 << 10 // of a profile without its events
 	eventBytes = 320     // of an event without its body and context
@@ -232,7 +233,7 @@ func (s *Store) foldOn(ctx context.Context, h *hot, scope journal.Scope, marks [
 		h.size += eventBytes + int64(len(t.event.Body)+len(t.event.Context))
 		h.position = max(h.position, t.position)
 	}
-	if n := h.profile.Events; n >= checkpointEvents && n > h.kept+h.kept/2 {
+	if n := h.profile.Events; n >= checkpointEvents && n > h.kept+min(h.kept/2, checkpointEvery) {
 		return s.keep(ctx, h, scope.Workspace, marks)
 	}
 	return nil

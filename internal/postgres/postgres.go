@@ -97,6 +97,8 @@ type Store struct {
 
 	sinceSave atomic.Int64 // events taken in since a snapshot was last seen or written
 	saving    sync.Mutex
+	erasing   sync.Mutex
+	jobs      sync.Map // of the *sync.Mutex of each job's name: who waits on this node holds no connection
 
 	people *people
 }
@@ -176,6 +178,9 @@ func prepare(ctx context.Context, c *pgx.Conn) error {
 // Alone runs a job while no node runs another of this name; who comes later waits.
 // The lock ends with the node that holds it, however it ends.
 func (s *Store) Alone(ctx context.Context, name string, job func() error) error {
+	one, _ := s.jobs.LoadOrStore(name, new(sync.Mutex))
+	one.(*sync.Mutex).Lock()
+	defer one.(*sync.Mutex).Unlock()
 	return pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, "SET LOCAL lock_timeout = 0"); err != nil {
 			return err

@@ -7,6 +7,7 @@ import (
 	"fmt"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/rapport-cx/rapport/candidate"
 	"github.com/rapport-cx/rapport/identity"
@@ -78,14 +79,11 @@ func (s *Store) Workspaces(ctx context.Context) ([]workspace.Workspace, error) {
 	return all, nil
 }
 
-// put runs one statement and tells the other nodes, in one transaction.
-func (s *Store) put(ctx context.Context, notice, sql string, args ...any) error {
+// announce runs one statement and tells all nodes, in one transaction.
+func (s *Store) announce(ctx context.Context, notice, sql string, args ...any) error {
 	return pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, sql, args...); err != nil {
 			return err
-		}
-		if notice == "" {
-			return nil
 		}
 		_, err := tx.Exec(ctx, "SELECT pg_notify($1, $2)", s.channel, notice)
 		return err
@@ -96,7 +94,7 @@ func (s *Store) put(ctx context.Context, notice, sql string, args ...any) error 
 func (s *Store) SaveWorkspace(ctx context.Context, w workspace.Workspace) error {
 	body, err := json.Marshal(w)
 	if err == nil {
-		err = s.put(ctx, noticeTenant+w.ID, "INSERT INTO workspace (id, body) VALUES ($1, $2) ON CONFLICT (id) DO UPDATE SET body = excluded.body", w.ID, body)
+		err = s.announce(ctx, noticeTenant+w.ID, "INSERT INTO workspace (id, body) VALUES ($1, $2) ON CONFLICT (id) DO UPDATE SET body = excluded.body", w.ID, body)
 	}
 	if err != nil {
 		return fmt.Errorf("save workspace %s: %w", w.ID, err)
@@ -125,14 +123,22 @@ func (s *Store) Strategies(ctx context.Context, workspace string) ([]strategy.So
 	return all, nil
 }
 
-// SaveStrategy inserts or replaces a version by its number.
+// SaveStrategy inserts or replaces a version by its number; see engine.Store.
 func (s *Store) SaveStrategy(ctx context.Context, workspace string, v strategy.Source) error {
 	model := v.Model
 	v.Model = nil // megabytes: beside the JSON, not in it
 	body, err := json.Marshal(v)
 	if err == nil {
-		err = s.put(ctx, "", `INSERT INTO strategy (workspace, number, body, model) VALUES ($1, $2, $3, $4)
-			ON CONFLICT (workspace, number) DO UPDATE SET body = excluded.body, model = excluded.model`, workspace, v.Number, body, model)
+		conflict := "DO UPDATE SET body = excluded.body, model = excluded.model"
+		if v.State == strategy.StateDraft {
+			conflict = "DO NOTHING"
+		}
+		var tag pgconn.CommandTag
+		tag, err = s.pool.Exec(ctx, "INSERT INTO strategy (workspace, number, body, model) VALUES ($1, $2, $3, $4) ON CONFLICT (workspace, number) "+conflict,
+			workspace, v.Number, body, model)
+		if err == nil && tag.RowsAffected() == 0 {
+			err = strategy.ErrTaken
+		}
 	}
 	if err != nil {
 		return fmt.Errorf("save strategy %d of %s: %w", v.Number, workspace, err)
@@ -151,7 +157,7 @@ func (s *Store) CurrentStrategy(ctx context.Context, workspace string) (number i
 
 // SetCurrentStrategy puts a version in force and tells the other nodes.
 func (s *Store) SetCurrentStrategy(ctx context.Context, workspace string, number int) error {
-	err := s.put(ctx, noticeStrategy+workspace, "INSERT INTO current_strategy (workspace, number) VALUES ($1, $2) ON CONFLICT (workspace) DO UPDATE SET number = excluded.number", workspace, number)
+	err := s.announce(ctx, noticeStrategy+workspace, "INSERT INTO current_strategy (workspace, number) VALUES ($1, $2) ON CONFLICT (workspace) DO UPDATE SET number = excluded.number", workspace, number)
 	if err != nil {
 		return fmt.Errorf("put strategy %d of %s in force: %w", number, workspace, err)
 	}

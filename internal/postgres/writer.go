@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 
@@ -105,6 +106,8 @@ type writer struct {
 	known map[event.ID]bool
 	copy  []byte // the group's rows as COPY reads them
 	place map[string]*room
+
+	committing bool // the transaction's commit is on its way: whether it arrived may be unknown
 }
 
 // room is a workspace while a group is written.
@@ -153,19 +156,19 @@ func (w *writer) take(r *request) {
 	}
 }
 
-// commit stores the group and answers everybody in it. What the database refuses is
-// tried again one by one, so that one request cannot fail the others, and what met
-// another node's transaction has its second chance.
+// commit stores the group and answers everybody in it. When the database refuses
+// what it holds, the requests are tried one by one, so that one cannot fail the others.
 func (w *writer) commit() {
 	group := w.group
 	if len(group) == 0 {
 		return
 	}
-	err := w.store(group)
-	var refused *pgconn.PgError
-	if errors.As(err, &refused) {
+	err := w.try(group)
+	if len(group) > 1 && refused(err, "22", "23") {
 		for _, r := range group {
-			r.err = w.store([]*request{r})
+			if err := w.try([]*request{r}); err != nil {
+				r.err = err
+			}
 			r.done <- struct{}{}
 		}
 		clear(group)
@@ -178,6 +181,33 @@ func (w *writer) commit() {
 		r.done <- struct{}{}
 	}
 	clear(group)
+}
+
+// tries is how often a group is begun that met another node's transaction, or a line
+// that was cut before anything could have been committed.
+const tries = 4
+
+func (w *writer) try(group []*request) (err error) {
+	for range tries {
+		w.committing = false
+		err = w.store(group)
+		switch {
+		case err == nil:
+			return nil
+		case refused(err, "40"): // a deadlock, or a serialization failure
+		case !w.committing && (refused(err, "57", "08") || !refused(err, "")):
+		default:
+			return err
+		}
+	}
+	return err
+}
+
+// refused tells that the database answered with an error of one of these classes; see
+// appendix A of its manual.
+func refused(err error, classes ...string) bool {
+	var e *pgconn.PgError
+	return errors.As(err, &e) && slices.ContainsFunc(classes, func(c string) bool { return strings.HasPrefix(e.Code, c) })
 }
 
 var errKnownDecision = errors.New("a decision of this id is already in the ledger")
@@ -310,6 +340,7 @@ func (w *writer) transact(ctx context.Context, c *pgxpool.Conn, group []*request
 		}
 	}
 	end.Queue("commit")
+	w.committing = true
 	return c.SendBatch(ctx, &end).Close()
 }
 

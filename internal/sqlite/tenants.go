@@ -69,7 +69,7 @@ func (s *Store) Workspaces(ctx context.Context) ([]workspace.Workspace, error) {
 func (s *Store) SaveWorkspace(ctx context.Context, w workspace.Workspace) error {
 	body, err := json.Marshal(w)
 	if err == nil {
-		err = s.put(ctx, "INSERT OR REPLACE INTO workspace (id, body) VALUES (?, ?)", w.ID, body)
+		_, err = s.put(ctx, "INSERT OR REPLACE INTO workspace (id, body) VALUES (?, ?)", w.ID, body)
 	}
 	if err != nil {
 		return fmt.Errorf("save workspace %s: %w", w.ID, err)
@@ -77,17 +77,18 @@ func (s *Store) SaveWorkspace(ctx context.Context, w workspace.Workspace) error 
 	return nil
 }
 
-// put runs one statement in the writer.
-func (s *Store) put(ctx context.Context, sql string, args ...driver.Value) error {
-	return s.do(ctx, func(w *writer) (func(), error) {
+// put runs one statement in the writer and tells how many rows it changed.
+func (s *Store) put(ctx context.Context, sql string, args ...driver.Value) (changed int64, err error) {
+	err = s.do(ctx, func(w *writer) (func(), error) {
 		st, err := w.c.prepare(sql)
 		if err != nil {
 			return nil, err
 		}
 		defer st.close()
-		_, err = st.exec(args...)
+		changed, err = st.exec(args...)
 		return nil, err
 	})
+	return changed, err
 }
 
 // Strategies lists a workspace's versions, oldest first.
@@ -110,13 +111,21 @@ func (s *Store) Strategies(ctx context.Context, workspace string) ([]strategy.So
 	return all, nil
 }
 
-// SaveStrategy inserts or replaces a version by its number.
+// SaveStrategy inserts or replaces a version by its number; see engine.Store.
 func (s *Store) SaveStrategy(ctx context.Context, workspace string, v strategy.Source) error {
 	model := v.Model
 	v.Model = nil // megabytes: beside the JSON, not in it
 	body, err := json.Marshal(v)
 	if err == nil {
-		err = s.put(ctx, "INSERT OR REPLACE INTO strategy (workspace, number, body, model) VALUES (?, ?, ?, ?)", workspace, int64(v.Number), body, model)
+		verb := "INSERT OR REPLACE"
+		if v.State == strategy.StateDraft {
+			verb = "INSERT OR IGNORE"
+		}
+		var saved int64
+		saved, err = s.put(ctx, verb+" INTO strategy (workspace, number, body, model) VALUES (?, ?, ?, ?)", workspace, int64(v.Number), body, model)
+		if err == nil && saved == 0 {
+			err = strategy.ErrTaken
+		}
 	}
 	if err != nil {
 		return fmt.Errorf("save strategy %d of %s: %w", v.Number, workspace, err)
@@ -143,7 +152,7 @@ func (s *Store) Notices() <-chan journal.Notice { return nil }
 
 // SetCurrentStrategy puts a version in force.
 func (s *Store) SetCurrentStrategy(ctx context.Context, workspace string, number int) error {
-	if err := s.put(ctx, "INSERT OR REPLACE INTO current_strategy (workspace, number) VALUES (?, ?)", workspace, int64(number)); err != nil {
+	if _, err := s.put(ctx, "INSERT OR REPLACE INTO current_strategy (workspace, number) VALUES (?, ?)", workspace, int64(number)); err != nil {
 		return fmt.Errorf("put strategy %d of %s in force: %w", number, workspace, err)
 	}
 	return nil

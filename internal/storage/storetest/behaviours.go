@@ -506,6 +506,10 @@ func tenantsAndStrategies(t *testing.T, h Home) {
 			t.Fatal(err)
 		}
 	}
+	taken := strategy.Source{Number: 2, Packs: []string{"other"}, State: strategy.StateDraft, At: spring}
+	if err := s.SaveStrategy(ctx, shop, taken); !errors.Is(err, strategy.ErrTaken) {
+		t.Fatalf("a draft took the number of another version: %v", err)
+	}
 	if err := s.SetCurrentStrategy(ctx, shop, 2); err != nil {
 		t.Fatal(err)
 	}
