@@ -86,7 +86,7 @@ func (s *Store) erase(ctx context.Context, workspace string, keys []identity.Key
 	if err := s.catchUp(ctx, t, position); err != nil {
 		return receipt, err
 	}
-	return receipt, s.save(ctx)
+	return receipt, s.save(ctx, 1)
 }
 
 // persons are the ids that decisions about these keys may bear.

@@ -112,8 +112,8 @@ func (s *Store) keepUp(ctx context.Context) {
 		for _, t := range behind {
 			_, _ = s.fresh(ctx, t.id)
 		}
-		if s.sinceSave.Load() >= saveEvery {
-			_ = s.save(ctx) // the next look tries again
+		if due := s.due(); uint64(s.sinceSave.Load()) >= due {
+			_ = s.save(ctx, due/2) // the next look tries again
 		}
 	}
 }

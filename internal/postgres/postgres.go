@@ -213,7 +213,7 @@ func (s *Store) Close() error {
 	close(s.notices)
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	err := s.save(ctx)
+	err := s.save(ctx, 1)
 	s.pool.Close()
 	return err
 }

@@ -340,12 +340,25 @@ func (s *Store) fillShelf(ctx context.Context, t *tenant) error {
 	return rows.Err()
 }
 
-// A snapshot is written whole when a node closes and when so many events came since
-// the last one that reading them at a start would take seconds.
+// A snapshot is written whole, when a node closes and when so many events came since
+// the last one that a start would take a second longer; where there are many keys, less
+// often, for then it is large.
 const (
-	saveEvery  = 500_000
-	pieceBytes = 1 << 20
+	saveEvery   = 100_000
+	saveEachKey = 4 // a key in a snapshot costs as much as reading a quarter of an event
+	pieceBytes  = 1 << 20
 )
+
+// due is how many events a node lets pass between snapshots.
+func (s *Store) due() uint64 {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	keys := 0
+	for _, t := range s.tenants {
+		keys += t.graph.Len()
+	}
+	return saveEvery + uint64(keys)/saveEachKey
+}
 
 // marks is the piece of a snapshot that says what it holds.
 type marks struct {
@@ -362,18 +375,14 @@ func total(m map[string]uint64) (n uint64) {
 	return n
 }
 
-// save writes a snapshot, unless there is a newer one or nothing is new.
-func (s *Store) save(ctx context.Context) error {
+// save writes a snapshot, unless there is one that lacks less than so many events.
+func (s *Store) save(ctx context.Context, least uint64) error {
 	s.saving.Lock()
 	defer s.saving.Unlock()
 	if s.sinceSave.Load() == 0 {
 		return nil
 	}
-	m, pieces, err := s.snapshot()
-	if err != nil {
-		return fmt.Errorf("snapshot: %w", err)
-	}
-	err = pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
+	err := pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
 		if err := lockFor(ctx, tx, "snapshot"); err != nil {
 			return err
 		}
@@ -381,8 +390,13 @@ func (s *Store) save(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if total(stored.Positions) >= total(m.Positions) && len(stored.Followers) >= len(m.Followers) {
+		if total(stored.Positions)+least > s.taken() && len(stored.Followers) >= len(s.options.Followers) {
+			s.sinceSave.Store(0)
 			return nil
+		}
+		m, pieces, err := s.snapshot()
+		if err != nil {
+			return err
 		}
 		// Somebody erased since this was taken must not come back with it.
 		rows, err := tx.Query(ctx, "SELECT id, erased FROM tenant FOR SHARE")
@@ -412,6 +426,16 @@ func (s *Store) save(ctx context.Context) error {
 		return fmt.Errorf("write the snapshot: %w", err)
 	}
 	return nil
+}
+
+// taken is how many events this node has taken in.
+func (s *Store) taken() (n uint64) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	for _, t := range s.tenants {
+		n += t.position
+	}
+	return n
 }
 
 // snapshot takes everything as of one moment.
