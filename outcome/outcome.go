@@ -1,10 +1,12 @@
 // Package outcome is step 8 of the flow: what came of it. Shown, opened,
 // accepted, dismissed and resolved come back as events; this room attributes them
-// to the decision they belong to and counts them. They return to the profile as
-// events, never by import.
+// to the decision they belong to. They return to the profile as events, never by
+// import.
 package outcome
 
 import (
+	"bytes"
+	"cmp"
 	"time"
 
 	"github.com/rapport-cx/rapport/event"
@@ -13,35 +15,61 @@ import (
 // Kind is what a customer did with what was shown.
 type Kind string
 
+// The kinds, a closed list that is only ever appended to.
 const (
-	Shown     Kind = "impression"
-	Opened    Kind = "open"
-	Accepted  Kind = "accept"
-	Dismissed Kind = "dismiss"
-	Resolved  Kind = "resolve"
-	Feedback  Kind = "feedback"
+	Impression Kind = "impression"
+	Open       Kind = "open"
+	Accept     Kind = "accept"
+	Dismiss    Kind = "dismiss"
+	Resolve    Kind = "resolve"
+	Feedback   Kind = "feedback"
 )
 
-var names = map[string]Kind{
-	"Decision Shown": Shown, "Opened": Opened, "Accepted": Accepted,
-	"Dismissed": Dismissed, "Resolved": Resolved, "Feedback Given": Feedback,
+// reported are the events that report an outcome, in the order in which they
+// usually come.
+var reported = []struct {
+	name string
+	kind Kind
+}{
+	{"Decision Shown", Impression}, {"Opened", Open}, {"Accepted", Accept},
+	{"Dismissed", Dismiss}, {"Resolved", Resolve}, {"Feedback Given", Feedback},
+}
+
+// Names are the names of the events that report an outcome.
+func Names() []string {
+	names := make([]string, len(reported))
+	for i, r := range reported {
+		names[i] = r.name
+	}
+	return names
 }
 
 // Outcome is one thing that came of one decision.
 type Outcome struct {
 	Kind     Kind
 	Decision string
-	Action   string // "" when it concerns the whole answer
-	Rating   *float64
+	Action   string   // "" when it concerns the whole answer
+	Rating   *float64 // as the customer gave it; nil: none
 	Text     string
 	At       time.Time
 	Event    event.ID
 }
 
-// Attribute reads an outcome from an event; ok is false when it is none.
+// Compare orders outcomes by time, then by event.
+func Compare(a, b Outcome) int {
+	return cmp.Or(a.At.Compare(b.At), bytes.Compare(a.Event[:], b.Event[:]))
+}
+
+// Attribute reads an outcome from an event; ok is false when it reports none, or
+// of no decision.
 func Attribute(e *event.Event) (o Outcome, ok bool) {
-	kind, ok := names[e.Name]
-	if !ok || e.Kind != event.Track {
+	kind := Kind("")
+	for _, r := range reported {
+		if r.name == e.Name && e.Kind == event.Track {
+			kind = r.kind
+		}
+	}
+	if kind == "" {
 		return Outcome{}, false
 	}
 	p := e.Properties()

@@ -13,6 +13,7 @@ import (
 	"github.com/rapport-cx/rapport/journal"
 	"github.com/rapport-cx/rapport/ledger"
 	"github.com/rapport-cx/rapport/need"
+	"github.com/rapport-cx/rapport/outcome"
 	"github.com/rapport-cx/rapport/profile"
 	"github.com/rapport-cx/rapport/scene"
 	"github.com/rapport-cx/rapport/strategy"
@@ -57,6 +58,8 @@ type recaller interface {
 	Decision(ctx context.Context, workspace, id string) (answer json.RawMessage, entry ledger.Entry, err error)
 	// Decisions gives entries newest first; their Bytes are the answers.
 	Decisions(ctx context.Context, q ledger.Query) ([]ledger.Entry, error)
+	// Outcomes tell what came of a decision, oldest first.
+	Outcomes(ctx context.Context, workspace, id string) ([]outcome.Outcome, error)
 	Explanation(ctx context.Context, workspace, id string, locale scene.Locale) (*engine.Explanation, error)
 	Replay(ctx context.Context, workspace, id string, v engine.Variation) (*engine.Replayed, error)
 	// OpenRef opens a ref; viewer nil may see everything of the workspace, else what

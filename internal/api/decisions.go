@@ -174,6 +174,31 @@ func (s *server) decisionRoutes() {
 	add(s, route{
 		method: "POST", path: "/v1/decisions/{id}/outcomes", tag: "Decisions", who: writeKey, summary: "Tell what came of a decision.",
 	}, s.outcome)
+	add(s, route{
+		method: "GET", path: "/v1/decisions/{id}/outcomes", tag: "Decisions", who: secretKey, summary: "What came of a decision, oldest first.",
+	}, s.outcomes)
+}
+
+// Happened is one thing that came of a decision.
+type Happened struct {
+	Kind   string       `json:"kind" enum:"impression,open,accept,dismiss,resolve,feedback"`
+	Action string       `json:"action,omitempty" doc:"Empty when it concerns the whole answer."`
+	Rating *float64     `json:"rating,omitempty"`
+	Text   string       `json:"text,omitempty"`
+	At     time.Time    `json:"at"`
+	Ref    evidence.Ref `json:"ref" doc:"The event that reported it."`
+}
+
+func (s *server) outcomes(c *call, _ *none) (Page[Happened], error) {
+	page := Page[Happened]{Items: []Happened{}}
+	all, err := s.Engine.Outcomes(c.context(), c.workspace.ID, c.r.PathValue("id"))
+	if err != nil {
+		return page, err
+	}
+	for _, o := range all {
+		page.Items = append(page.Items, Happened{string(o.Kind), o.Action, o.Rating, o.Text, o.At, evidence.Ref(o.Event.String())})
+	}
+	return page, nil
 }
 
 func (s *server) decide(c *call, in *DecisionRequest) (*engine.Answer, error) {

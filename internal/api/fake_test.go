@@ -17,6 +17,7 @@ import (
 	"github.com/rapport-cx/rapport/journal"
 	"github.com/rapport-cx/rapport/ledger"
 	"github.com/rapport-cx/rapport/need"
+	"github.com/rapport-cx/rapport/outcome"
 	"github.com/rapport-cx/rapport/profile"
 	"github.com/rapport-cx/rapport/scene"
 	"github.com/rapport-cx/rapport/strategy"
@@ -144,6 +145,11 @@ func (h *house) Decisions(_ context.Context, q ledger.Query) ([]ledger.Entry, er
 		}
 	}
 	return all, nil
+}
+
+func (h *house) Outcomes(ctx context.Context, workspace, id string) ([]outcome.Outcome, error) {
+	_, _, err := h.Decision(ctx, workspace, id)
+	return nil, err
 }
 
 func (h *house) Explanation(_ context.Context, workspace, id string, _ scene.Locale) (*engine.Explanation, error) {

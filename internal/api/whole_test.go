@@ -130,6 +130,18 @@ func TestTheWholeHouseAnswersThroughItsFrontDoor(t *testing.T) {
 		t.Error(p)
 	}
 	d.want(200, "", "POST", "/v1/decisions/"+id+"/outcomes", "sk_shop", `{"outcome":"shown"}`)
+	d.want(200, "", "POST", "/v1/decisions/"+id+"/outcomes", "sk_shop", `{"outcome":"accepted","action":"replace_device"}`)
+	came := d.want(200, "", "GET", "/v1/decisions/"+id+"/outcomes", "sk_shop", "").json(t)["items"].([]any)
+	if len(came) != 2 {
+		t.Fatalf("what came of it: %v", came)
+	}
+	kinds := map[any]any{}
+	for _, o := range came {
+		kinds[o.(map[string]any)["kind"]] = o.(map[string]any)["action"]
+	}
+	if _, shown := kinds["impression"]; !shown || kinds["accept"] != "replace_device" {
+		t.Errorf("what came of it: %v", came)
+	}
 	d.want(200, "", "GET", "/v1/me/export", "wk_shop", "", mine)
 	if g := d.want(200, "", "GET", "/v1/people/u1/graph", "sk_shop", "").json(t); len(g["edges"].([]any)) == 0 {
 		t.Error(g)
