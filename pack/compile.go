@@ -53,7 +53,7 @@ func (c *Compiler) Compile(ctx context.Context, s strategy.Source) (*strategy.Ve
 // compiled is what files were compiled to, with what the test cases need of it.
 type compiled struct {
 	version *strategy.Version
-	model   []byte // the trained classifier
+	model   []byte // the trained classifier, unless shipped
 	shipped bool   // it came with the packs
 	signals []signal.Definition
 	dangers map[string]bool // subintents that can hurt somebody
@@ -86,8 +86,11 @@ func (c *Compiler) compiled(ctx context.Context, s strategy.Source, files []pack
 	if made.version.Need, made.model, err = need.Compile(read.need, model); err != nil {
 		return nil, Faults{{Message: err.Error()}}
 	}
-	made.shipped = bytes.Equal(made.model, brought)
-	c.cache.keepModel(sentences, made.model)
+	if made.shipped = bytes.Equal(made.model, brought); made.shipped {
+		made.model = nil // megabytes that stand in the packs, to be read again there
+	} else {
+		c.cache.keepModel(sentences, made.model)
+	}
 	if len(s.Files) > 0 {
 		// Rules that a workspace wrote are published only when the cases of its
 		// packs still pass.
