@@ -15,6 +15,9 @@ scripts/lint.sh
 say "front end: install, types, unit tests, committed build in sync, budgets"
 scripts/web.sh
 
+say "build: the shipped classifiers, bin/rapport"
+make -s build
+
 say "Go: unit, house, pack, conformance tests, with the race detector; both stores"
 RAPPORT_REQUIRE_POSTGRES=1 go test -race -timeout 20m ./...
 
