@@ -3,7 +3,7 @@ import { Link, useParams } from '@tanstack/react-router'
 import type { Answer } from '../contract'
 import { Failed } from './api'
 import { Cited, EvidenceTable, Records } from './evidence'
-import { byStage, type Choice, type Explanation } from './explanation'
+import { byStage, together, type Choice, type Explanation } from './explanation'
 import { AsSeen, Enquiry, NatureBadge, plain, Section, Trouble, Waiting } from './parts'
 import { Replays, useReplays } from './replay'
 import { Terms } from './score'
@@ -91,7 +91,7 @@ function Needs({ answer, why }: { answer: Answer; why: Explanation }) {
       {answer.needs.map((n) => (
         <li key={n.id}>
           <span className="chip" aria-hidden>{n.id.replace(/^n/, '')}</span>
-          <b>{titles.get(n.id) ?? n.intent} <span className="mono">{n.intent}{n.subintent && `/${n.subintent}`}</span></b>
+          <b>{titles.get(n.id) ?? n.intent}<span className="mono">{n.intent}{n.subintent && `/${n.subintent}`}</span></b>
           <span>{w.origin[n.origin]}</span>
           <span>{w.status[n.status]}</span>
           <span className="number">{w.decision.confidence} {n.confidence.toFixed(2)}</span>
@@ -136,9 +136,10 @@ function Rejected({ why }: { why: Explanation }) {
         <div key={stage}>
           <h3>{w.stage[stage]} <span className="count">{all.length}</span></h3>
           <ul>
-            {all.map((r, i) => (
+            {together(all).map(({ of: r, needs }, i) => (
               <li key={i}>
-                <p><NatureBadge nature={r.nature} /><b>{r.title || r.action}</b> <span className="mono">{r.action}/{r.rule}</span></p>
+                <p><NatureBadge nature={r.nature} /><b>{r.title || r.action}</b> <span className="mono">{r.action}/{r.rule}</span>
+                  {why.needs.length > 1 && needs.length > 0 && <span className="hint">{w.decision.needs} {list(needs.map((n) => n.replace(/^n/, '')))}</span>}</p>
                 <p>{r.reason} <Cited ids={r.evidence} table={why.evidence} />{r.score !== undefined && <span className="number"> {w.decision.score} {plain(r.score)}</span>}</p>
                 {r.missing && r.missing.length > 0 && <p className="hint">{w.decision.missing}{w.colon}{list(r.missing)}</p>}
               </li>

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import type { Answer } from '../contract'
 import { readExplanation } from './api'
-import { addsUp, byStage, difference, type Rejection } from './explanation'
+import { addsUp, byStage, difference, together, type Rejection } from './explanation'
 
 const term = (name: string, value: number) => ({ name, value, evidence: [] })
 
@@ -15,6 +15,12 @@ test('rejected candidates stand in the order of the stages', () => {
   const r = (action: string, stage: Rejection['stage']): Rejection => ({ action, stage, rule: 'r', reason: '', evidence: [] })
   expect(byStage([r('a', 'arbitration'), r('b', 'eligibility'), r('c', 'arbitration')]).map(([s, l]) => [s, l.map((x) => x.action)]))
     .toEqual([['eligibility', ['b']], ['arbitration', ['a', 'c']]])
+})
+
+test('what is rejected alike for several needs is one line', () => {
+  const r = (action: string, need: string, reason: string): Rejection => ({ action, need, stage: 'eligibility', rule: 'r', reason, evidence: [] })
+  expect(together([r('a', 'n1', 'x'), r('b', 'n1', 'x'), r('a', 'n2', 'x'), r('a', 'n3', 'y')]).map((l) => [l.of.action, l.needs]))
+    .toEqual([['a', ['n1', 'n2']], ['b', ['n1']], ['a', ['n3']]])
 })
 
 test('a replay says what is lost and what comes in its place', () => {

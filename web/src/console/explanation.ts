@@ -107,6 +107,18 @@ export const sum = (terms: Term[]): number => terms.reduce((total, t) => total +
 /** addsUp holds a score to the sum of its terms as the house promises it. */
 export const addsUp = (score: number, terms: Term[]): boolean => Math.abs(score - sum(terms)) <= 1e-9
 
+/** together joins what was rejected alike for several needs into one line with all their ids. */
+export function together(rejected: Rejection[]): { of: Rejection; needs: string[] }[] {
+  const lines = new Map<string, { of: Rejection; needs: string[] }>()
+  for (const r of rejected) {
+    const key = JSON.stringify([r.action, r.stage, r.rule, r.reason, r.group, r.missing, r.evidence, r.score])
+    const line = lines.get(key) ?? { of: r, needs: [] }
+    if (r.need) line.needs.push(r.need)
+    lines.set(key, line)
+  }
+  return [...lines.values()]
+}
+
 /** byStage keeps the order in which candidates are tried; stages that stopped nobody are left out. */
 export function byStage(rejected: Rejection[]): [Stage, Rejection[]][] {
   return stages.map((stage) => [stage, rejected.filter((r) => r.stage === stage)] as [Stage, Rejection[]]).filter(([, list]) => list.length > 0)

@@ -23,7 +23,7 @@ import '@mantine/core/styles/Button.css'
 import './console.css'
 import { MantineProvider, NativeSelect, useMantineColorScheme, type MantineColorScheme } from '@mantine/core'
 import { QueryClient, QueryClientProvider } from '@tanstack/react-query'
-import { createRootRoute, createRoute, createRouter, Link, Outlet, RouterProvider, useNavigate } from '@tanstack/react-router'
+import { createRootRoute, createRoute, createRouter, Link, Outlet, RouterProvider, useLocation, useNavigate } from '@tanstack/react-router'
 import { StrictMode, useEffect } from 'react'
 import { createRoot } from 'react-dom/client'
 import type { Locale } from '../contract'
@@ -53,6 +53,7 @@ function Header() {
   const { workspaces, api, enter, leave } = useSession()
   const { colorScheme, setColorScheme } = useMantineColorScheme()
   const navigate = useNavigate()
+  const people = useLocation().pathname.startsWith('/people')
   return (
     <header className="top">
       <p className="brand">
@@ -60,8 +61,8 @@ function Header() {
         {w.product}
       </p>
       <nav aria-label={w.nav.label}>
-        <Link to="/" activeOptions={{ exact: false }} className="tab">{w.nav.decisions}</Link>
-        <Link to="/people" className="tab">{w.nav.people}</Link>
+        <Link to="/" className="tab" data-here={people ? undefined : ''}>{w.nav.decisions}</Link>
+        <Link to="/people" className="tab" data-here={people ? '' : undefined}>{w.nav.people}</Link>
       </nav>
       <div className="tools">
         <NativeSelect aria-label={w.workspace} value={api.workspace} data={workspaces.map((x) => ({ value: x.id, label: x.name || x.id }))}
