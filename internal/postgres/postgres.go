@@ -35,6 +35,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/rapport-cx/rapport/candidate"
+	"github.com/rapport-cx/rapport/internal/storage/hot"
 	"github.com/rapport-cx/rapport/journal"
 )
 
@@ -100,7 +101,7 @@ type Store struct {
 	erasing   sync.Mutex
 	jobs      sync.Map // of the *sync.Mutex of each job's name: who waits on this node holds no connection
 
-	people *people
+	people *hot.Profiles
 }
 
 // Open connects, brings the schema up to date, and reads what this node must know.
@@ -126,7 +127,7 @@ func Open(ctx context.Context, o Options) (_ *Store, err error) {
 	}
 	s := &Store{
 		options: o, pool: pool, queue: make(chan *request, queueLength), ended: make(chan struct{}),
-		notices: make(chan journal.Notice, 64), tenants: map[string]*tenant{}, people: newPeople(o.ProfileBytes),
+		notices: make(chan journal.Notice, 64), tenants: map[string]*tenant{}, people: hot.New(o.ProfileBytes),
 	}
 	s.w = newWriter(s)
 	defer func() {
