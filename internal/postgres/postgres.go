@@ -105,7 +105,19 @@ type Store struct {
 }
 
 // Open connects, brings the schema up to date, and reads what this node must know.
-func Open(ctx context.Context, o Options) (_ *Store, err error) {
+func Open(ctx context.Context, o Options) (*Store, error) { return openHouse(ctx, o, false) }
+
+// Rebuild drops what is derived and kept in the database, and makes it again from the
+// log. Other nodes may be at work meanwhile: they have theirs in memory.
+func Rebuild(ctx context.Context, o Options) error {
+	s, err := openHouse(ctx, o, true)
+	if err != nil {
+		return err
+	}
+	return s.Close()
+}
+
+func openHouse(ctx context.Context, o Options, rebuild bool) (_ *Store, err error) {
 	if o.ProfileBytes == 0 {
 		o.ProfileBytes = defaultProfileBytes
 	}
@@ -149,6 +161,11 @@ func Open(ctx context.Context, o Options) (_ *Store, err error) {
 	s.channel = "rapport " + *schema
 	if err := migrate(ctx, pool); err != nil {
 		return nil, err
+	}
+	if rebuild {
+		if _, err := pool.Exec(ctx, "WITH gone AS (DELETE FROM snapshot) DELETE FROM checkpoint"); err != nil {
+			return nil, fmt.Errorf("drop what is derived: %w", err)
+		}
 	}
 	beside, stop := context.WithCancel(context.Background())
 	s.stop = stop
