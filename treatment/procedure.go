@@ -1,6 +1,7 @@
 package treatment
 
 import (
+	"slices"
 	"strconv"
 
 	"github.com/rapport-cx/rapport/candidate"
@@ -22,7 +23,7 @@ type Course struct {
 
 // Procedure tells, step by step and in the language of the scene, what was
 // actually done to reach a decision.
-func Procedure(c Course, at scene.Scene) []string {
+func Procedure(p *Plan, c Course, at scene.Scene) []string {
 	w := wordingOf(at)
 	var out []string
 	events, keys := strconv.Itoa(c.Events), strconv.Itoa(c.Keys)
@@ -34,14 +35,18 @@ func Procedure(c Course, at scene.Scene) []string {
 	if !c.Personal {
 		out = append(out, w.say("procedure_personal_off"))
 	}
-	if names := needNames(c.Decision.Needs); len(names) > 0 {
+	if names := needNames(p, w, c.Decision.Needs); len(names) > 0 {
 		out = append(out, w.say("procedure_needs", "needs", w.list(names)))
 	}
 	var asked, late []string
 	for _, r := range c.Results {
-		asked = append(asked, r.Source)
+		name := r.Source
+		if key := "source_" + name; w.has(key) {
+			name = w.say(key)
+		}
+		asked = append(asked, name)
 		if r.Degraded != nil {
-			late = append(late, r.Source)
+			late = append(late, name)
 		}
 	}
 	if len(asked) > 0 {
@@ -62,12 +67,13 @@ func Procedure(c Course, at scene.Scene) []string {
 	return append(out, w.say("procedure_shown"))
 }
 
-func needNames(needs []need.Need) []string {
-	names := make([]string, len(needs))
+// needNames are the needs by their titles, each once.
+func needNames(p *Plan, w wording, needs []need.Need) []string {
+	c := composer{plan: p, words: w}
+	var names []string
 	for i := range needs {
-		names[i] = needs[i].Intent
-		if s := needs[i].Sub(); s != "" {
-			names[i] += "/" + s
+		if name := c.title(needs[i].Intent, needs[i].Sub()); !slices.Contains(names, name) {
+			names = append(names, name)
 		}
 	}
 	return names
