@@ -48,7 +48,7 @@ var UsualSources = map[string][]string{
 
 // serves tells whether a source is asked about a need.
 func (r *Request) serves(source string, n *need.Need) bool {
-	if n.Status == need.Clarify {
+	if n.Status == need.Clarify || n.Outside {
 		return false
 	}
 	if r.Plan != nil && len(r.Plan.Sources) > 0 {

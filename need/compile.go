@@ -129,6 +129,11 @@ func (def *Definition) examples() (intents, kinds []classify.Example) {
 			}
 		}
 	}
+	for _, l := range languages {
+		for _, e := range def.Outside[l] {
+			intents = append(intents, classify.Example{Text: e, Intent: outside})
+		}
+	}
 	for _, d := range def.Subintents {
 		for _, l := range languages {
 			for _, e := range d.Examples[l] {
@@ -139,6 +144,10 @@ func (def *Definition) examples() (intents, kinds []classify.Example) {
 	}
 	return intents, kinds
 }
+
+// outside is the label under which the classifier learns Definition.Outside; no
+// intent can be called so.
+const outside = "-"
 
 func kindLabel(d *SubintentDefinition) string { return d.Parent + "/" + d.ID }
 

@@ -9,6 +9,9 @@ import (
 type Definition struct {
 	Intents    []IntentDefinition
 	Subintents []SubintentDefinition
+	// Outside are sentences that are no matter of the shop: small talk, the weather,
+	// general knowledge. What is most like them is of no intent.
+	Outside map[scene.Locale][]string
 	// Words are lists of words by class and language. A class that is a type of
 	// entity (attribute, brand, category, channel, carrier, color, person, place,
 	// scene, size …, or its plural) makes entities of that type; "color:black"

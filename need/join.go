@@ -325,7 +325,7 @@ func (s *scratch) dropChatter() {
 	if !slices.ContainsFunc(s.parts, func(p part) bool { return p.Status == "" }) {
 		return
 	}
-	s.parts = slices.DeleteFunc(s.parts, func(p part) bool { return p.Status == Unanswered && !s.asks(p.place) })
+	s.parts = slices.DeleteFunc(s.parts, func(p part) bool { return p.Status == Unanswered && (p.Outside || !s.asks(p.place)) })
 }
 
 var questionWords = index([]unit{
@@ -357,6 +357,14 @@ func (s *scratch) counts(at split.Range) bool {
 	return slices.ContainsFunc(s.mentions, func(m mention) bool {
 		q, ok := m.Value.(Quantity)
 		return ok && q.Unit == "time" && m.start >= at.Start && m.end <= at.End
+	})
+}
+
+// namesThing tells whether a stretch names something of the shop's or the
+// customer's; a date, a number or a place is no such thing.
+func (s *scratch) namesThing(at split.Range) bool {
+	return slices.ContainsFunc(s.mentions, func(m mention) bool {
+		return m.start >= at.Start && m.end <= at.End && (m.ID != "" || m.Type == "product" || m.Type == "category" || m.Type == "brand" || m.Type == "symptom")
 	})
 }
 

@@ -71,6 +71,8 @@ type Need struct {
 	Confidence  float64        `json:"confidence"`
 	Status      Status         `json:"status"`
 	Evidence    []evidence.Ref `json:"evidence"`
+	// Outside: this is small talk or another matter that is not the shop's.
+	Outside bool `json:"outside,omitempty"`
 	// Readings are the two likeliest intents when Confidence is too low to act on.
 	Readings []Reading `json:"readings,omitempty"`
 }

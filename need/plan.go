@@ -1,6 +1,7 @@
 package need
 
 import (
+	"math"
 	"slices"
 	"sort"
 	"strconv"
@@ -392,12 +393,17 @@ func (s *scratch) understand(span *split.Span) Need {
 	confidence := s.intents.Confidence(s.margins)
 	first, _ := twoBest(s.margins)
 	labels := s.intents.Intents()
+	elsewhere := labels[first] == outside && s.namesThing(span.Plain)
+	if elsewhere { // small talk, and in the same breath a thing of ours
+		first, _ = s.twoIntents()
+		confidence, margin = min(confidence, clarifyBelow), s.margins[first]
+	}
 	n.Intent, n.Confidence = labels[first], confidence
 	local := s.plain.Runes[span.Plain.Start:span.Plain.End]
 	cues := s.relative(s.cuesIn(span.Plain), span.Plain.Start)
 	symptom, byCue := int32(-1), false
-	if n.Intent != symptomParent && (margin < s.outOfScope || confidence < clarifyBelow) {
-		if symptom, byCue = s.kindIn(local, symptomParent, cues, s.kindMargins); byCue && s.plainCue(cues, symptom, len(local)) {
+	if n.Intent != symptomParent && (elsewhere || n.Intent == outside || margin < s.outOfScope || confidence < clarifyBelow) {
+		if symptom, byCue = s.kindIn(local, symptomParent, cues, s.kindMargins); byCue && (elsewhere || s.plainCue(cues, symptom, len(local))) {
 			n.Intent, n.Confidence = symptomParent, max(confidence, cueBelief)
 			n.Subintent = &s.subintents[symptom].ID
 			margin = 0
@@ -416,6 +422,8 @@ func (s *scratch) understand(span *split.Span) Need {
 	}
 	n.Confidence = round(n.Confidence)
 	switch {
+	case n.Intent == outside:
+		n.Intent, n.Subintent, n.Status, n.Outside = "", nil, Unanswered, true
 	case margin < s.nowhere, margin < 0 && s.foreign(span.Plain):
 		n.Intent, n.Subintent, n.Status = "", nil, Unanswered
 	case n.Confidence < clarifyBelow, margin < s.outOfScope:
@@ -435,7 +443,7 @@ func (s *scratch) plainCue(cues []cue, sub int32, runes int) bool {
 
 // doubt asks back: the two likeliest readings of the part understood last.
 func (s *scratch) doubt(n *Need) {
-	first, second := twoBest(s.margins)
+	first, second := s.twoIntents()
 	if second < 0 {
 		return
 	}
@@ -485,6 +493,16 @@ func (s *scratch) mainPart(span *split.Span) []rune {
 // plainPlace is where a range of the original stands in the plain text.
 func (s *scratch) plainPlace(r split.Range) (start, end int) {
 	return sort.SearchInts(s.plain.Origin, r.Start), sort.SearchInts(s.plain.Origin, r.End)
+}
+
+// twoIntents are the two best that are intents.
+func (s *scratch) twoIntents() (first, second int) {
+	margins := s.margins
+	if i := slices.Index(s.intents.Intents(), outside); i >= 0 {
+		margins = slices.Clone(margins)
+		margins[i] = math.Inf(-1)
+	}
+	return twoBest(margins)
 }
 
 func twoBest(margins []float64) (first, second int) {

@@ -116,6 +116,7 @@ func sentencesOf(d *need.Definition) string {
 	for i := range d.Intents {
 		write(d.Intents[i].Label, d.Intents[i].Examples)
 	}
+	write("-", d.Outside)
 	for i := range d.Subintents {
 		write(d.Subintents[i].Parent+"/"+d.Subintents[i].ID, d.Subintents[i].Examples)
 	}

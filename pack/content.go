@@ -110,6 +110,14 @@ func (c *content) read(v value) {
 		"requires": func(v value) { var s []string; v.strs(&s) },
 		"brand":    func(v value) { v.text(&c.brand) },
 		"intents":  func(v value) { v.list(c.intent) },
+		"outside": func(v value) {
+			for l, more := range byLanguage(v) {
+				if c.need.Outside == nil {
+					c.need.Outside = map[locale][]string{}
+				}
+				c.need.Outside[l] = union(c.need.Outside[l], more)
+			}
+		},
 		"subintents": func(v value) {
 			v.list(func(v value) { c.subintent(v, false) })
 		},

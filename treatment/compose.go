@@ -216,6 +216,10 @@ func (c *composer) unanswered(n *need.Need, served bool) {
 		}
 		key := "unknown"
 		switch n.Intent {
+		case "":
+			if n.Outside {
+				key = "outside"
+			}
 		case "presale.compare", "presale.product_info", "presale.price_promo", "presale.stock":
 			key = "no_item"
 		case "order.status", "logistics.track", "aftersale.refund_progress":
