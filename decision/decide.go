@@ -99,6 +99,19 @@ func (c *chooser) answered() {
 			}
 			c.answers = append(c.answers, a)
 			c.served[i].answer = true
+			if a.Recommendation != nil && c.in.Needs[i].Origin == need.Implied {
+				c.decided(i)
+			}
+		}
+	}
+}
+
+// decided answers the wish for a recommendation that the purchase decision i,
+// which follows from it, answers: the source gives one item, once.
+func (c *chooser) decided(i int) {
+	for k := range c.in.Needs {
+		if n := &c.in.Needs[k]; n.Origin == need.Spoken && n.Intent == c.in.Needs[i].Intent && !n.Negated {
+			c.served[k].answer = true
 		}
 	}
 }
@@ -544,7 +557,7 @@ func (c *chooser) unservedAfter() bool {
 // customer said is handed to a person when nothing serves it.
 func (c *chooser) done(i int) bool {
 	n, s := &c.in.Needs[i], &c.served[i]
-	return n.Negated || n.Origin != need.Spoken || s.answer || s.offered || len(n.Readings) > 0
+	return n.Negated || n.Origin != need.Spoken || s.answer || s.offered || len(n.Readings) > 0 || n.Outside
 }
 
 // fallback hands what nothing serves to a person.

@@ -78,6 +78,7 @@ var facts = []Fact{
 	{"need.intent", Text, candidate.Text{Zh: "诉求", En: "intent"}},
 	{"need.origin", Text, candidate.Text{Zh: "诉求来源", En: "origin of the need"}},
 	{"need.products", List, candidate.Text{Zh: "提到的商品", En: "products named"}},
+	{"need.status_told", Bool, candidate.Text{Zh: "进度是否已经说了", En: "the answer tells how its record stands"}},
 	{"need.subintent", Text, candidate.Text{Zh: "细分诉求", En: "subintent"}},
 	{"need.symptom", Text, candidate.Text{Zh: "故障现象", En: "symptom"}},
 	{"need.text", Text, candidate.Text{Zh: "原话", En: "the customer's words"}},
@@ -263,6 +264,10 @@ func (b *binding) needFact(name string) (any, bool) {
 		return b.symptom(), true
 	case "danger":
 		return n.Danger, true
+	case "status_told":
+		return slices.ContainsFunc(b.in.Results, func(r candidate.Result) bool {
+			return slices.ContainsFunc(r.Answers, func(a candidate.Answer) bool { return a.Need == n.ID && a.Status != nil })
+		}), true
 	case "unclear":
 		return len(n.Readings) > 0, true
 	case "origin":
