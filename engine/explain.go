@@ -40,7 +40,7 @@ func (e *Engine) explain(in *Inputs, m moment, w *walked, a *Answer) (*Explanati
 	x := &Explanation{
 		Decision: a.ID, Needs: []ExplainedNeed{}, Chosen: []ExplainedChoice{}, Rejected: []ExplainedRejection{},
 		Counterfactuals: []Counterfactual{}, Draw: w.decision.Draw,
-		Procedure: treatment.Procedure(m.version.Treatment, treatment.Course{
+		Procedure: treatment.Procedure(treatment.Course{
 			Proven: in.Asker.Proven, Personal: in.Personal, Keys: len(in.Keys), Events: m.who.Events,
 			Decision: &w.decision, Results: in.Results, Strategy: in.Strategy,
 		}, in.Scene),

@@ -1,7 +1,6 @@
 package treatment
 
 import (
-	"slices"
 	"strconv"
 
 	"github.com/rapport-cx/rapport/candidate"
@@ -23,7 +22,7 @@ type Course struct {
 
 // Procedure tells, step by step and in the language of the scene, what was
 // actually done to reach a decision.
-func Procedure(p *Plan, c Course, at scene.Scene) []string {
+func Procedure(c Course, at scene.Scene) []string {
 	w := wordingOf(at)
 	var out []string
 	events, keys := strconv.Itoa(c.Events), strconv.Itoa(c.Keys)
@@ -35,18 +34,14 @@ func Procedure(p *Plan, c Course, at scene.Scene) []string {
 	if !c.Personal {
 		out = append(out, w.say("procedure_personal_off"))
 	}
-	if names := needNames(p, w, c.Decision.Needs); len(names) > 0 {
+	if names := needNames(c.Decision.Needs); len(names) > 0 {
 		out = append(out, w.say("procedure_needs", "needs", w.list(names)))
 	}
 	var asked, late []string
 	for _, r := range c.Results {
-		name := r.Source
-		if key := "source_" + name; w.has(key) {
-			name = w.say(key)
-		}
-		asked = append(asked, name)
+		asked = append(asked, r.Source)
 		if r.Degraded != nil {
-			late = append(late, name)
+			late = append(late, r.Source)
 		}
 	}
 	if len(asked) > 0 {
@@ -67,13 +62,12 @@ func Procedure(p *Plan, c Course, at scene.Scene) []string {
 	return append(out, w.say("procedure_shown"))
 }
 
-// needNames are the needs by their titles, each once.
-func needNames(p *Plan, w wording, needs []need.Need) []string {
-	c := composer{plan: p, words: w}
-	var names []string
+func needNames(needs []need.Need) []string {
+	names := make([]string, len(needs))
 	for i := range needs {
-		if name := c.title(needs[i].Intent, needs[i].Sub()); !slices.Contains(names, name) {
-			names = append(names, name)
+		names[i] = needs[i].Intent
+		if s := needs[i].Sub(); s != "" {
+			names[i] += "/" + s
 		}
 	}
 	return names

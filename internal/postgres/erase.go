@@ -123,14 +123,7 @@ func (s *Store) forget(t *tenant, x *row) {
 	}
 	t.graph.Forget(numbers)
 	s.mu.Unlock()
-	s.people.Forget(func(name []byte) bool {
-		for ; len(name) > 0; name = name[16:] {
-			if gone[mark(name[:16])] {
-				return true
-			}
-		}
-		return false
-	})
+	s.people.forget(gone)
 	for _, f := range s.options.Followers {
 		if forgetter, ok := f.(journal.Forgetter); ok {
 			for _, p := range persons {

@@ -30,7 +30,6 @@ import (
 	"time"
 
 	"github.com/rapport-cx/rapport/candidate"
-	"github.com/rapport-cx/rapport/internal/storage/hot"
 	"github.com/rapport-cx/rapport/journal"
 )
 
@@ -113,7 +112,7 @@ type Store struct {
 
 	rows    *rowCache
 	readers *readers
-	people  *hot.Profiles
+	people  *people
 	stats   counters
 }
 
@@ -166,7 +165,7 @@ func open(ctx context.Context, o Options, rebuild bool) (_ *Store, err error) {
 		words: newWords(), ids: &seen{}, heads: make([]head, 1),
 		rows: newRowCache(o.RowBytes),
 	}
-	s.people = hot.New(o.ProfileBytes)
+	s.people = newPeople(o.ProfileBytes)
 	if s.lock, err = lock(filepath.Join(dir, "rapport.lock")); err != nil {
 		return nil, err
 	}
