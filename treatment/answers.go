@@ -125,9 +125,12 @@ func (c *composer) fit(n *need.Need, f *candidate.Fit) {
 			if label == "" {
 				label = t.Attribute
 			}
-			if t.Stated {
+			switch {
+			case t.Stated && t.Text == "":
+				reasons = append(reasons, label)
+			case t.Stated:
 				reasons = append(reasons, c.words.say("fit_reason", "label", label, "value", t.Text))
-			} else {
+			default:
 				reasons = append(reasons, c.words.say("fit_reason_unstated", "label", label))
 			}
 		}

@@ -130,7 +130,7 @@ func (c *composer) offer(ch *decision.Chosen, a Action) {
 		}
 		b.Fields = append(b.Fields, Field{Name: f.Name, Label: c.words.in(f.Label), Value: value})
 		if value == "" {
-			missing = append(missing, c.words.in(f.Label))
+			missing = append(missing, c.words.amid(f.Label))
 		}
 	}
 	if len(b.Fields) > 0 {
@@ -143,13 +143,17 @@ func (c *composer) offer(ch *decision.Chosen, a Action) {
 }
 
 func (c *composer) filled(known int, missing []string) string {
-	switch {
-	case known == 0:
+	if known == 0 {
 		return c.words.say("form_ask", "missing", c.words.list(missing))
-	case len(missing) == 0:
-		return c.words.say("prefilled_all", "known", strconv.Itoa(known))
 	}
-	return c.words.say("prefilled_one", "known", strconv.Itoa(known), "missing", c.words.list(missing))
+	key := "prefilled_rest"
+	if len(missing) == 0 {
+		key = "prefilled_all"
+	}
+	if known == 1 {
+		return c.words.say(key+"_single", "missing", c.words.list(missing))
+	}
+	return c.words.say(key, "known", strconv.Itoa(known), "missing", c.words.list(missing))
 }
 
 // understood repeats several spoken needs, so that a misreading is one tap away.

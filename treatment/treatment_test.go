@@ -204,8 +204,11 @@ func TestAFormSaysWhatIsFilledInAndWhatIsMissing(t *testing.T) {
 			Prefilled: map[string]any{"order": "1001"}}},
 	}
 	b := treatment.Compose(plan, d, on("mobile", scene.Chinese)).Blocks[0]
-	if b.Kind != "form" || b.Text != "已经替您填好 1 项，只差原因。" || b.Fields[0].Value != "1001" {
+	if b.Kind != "form" || b.Text != "已经替您填好一项，只差原因。" || b.Fields[0].Value != "1001" {
 		t.Errorf("%+v", b)
+	}
+	if b := treatment.Compose(plan, d, on("mobile", scene.English)).Blocks[0]; b.Text != "I've filled in one field. Still to fill in: reason." {
+		t.Errorf("in English: %q", b.Text)
 	}
 	d.Chosen[0].Shown = map[string]candidate.Text{"order": both("七月的订单", "July's order")}
 	if b := treatment.Compose(plan, d, on("mobile", scene.English)).Blocks[0]; b.Fields[0].Value != "July's order" {

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"go.yaml.in/yaml/v3"
 
@@ -83,6 +85,17 @@ func fill(text string, pairs []string) string {
 
 // in is a bilingual text in this language.
 func (w wording) in(t candidate.Text) string { return t.In(w.locale) }
+
+// amid is a label as it stands in the middle of a sentence: in English without its
+// capital, unless it is an abbreviation.
+func (w wording) amid(t candidate.Text) string {
+	s := w.in(t)
+	first, size := utf8.DecodeRuneInString(s)
+	if second, _ := utf8.DecodeRuneInString(s[size:]); w.locale == scene.English && unicode.IsUpper(first) && !unicode.IsUpper(second) {
+		return string(unicode.ToLower(first)) + s[size:]
+	}
+	return s
+}
 
 // list joins names as the language does: "A、B 和 C", "A, B and C".
 func (w wording) list(names []string) string {
