@@ -52,7 +52,9 @@ type Moment struct {
 type Committed struct {
 	Workspace string
 	Position  uint64
-	Event     *event.Event // the follower may keep it, not change it
+	// Event is good until Follow returns: a follower copies what it keeps of its
+	// body and context, and changes nothing.
+	Event *event.Event
 	// Person is the number of the person's representative key in the workspace's
 	// identity graph; 0 for events that are nobody's, as records of the catalogue.
 	Person uint32

@@ -352,20 +352,14 @@ func (l *loading) frame(f frame, position uint64) error {
 	if key != 0 {
 		person = t.graph.PersonNumber(s.words.keys[key].number)
 	}
-	var mine *event.Event
 	for i, follower := range s.options.Followers {
 		if position <= l.followers[i] {
 			continue
 		}
-		if mine == nil {
-			own(e)
-			mine = new(event.Event)
-			*mine = *e
-		}
 		for _, j := range joined {
 			tellJoin(follower, t.id, j)
 		}
-		follower.Follow(journal.Committed{Workspace: t.id, Position: position, Event: mine, Person: person})
+		follower.Follow(journal.Committed{Workspace: t.id, Position: position, Event: e, Person: person})
 	}
 	return nil
 }
@@ -428,6 +422,7 @@ func (s *Store) fillShelf() error {
 func (w *writer) tell() {
 	s := w.s
 	n, join := 0, 0
+	var e event.Event
 	for _, o := range w.out {
 		frames, err := openRow(o.seq, o.body, nil)
 		for i := 0; err == nil && len(frames) > 0; i++ {
@@ -436,8 +431,7 @@ func (w *writer) tell() {
 				break
 			}
 			t := s.words.tenants[f.workspace()]
-			e := f.peek(s.words, s.words.key(f.key()), s.words.key(f.beside()))
-			own(&e)
+			e = f.peek(s.words, s.words.key(f.key()), s.words.key(f.beside()))
 			c := journal.Committed{Workspace: t.id, Position: makePosition(o.seq, i), Event: &e, Person: w.persons[n]}
 			joins := join
 			for join < len(w.joins) && w.joins[join].event == n {
@@ -451,6 +445,9 @@ func (w *writer) tell() {
 				follower.Follow(c)
 			}
 			if s.options.Shelf != nil && f.key() == 0 && e.Kind == event.Record {
+				kept := e
+				own(&kept)
+				c.Event = &kept
 				s.options.Shelf.Follow(c)
 			}
 		}
