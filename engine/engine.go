@@ -8,6 +8,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -16,6 +17,7 @@ import (
 
 	"github.com/rapport-cx/rapport/candidate"
 	"github.com/rapport-cx/rapport/strategy"
+	"github.com/rapport-cx/rapport/workspace"
 )
 
 // Options are the parts an engine is made of. Store and Compiler must be given;
@@ -111,14 +113,8 @@ func (e *Engine) Workspaces() []Workspace {
 // AddWorkspace makes a tenant and publishes its first strategy from the packs
 // named. A workspace that is there already keeps its keys and its strategy.
 func (e *Engine) AddWorkspace(ctx context.Context, w Workspace, packs []string) (Workspace, error) {
-	if t, err := e.tenant(w.ID); err == nil {
-		return t.Workspace, nil
-	}
-	if err := e.Refresh(ctx, w.ID); err != nil { // another process may have made it just now
-		return w, err
-	}
-	if t, err := e.tenant(w.ID); err == nil {
-		return t.Workspace, nil
+	if there, known, err := e.known(ctx, w.ID); known || err != nil {
+		return there, err
 	}
 	// Packs that do not compile make no workspace: it could never answer.
 	if _, _, err := e.Compiler.Compile(ctx, strategy.Source{Number: 1, Packs: packs}); err != nil {
@@ -127,7 +123,12 @@ func (e *Engine) AddWorkspace(ctx context.Context, w Workspace, packs []string) 
 	if w.Created.IsZero() {
 		w.Created = e.now()
 	}
-	if err := e.Store.SaveWorkspace(ctx, w); err != nil {
+	err := e.Store.SaveWorkspace(ctx, w)
+	if errors.Is(err, workspace.ErrTaken) { // in the moment since
+		there, _, err := e.known(ctx, w.ID)
+		return there, err
+	}
+	if err != nil {
 		return w, fmt.Errorf("workspace %s: %w", w.ID, err)
 	}
 	e.admit(w)
@@ -137,6 +138,21 @@ func (e *Engine) AddWorkspace(ctx context.Context, w Workspace, packs []string) 
 	}
 	_, err = e.Publish(ctx, w.ID, s.Number, "first version")
 	return w, err
+}
+
+// known finds a workspace that is there already; another process may have made it just now.
+func (e *Engine) known(ctx context.Context, id string) (w Workspace, known bool, err error) {
+	if t, err := e.tenant(id); err == nil {
+		return t.Workspace, true, nil
+	}
+	if err := e.Refresh(ctx, id); err != nil {
+		return w, false, err
+	}
+	t, err := e.tenant(id)
+	if err != nil {
+		return w, false, nil
+	}
+	return t.Workspace, true, nil
 }
 
 // admit puts a tenant on the list of those served.

@@ -59,6 +59,8 @@ type Store interface {
 
 	// Workspaces are few; the list is complete.
 	Workspaces(ctx context.Context) ([]Workspace, error)
+	// SaveWorkspace inserts a workspace or changes it; one that was made at another
+	// moment (Created) under the same id is another's: workspace.ErrTaken.
 	SaveWorkspace(ctx context.Context, w Workspace) error
 	// Strategies lists the versions of a workspace, oldest first; SaveStrategy
 	// inserts or replaces one by number, but a draft replaces nothing: when its number

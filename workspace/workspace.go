@@ -3,7 +3,13 @@
 // corridor asks it first, before step 1, whose enquiry this is.
 package workspace
 
-import "time"
+import (
+	"errors"
+	"time"
+)
+
+// ErrTaken says that a workspace of this id was made by somebody else.
+var ErrTaken = errors.New("the workspace's id is taken")
 
 // Workspace is a tenant with its keys.
 type Workspace struct {

@@ -79,22 +79,28 @@ func (s *Store) Workspaces(ctx context.Context) ([]workspace.Workspace, error) {
 	return all, nil
 }
 
-// announce runs one statement and tells all nodes, in one transaction.
-func (s *Store) announce(ctx context.Context, notice, sql string, args ...any) error {
+// announce runs one statement and tells all nodes, in one transaction. The statement
+// changes one row, or the error is the one given.
+func (s *Store) announce(ctx context.Context, notice string, none error, sql string, args ...any) error {
 	return pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, sql, args...); err != nil {
+		tag, err := tx.Exec(ctx, sql, args...)
+		if err != nil {
 			return err
 		}
-		_, err := tx.Exec(ctx, "SELECT pg_notify($1, $2)", s.channel, notice)
+		if tag.RowsAffected() == 0 {
+			return none
+		}
+		_, err = tx.Exec(ctx, "SELECT pg_notify($1, $2)", s.channel, notice)
 		return err
 	})
 }
 
-// SaveWorkspace inserts or replaces a tenant by its id.
+// SaveWorkspace inserts or changes a tenant; see engine.Store.
 func (s *Store) SaveWorkspace(ctx context.Context, w workspace.Workspace) error {
 	body, err := json.Marshal(w)
 	if err == nil {
-		err = s.announce(ctx, noticeTenant+w.ID, "INSERT INTO workspace (id, body) VALUES ($1, $2) ON CONFLICT (id) DO UPDATE SET body = excluded.body", w.ID, body)
+		err = s.announce(ctx, noticeTenant+w.ID, workspace.ErrTaken, `INSERT INTO workspace (id, body) VALUES ($1, $2) ON CONFLICT (id) DO UPDATE SET body = excluded.body
+			WHERE convert_from(workspace.body, 'UTF8')::json ->> 'created' = convert_from(excluded.body, 'UTF8')::json ->> 'created'`, w.ID, body)
 	}
 	if err != nil {
 		return fmt.Errorf("save workspace %s: %w", w.ID, err)
@@ -157,7 +163,7 @@ func (s *Store) CurrentStrategy(ctx context.Context, workspace string) (number i
 
 // SetCurrentStrategy puts a version in force and tells the other nodes.
 func (s *Store) SetCurrentStrategy(ctx context.Context, workspace string, number int) error {
-	err := s.announce(ctx, noticeStrategy+workspace, "INSERT INTO current_strategy (workspace, number) VALUES ($1, $2) ON CONFLICT (workspace) DO UPDATE SET number = excluded.number", workspace, number)
+	err := s.announce(ctx, noticeStrategy+workspace, nil, "INSERT INTO current_strategy (workspace, number) VALUES ($1, $2) ON CONFLICT (workspace) DO UPDATE SET number = excluded.number", workspace, number)
 	if err != nil {
 		return fmt.Errorf("put strategy %d of %s in force: %w", number, workspace, err)
 	}

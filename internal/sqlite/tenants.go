@@ -65,11 +65,16 @@ func (s *Store) Workspaces(ctx context.Context) ([]workspace.Workspace, error) {
 	return all, nil
 }
 
-// SaveWorkspace inserts or replaces a tenant by its id.
+// SaveWorkspace inserts or changes a tenant; see engine.Store.
 func (s *Store) SaveWorkspace(ctx context.Context, w workspace.Workspace) error {
 	body, err := json.Marshal(w)
 	if err == nil {
-		_, err = s.put(ctx, "INSERT OR REPLACE INTO workspace (id, body) VALUES (?, ?)", w.ID, body)
+		var saved int64
+		saved, err = s.put(ctx, `INSERT INTO workspace (id, body) VALUES (?, ?) ON CONFLICT (id) DO UPDATE SET body = excluded.body
+			WHERE json_extract(CAST(workspace.body AS TEXT), '$.created') = json_extract(CAST(excluded.body AS TEXT), '$.created')`, w.ID, body)
+		if err == nil && saved == 0 {
+			err = workspace.ErrTaken
+		}
 	}
 	if err != nil {
 		return fmt.Errorf("save workspace %s: %w", w.ID, err)

@@ -496,6 +496,11 @@ func tenantsAndStrategies(t *testing.T, h Home) {
 			t.Fatal(err)
 		}
 	}
+	another := w
+	another.Created, another.SecretKey = spring.Add(time.Millisecond), "another's"
+	if err := s.SaveWorkspace(ctx, another); !errors.Is(err, workspace.ErrTaken) {
+		t.Fatalf("another workspace took the id: %v", err)
+	}
 	if n := must[int](t)(s.CurrentStrategy(ctx, shop)); n != 0 {
 		t.Fatalf("strategy %d is in force before any was published", n)
 	}
