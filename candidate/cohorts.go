@@ -1,6 +1,8 @@
 package candidate
 
 import (
+	"bytes"
+	"cmp"
 	"slices"
 	"strconv"
 	"strings"
@@ -93,23 +95,59 @@ func (c *Cohorts) Part(workspace string, from, _ uint32) { c.Of(workspace).part(
 func (c *Cohorts) Forget(workspace string, person uint32) { c.Of(workspace).forget(person) }
 
 // Counts are the counts of one workspace. It is safe for concurrent use.
+//
+// What each person looked at and bought stands with the person; by item there are
+// bitmaps of people, for questions alone. An event changes the person and notes at
+// the item that a bit turned over, and the bitmap is brought up to date many bits
+// at once: when enough have gathered, or when somebody asks.
 type Counts struct {
-	mu      sync.RWMutex
-	number  map[string]uint32 // item → its number
-	names   []string
-	seen    []*roaring.Bitmap // by item: who looked at it or bought it
-	bought  []*roaring.Bitmap
-	changed []uint64 // by item: how often seen or bought changed
-	homes   []uint8  // by person: with how many they live, 0 unknown
-	moved   uint64   // how often homes changed
-	people  map[uint32]*shopper
-	orders  map[uint64]*purchase // by hash of the order's id
-	held    map[uint64]uint32    // person<<32 | item → how many orders hold it
-	becomes map[uint32]uint32    // joined person → who they are now
+	mu     sync.RWMutex
+	number map[string]uint32 // item → its number
+	wares  []*ware
+	people []*crowd          // by person / crowdSize
+	moved  uint64            // how often a home changed
+	orders map[uint64]uint32 // by hash of the order's id: which of the bills
+	bills  [][]purchase      // in order of arrival, billsPage at a time
+	billed uint32            // how many of them there are
 
 	counted sync.Map // items of a choice → *choice
 	kept    atomic.Int32
 }
+
+// ware is one item.
+type ware struct {
+	name    string
+	seen    group // who looked at it or bought it
+	bought  group
+	changed uint64 // how often either changed
+}
+
+// group is a set of people.
+type group struct {
+	bits   *roaring.Bitmap // nil: none
+	turned []uint32        // whose bit is to be turned over, in any order; twice is not at all
+	size   int             // with those
+}
+
+const (
+	crowdSize = 128
+	billsPage = 1024
+	// A bitmap is brought up to date after so many changes, or after a 16th of its
+	// size, so that copying its containers costs a change no more than some bytes.
+	fewestTurned = 512
+)
+
+type crowd [crowdSize]shopper
+
+type shopper struct {
+	goods   []handled // by item
+	homeAt  int64     // Unix milliseconds of the event that said so
+	becomes uint32    // who they are since they were joined; 0: themself
+	home    uint8     // with how many they live; 0: unknown
+}
+
+// handled is an item that somebody looked at, and how many of their orders hold it.
+type handled struct{ item, orders uint32 }
 
 // choice is the count of one question by size of household, with the state of the
 // counts that it was made from: each number only ever grows, so their sum tells
@@ -126,147 +164,211 @@ const (
 	mostChoices = 4096 // questions kept; beyond that all are counted anew
 )
 
-type shopper struct {
-	seen   []uint32
-	homeAt int64 // Unix milliseconds of the event that said so
-}
-
 // purchase is one order: what it holds, and what of it was cancelled or returned.
 type purchase struct {
-	person    uint32
+	key       uint64 // hash of its id
+	at        int64
 	items     []uint32
 	undone    []uint32
+	person    uint32 // 0: erased
 	cancelled bool
-	at        int64
 }
 
 func newCounts() *Counts {
-	return &Counts{
-		number: map[string]uint32{}, people: map[uint32]*shopper{},
-		orders: map[uint64]*purchase{}, held: map[uint64]uint32{}, becomes: map[uint32]uint32{},
+	return &Counts{number: map[string]uint32{}, orders: map[uint64]uint32{}}
+}
+
+// turn changes whether a person is in the group; by says in which direction.
+func (g *group) turn(person uint32, by int) {
+	g.size += by
+	if g.turned = append(g.turned, person); len(g.turned) >= fewestTurned && len(g.turned) >= g.size/16 {
+		g.settle()
 	}
+}
+
+// settle brings the bitmap up to date.
+func (g *group) settle() {
+	if g.bits == nil {
+		g.bits = roaring.New()
+	}
+	if len(g.turned) == 0 {
+		return
+	}
+	slices.Sort(g.turned)
+	odd := g.turned[:0]
+	for _, person := range g.turned {
+		if n := len(odd); n > 0 && odd[n-1] == person {
+			odd = odd[:n-1]
+		} else {
+			odd = append(odd, person)
+		}
+	}
+	if g.bits.IsEmpty() {
+		g.bits.AddMany(odd)
+	} else {
+		g.bits.Xor(roaring.BitmapOf(odd...))
+	}
+	if g.turned = odd[:0]; cap(odd) > 4*fewestTurned {
+		g.turned = nil
+	}
+}
+
+func (g *group) settled() bool { return g.bits != nil && len(g.turned) == 0 }
+
+// known is a person of whom something is kept, or nil.
+func (c *Counts) known(person uint32) *shopper {
+	if i := person / crowdSize; int(i) < len(c.people) && c.people[i] != nil {
+		return &c.people[i][person%crowdSize]
+	}
+	return nil
+}
+
+func (c *Counts) shopper(person uint32) *shopper {
+	i := int(person / crowdSize)
+	if i >= len(c.people) {
+		c.people = append(c.people, make([]*crowd, i+1-len(c.people))...)
+	}
+	if c.people[i] == nil {
+		c.people[i] = new(crowd)
+	}
+	return &c.people[i][person%crowdSize]
 }
 
 func (c *Counts) who(person uint32) uint32 {
 	for {
-		to, joined := c.becomes[person]
-		if !joined {
+		s := c.known(person)
+		if s == nil || s.becomes == 0 {
 			return person
 		}
-		person = to
+		person = s.becomes
 	}
 }
 
-func (c *Counts) shopper(person uint32) *shopper {
-	s := c.people[person]
-	if s == nil {
-		s = &shopper{}
-		c.people[person] = s
-	}
-	return s
-}
-
-func (c *Counts) item(name string) uint32 {
-	n, ok := c.number[name]
+func (c *Counts) item(name []byte) uint32 {
+	n, ok := c.number[string(name)]
 	if !ok {
-		n = uint32(len(c.names))
-		c.number[name] = n
-		c.names = append(c.names, name)
-		c.seen, c.bought = append(c.seen, roaring.New()), append(c.bought, roaring.New())
-		c.changed = append(c.changed, 0)
+		n = uint32(len(c.wares))
+		w := &ware{name: string(name)}
+		c.number[w.name] = n
+		c.wares = append(c.wares, w)
 	}
 	return n
 }
 
-func (c *Counts) look(person, item uint32) {
-	if c.seen[item].CheckedAdd(person) {
-		c.changed[item]++
-		s := c.shopper(person)
-		s.seen = append(s.seen, item)
+// find is where an item stands among somebody's goods, or should.
+func (s *shopper) find(item uint32) (at int, found bool) {
+	if n := len(s.goods); n > 16 {
+		return slices.BinarySearchFunc(s.goods, item, func(g handled, item uint32) int { return cmp.Compare(g.item, item) })
 	}
+	for i := range s.goods {
+		if s.goods[i].item >= item {
+			return i, s.goods[i].item == item
+		}
+	}
+	return len(s.goods), false
+}
+
+func (c *Counts) look(person, item uint32) *handled {
+	s := c.shopper(person)
+	at, found := s.find(item)
+	if !found {
+		s.goods = slices.Insert(s.goods, at, handled{item: item})
+		w := c.wares[item]
+		w.seen.turn(person, 1)
+		w.changed++
+	}
+	return &s.goods[at]
 }
 
 func (c *Counts) hold(person, item uint32) {
-	c.look(person, item)
-	key := uint64(person)<<32 | uint64(item)
-	if c.held[key]++; c.held[key] == 1 {
-		c.bought[item].Add(person)
-		c.changed[item]++
+	g := c.look(person, item)
+	if g.orders++; g.orders == 1 {
+		w := c.wares[item]
+		w.bought.turn(person, 1)
+		w.changed++
 	}
 }
 
 func (c *Counts) release(person, item uint32) {
-	key := uint64(person)<<32 | uint64(item)
-	switch c.held[key] {
-	case 0:
-	case 1:
-		delete(c.held, key)
-		c.bought[item].Remove(person)
-		c.changed[item]++
-	default:
-		c.held[key]--
+	s := c.shopper(person)
+	at, found := s.find(item)
+	if !found || s.goods[at].orders == 0 {
+		return
+	}
+	if s.goods[at].orders--; s.goods[at].orders == 0 {
+		w := c.wares[item]
+		w.bought.turn(person, -1)
+		w.changed++
 	}
 }
 
-// goods is what an event of a product or an order says.
+// goods is what an event of a product or an order says. It shares the event's memory.
 type goods struct {
-	order  string
-	status string
-	items  []string
+	order  []byte
+	status []byte
+	items  [][]byte
 }
 
-func read(e *event.Event) (g goods) {
+func (g *goods) read(e *event.Event) {
 	if e.Kind == event.Record {
-		g.order = e.Subject
+		g.order = []byte(e.Subject)
 	}
-	for name, value := range event.Members(e.Body) {
-		switch name {
+	m := members(e.Body)
+	for m.next() {
+		switch string(m.name) {
 		case "order_id":
-			if g.order == "" {
-				g.order = scalar(value)
+			if len(g.order) == 0 {
+				g.order = scalar(m.value)
 			}
 		case "status":
-			g.status = scalar(value)
+			g.status = scalar(m.value)
 		case "product_id", "variant":
-			g.items = appendNew(g.items, scalar(value))
+			g.add(m.value)
 		case "products", "lines":
-			r := reading{src: value}
-			n, ok := r.read()
-			if !ok || n.kind != list {
-				continue
-			}
-			for i := range n.kids {
-				for _, field := range [...]string{"product_id", "variant"} {
-					if id := n.kids[i].field(field); id != nil {
-						g.items = appendNew(g.items, scalar(id.raw))
+			lines := elements(m.value)
+			for lines.next() {
+				line := members(lines.value)
+				for line.next() {
+					if n := string(line.name); n == "product_id" || n == "variant" {
+						g.add(line.value)
 					}
 				}
 			}
 		}
 	}
-	return g
+}
+
+func (g *goods) add(value []byte) {
+	id := scalar(value)
+	if len(id) == 0 || len(id) > longestName || len(g.items) >= mostParts {
+		return
+	}
+	for _, other := range g.items {
+		if bytes.Equal(other, id) {
+			return
+		}
+	}
+	g.items = append(g.items, id)
 }
 
 // scalar is a JSON text or number as text.
-func scalar(raw []byte) string {
-	if len(raw) > 1 && raw[0] == '"' {
-		return unquote(raw)
+func scalar(raw []byte) []byte {
+	switch {
+	case len(raw) > 1 && raw[0] == '"':
+		if bytes.IndexByte(raw, '\\') >= 0 {
+			return []byte(unquote(raw))
+		}
+		return raw[1 : len(raw)-1]
+	case len(raw) > 0 && (raw[0] == '-' || raw[0] >= '0' && raw[0] <= '9'):
+		return raw
 	}
-	if len(raw) > 0 && (raw[0] == '-' || raw[0] >= '0' && raw[0] <= '9') {
-		return string(raw)
-	}
-	return ""
-}
-
-func appendNew(all []string, s string) []string {
-	if s == "" || len(s) > longestName || len(all) >= mostParts || slices.Contains(all, s) {
-		return all
-	}
-	return append(all, s)
+	return nil
 }
 
 func (c *Counts) follow(e *event.Event, person uint32) {
-	g := read(e)
+	var some [8][]byte
+	g := goods{items: some[:0]}
+	g.read(e)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	person = c.who(person)
@@ -276,7 +378,7 @@ func (c *Counts) follow(e *event.Event, person uint32) {
 			c.look(person, c.item(id))
 		}
 	case "Order Completed":
-		if g.order == "" {
+		if len(g.order) == 0 {
 			for _, id := range g.items {
 				c.hold(person, c.item(id))
 			}
@@ -284,7 +386,7 @@ func (c *Counts) follow(e *event.Event, person uint32) {
 		}
 		c.change(g.order, person, func(p *purchase) { p.items = c.numbers(p.items, g.items) })
 	case "Order Cancelled", "Order Refunded":
-		if g.order == "" {
+		if len(g.order) == 0 {
 			return
 		}
 		c.change(g.order, person, func(p *purchase) {
@@ -299,7 +401,7 @@ func (c *Counts) follow(e *event.Event, person uint32) {
 				return
 			}
 			p.at = at
-			p.cancelled = e.Deleted || undone(g.status)
+			p.cancelled = e.Deleted || undone(string(g.status))
 			if !e.Deleted && len(g.items) > 0 {
 				p.items = c.numbers(nil, g.items)
 			}
@@ -315,7 +417,7 @@ func undone(status string) bool {
 	return false
 }
 
-func (c *Counts) numbers(into []uint32, items []string) []uint32 {
+func (c *Counts) numbers(into []uint32, items [][]byte) []uint32 {
 	for _, id := range items {
 		if n := c.item(id); !slices.Contains(into, n) {
 			into = append(into, n)
@@ -324,14 +426,25 @@ func (c *Counts) numbers(into []uint32, items []string) []uint32 {
 	return into
 }
 
-// change counts an order anew after what happened to it.
-func (c *Counts) change(order string, person uint32, with func(*purchase)) {
-	key := hashed(order)
-	p := c.orders[key]
-	if p == nil {
-		p = &purchase{person: person}
-		c.orders[key] = p
+// bill is the order of a hash; it is begun when there is none.
+func (c *Counts) bill(key uint64, person uint32) *purchase {
+	if n, ok := c.orders[key]; ok {
+		return &c.bills[n/billsPage][n%billsPage]
 	}
+	n := c.billed
+	if n%billsPage == 0 {
+		c.bills = append(c.bills, make([]purchase, billsPage))
+	}
+	c.orders[key] = n
+	c.billed++
+	p := &c.bills[n/billsPage][n%billsPage]
+	p.key, p.person = key, person
+	return p
+}
+
+// change counts an order anew after what happened to it.
+func (c *Counts) change(order []byte, person uint32, with func(*purchase)) {
+	p := c.bill(hashed(order), person)
 	was := p.kept()
 	with(p)
 	now := p.kept()
@@ -368,20 +481,21 @@ func (p *purchase) kept() []uint32 {
 }
 
 // hashed is FNV-1a of an id.
-func hashed(s string) uint64 {
+func hashed(s []byte) uint64 {
 	h := uint64(14695981039346656037)
-	for i := range len(s) {
-		h = (h ^ uint64(s[i])) * 1099511628211
+	for _, b := range s {
+		h = (h ^ uint64(b)) * 1099511628211
 	}
 	return h
 }
 
 func (c *Counts) identify(e *event.Event, person uint32) {
 	size, said := 0, false
-	for name, value := range event.Members(e.Body) {
-		if name == "household_size" {
+	m := members(e.Body)
+	for m.next() {
+		if string(m.name) == "household_size" {
 			said = true
-			if n, ok := whole(scalar(value)); ok && n > 0 && n < 100 {
+			if n, ok := whole(string(scalar(m.value))); ok && n > 0 && n < 100 {
 				size = int(n)
 			}
 		}
@@ -401,25 +515,21 @@ func (c *Counts) live(person uint32, size uint8, at int64) {
 		return
 	}
 	s.homeAt = at
-	c.house(person, size)
+	c.house(s, size)
 }
 
-func (c *Counts) house(person uint32, size uint8) {
-	if c.home(person) == size {
-		return
+func (c *Counts) house(s *shopper, size uint8) {
+	if s.home != size {
+		s.home = size
+		c.moved++
 	}
-	for int(person) >= len(c.homes) {
-		c.homes = append(c.homes, make([]uint8, int(person)+1-len(c.homes))...)
-	}
-	c.homes[person] = size
-	c.moved++
 }
 
 func (c *Counts) home(person uint32) uint8 {
-	if int(person) >= len(c.homes) {
-		return 0
+	if s := c.known(person); s != nil {
+		return s.home
 	}
-	return c.homes[person]
+	return 0
 }
 
 func (c *Counts) join(from, to uint32) {
@@ -429,55 +539,61 @@ func (c *Counts) join(from, to uint32) {
 	if from == to {
 		return
 	}
-	c.becomes[from] = to
-	s := c.people[from]
-	if s == nil {
-		return
-	}
-	for _, item := range s.seen {
-		c.seen[item].Remove(from)
-		c.changed[item]++
-		c.look(to, item)
-		key := uint64(from)<<32 | uint64(item)
-		if n := c.held[key]; n > 0 {
-			delete(c.held, key)
-			c.bought[item].Remove(from)
-			c.bought[item].Add(to)
-			c.held[uint64(to)<<32|uint64(item)] += n
+	s := c.shopper(from)
+	s.becomes = to
+	for _, g := range c.leave(from) {
+		mine := c.look(to, g.item)
+		if g.orders > 0 && mine.orders == 0 {
+			c.wares[g.item].bought.turn(to, 1)
 		}
+		mine.orders += g.orders
 	}
-	if home := c.home(from); home != 0 {
-		c.house(from, 0)
+	if home := s.home; home != 0 {
+		c.house(s, 0)
 		c.live(to, home, s.homeAt)
 	}
-	delete(c.people, from)
+	s.homeAt = 0
+}
+
+// leave takes a person out of the groups of all items and gives what they had.
+func (c *Counts) leave(person uint32) []handled {
+	s := c.shopper(person)
+	all := s.goods
+	s.goods = nil
+	for _, g := range all {
+		w := c.wares[g.item]
+		w.seen.turn(person, -1)
+		if g.orders > 0 {
+			w.bought.turn(person, -1)
+		}
+		w.changed++
+	}
+	return all
 }
 
 func (c *Counts) part(from uint32) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	delete(c.becomes, from)
+	if s := c.known(from); s != nil {
+		s.becomes = 0
+	}
 }
 
 func (c *Counts) forget(person uint32) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	person = c.who(person)
-	s := c.people[person]
-	if s == nil {
-		return
+	if s := c.known(person); s != nil {
+		c.leave(person)
+		c.house(s, 0)
+		s.homeAt = 0
 	}
-	for _, item := range s.seen {
-		c.seen[item].Remove(person)
-		c.bought[item].Remove(person)
-		c.changed[item]++
-		delete(c.held, uint64(person)<<32|uint64(item))
-	}
-	c.house(person, 0)
-	delete(c.people, person)
-	for key, p := range c.orders {
-		if c.who(p.person) == person {
-			delete(c.orders, key)
+	for _, page := range c.bills {
+		for i := range page {
+			if p := &page[i]; p.person != 0 && c.who(p.person) == person {
+				delete(c.orders, p.key)
+				*p = purchase{}
+			}
 		}
 	}
 }
@@ -488,17 +604,23 @@ func (c *Counts) Choice(items []string, household int) (compared int, chose []in
 	if c == nil || len(items) == 0 {
 		return 0, chose
 	}
-	c.mu.RLock()
-	defer c.mu.RUnlock()
 	var buffer [mostCompared]uint32
-	numbers, changed := buffer[:0], uint64(0)
-	for _, id := range items {
-		n, ok := c.number[id]
-		if !ok || c.seen[n].GetCardinality() < Fewest {
-			return 0, chose
+	c.mu.RLock()
+	numbers, changed, settled := c.wanted(buffer[:0], items)
+	if settled {
+		defer c.mu.RUnlock()
+	} else {
+		c.mu.RUnlock()
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		numbers, changed, _ = c.wanted(buffer[:0], items)
+		for _, n := range numbers {
+			c.wares[n].seen.settle()
+			c.wares[n].bought.settle()
 		}
-		numbers = append(numbers, n)
-		changed += c.changed[n]
+	}
+	if numbers == nil {
+		return 0, chose
 	}
 	q := c.choice(numbers, changed)
 	low, high := 0, largestHome
@@ -517,8 +639,25 @@ func (c *Counts) Choice(items []string, household int) (compared int, chose []in
 	return compared, chose
 }
 
+// wanted are the numbers of items, nil when too few people looked at one of them,
+// and whether their bitmaps are up to date.
+func (c *Counts) wanted(into []uint32, items []string) (numbers []uint32, changed uint64, settled bool) {
+	settled = true
+	for _, id := range items {
+		n, ok := c.number[id]
+		if !ok || c.wares[n].seen.size < Fewest {
+			return nil, 0, true
+		}
+		w := c.wares[n]
+		into = append(into, n)
+		changed += w.changed
+		settled = settled && w.seen.settled() && w.bought.settled()
+	}
+	return into, changed, settled
+}
+
 // choice counts a question for every size of household at once, or finds it
-// counted. The caller holds the lock for reading.
+// counted. The caller holds the lock; the bitmaps are up to date.
 func (c *Counts) choice(items []uint32, changed uint64) *choice {
 	key := [mostCompared]uint32{}
 	for i, n := range items {
@@ -532,16 +671,16 @@ func (c *Counts) choice(items []uint32, changed uint64) *choice {
 		}
 	}
 	q := &choice{changed: changed, moved: c.moved, chose: make([][largestHome + 1]int, len(items))}
-	group := c.seen[items[0]]
+	all := c.wares[items[0]].seen.bits
 	if len(items) > 1 {
-		group = roaring.And(group, c.seen[items[1]])
+		all = roaring.And(all, c.wares[items[1]].seen.bits)
 		for _, n := range items[2:] {
-			group.And(c.seen[n])
+			all.And(c.wares[n].seen.bits)
 		}
 	}
-	c.bySize(group, &q.compared)
+	c.bySize(all, &q.compared)
 	for i, n := range items {
-		c.bySize(roaring.And(group, c.bought[n]), &q.chose[i])
+		c.bySize(roaring.And(all, c.wares[n].bought.bits), &q.chose[i])
 	}
 	if len(items) <= len(key) {
 		if c.kept.Add(1) > mostChoices {
@@ -573,10 +712,8 @@ func (c *Counts) Bought(item string) int {
 	}
 	c.mu.RLock()
 	defer c.mu.RUnlock()
-	if n, ok := c.number[item]; ok {
-		if count := int(c.bought[n].GetCardinality()); count >= Fewest {
-			return count
-		}
+	if n, ok := c.number[item]; ok && c.wares[n].bought.size >= Fewest {
+		return c.wares[n].bought.size
 	}
 	return 0
 }

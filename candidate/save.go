@@ -10,12 +10,12 @@ import (
 
 // cohortsFormat is the first byte of what Save writes; a Load of another one
 // fails, and the counts are then made from the log again.
-const cohortsFormat = 1
+const cohortsFormat = 2
 
 // mostPeopleSaved bounds what a damaged file can make us allocate.
 const mostPeopleSaved = 1 << 28
 
-// Save writes the counts: the same counts give the same bytes.
+// Save writes the counts: the same history gives the same bytes.
 func (c *Cohorts) Save() ([]byte, error) {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
@@ -30,41 +30,84 @@ func (c *Cohorts) Save() ([]byte, error) {
 func (c *Counts) save(out []byte) []byte {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
-	out = binary.AppendUvarint(out, uint64(len(c.names)))
-	for _, name := range c.names {
-		out = appendText(out, name)
+	out = binary.AppendUvarint(out, uint64(len(c.wares)))
+	for _, w := range c.wares {
+		out = appendText(out, w.name)
 	}
-	out = binary.AppendUvarint(out, uint64(len(c.people)))
-	for _, person := range slices.Sorted(maps.Keys(c.people)) {
-		s := c.people[person]
-		out = binary.AppendUvarint(out, uint64(person))
-		out = append(out, c.home(person))
-		out = binary.AppendVarint(out, s.homeAt)
-		out = appendNumbers(out, s.seen)
-		for _, item := range s.seen {
-			out = binary.AppendUvarint(out, uint64(c.held[uint64(person)<<32|uint64(item)]))
+	before := uint32(0)
+	for i, some := range c.people {
+		if some == nil {
+			continue
+		}
+		for k := range some {
+			s := &some[k]
+			if len(s.goods) == 0 && s.homeAt == 0 && s.home == 0 && s.becomes == 0 {
+				continue
+			}
+			person := uint32(i)*crowdSize + uint32(k)
+			out = binary.AppendUvarint(out, uint64(person-before))
+			before = person
+			out = s.save(out)
 		}
 	}
+	out = append(out, 0) // nobody comes after themself
 	out = binary.AppendUvarint(out, uint64(len(c.orders)))
-	for _, key := range slices.Sorted(maps.Keys(c.orders)) {
-		p := c.orders[key]
-		out = binary.LittleEndian.AppendUint64(out, key)
-		out = binary.AppendUvarint(out, uint64(p.person))
-		out = binary.AppendVarint(out, p.at)
-		cancelled := byte(0)
-		if p.cancelled {
-			cancelled = 1
+	for _, page := range c.bills {
+		for i := range page {
+			if page[i].person != 0 {
+				out = page[i].save(out)
+			}
 		}
-		out = append(out, cancelled)
-		out = appendNumbers(out, p.items)
-		out = appendNumbers(out, p.undone)
-	}
-	out = binary.AppendUvarint(out, uint64(len(c.becomes)))
-	for _, from := range slices.Sorted(maps.Keys(c.becomes)) {
-		out = binary.AppendUvarint(out, uint64(from))
-		out = binary.AppendUvarint(out, uint64(c.becomes[from]))
 	}
 	return out
+}
+
+// save writes one person. Most have no home told and were never joined: one byte
+// says so.
+func (s *shopper) save(out []byte) []byte {
+	said := byte(0)
+	if s.home != 0 || s.homeAt != 0 {
+		said |= saidHome
+	}
+	if s.becomes != 0 {
+		said |= saidJoined
+	}
+	out = append(out, said)
+	if said&saidHome != 0 {
+		out = append(out, s.home)
+		out = binary.AppendVarint(out, s.homeAt)
+	}
+	if said&saidJoined != 0 {
+		out = binary.AppendUvarint(out, uint64(s.becomes))
+	}
+	out = binary.AppendUvarint(out, uint64(len(s.goods)))
+	before := uint32(0)
+	for _, g := range s.goods {
+		bought := uint64(min(g.orders, 1))
+		out = binary.AppendUvarint(out, uint64(g.item-before)<<1|bought)
+		if before = g.item; bought > 0 {
+			out = binary.AppendUvarint(out, uint64(g.orders))
+		}
+	}
+	return out
+}
+
+const (
+	saidHome   = 1 << 0
+	saidJoined = 1 << 1
+)
+
+func (p *purchase) save(out []byte) []byte {
+	out = binary.LittleEndian.AppendUint64(out, p.key)
+	out = binary.AppendUvarint(out, uint64(p.person))
+	out = binary.AppendVarint(out, p.at)
+	cancelled := byte(0)
+	if p.cancelled {
+		cancelled = 1
+	}
+	out = append(out, cancelled)
+	out = appendNumbers(out, p.items)
+	return appendNumbers(out, p.undone)
 }
 
 func appendText(out []byte, s string) []byte {
@@ -98,8 +141,8 @@ func (c *Cohorts) Load(saved []byte) error {
 	for workspace, kept := range of {
 		if w := c.of[workspace]; w != nil { // a source may hold it already
 			w.mu.Lock()
-			w.number, w.names, w.seen, w.bought, w.changed, w.homes, w.people, w.orders, w.held, w.becomes =
-				kept.number, kept.names, kept.seen, kept.bought, kept.changed, kept.homes, kept.people, kept.orders, kept.held, kept.becomes
+			w.number, w.wares, w.people, w.orders, w.bills, w.billed =
+				kept.number, kept.wares, kept.people, kept.orders, kept.bills, kept.billed
 			w.counted.Clear()
 			w.mu.Unlock()
 			continue
@@ -175,49 +218,69 @@ func (in *intake) numbers(below int) []uint32 {
 func (in *intake) counts() *Counts {
 	c := newCounts()
 	for n := in.number(); n > 0 && !in.bad; n-- {
-		c.item(in.text())
+		c.item(in.bytes(in.number()))
 	}
-	items := len(c.names)
-	seen, bought := make([][]uint32, items), make([][]uint32, items)
-	for n := in.number(); n > 0 && !in.bad; n-- {
-		person := uint32(in.number())
-		s := c.shopper(person)
-		if home := in.octet(); uint64(person) < mostPeopleSaved {
-			c.house(person, home)
-		} else {
+	for person := uint64(0); !in.bad; {
+		next := in.number()
+		if next == 0 {
+			break
+		}
+		if person += next; person >= mostPeopleSaved || next >= mostPeopleSaved {
 			in.bad = true
+			break
 		}
-		s.homeAt = in.signed()
-		s.seen = in.numbers(items)
-		for _, item := range s.seen {
-			seen[item] = append(seen[item], person)
-			if orders := in.number(); orders > 0 {
-				c.held[uint64(person)<<32|uint64(item)] = uint32(orders)
-				bought[item] = append(bought[item], person)
-			}
-		}
+		in.shopper(c, uint32(person))
 	}
-	for i := range items {
-		c.seen[i].AddMany(seen[i])
-		c.bought[i].AddMany(bought[i])
-	}
-	in.orders(c, items)
-	for n := in.number(); n > 0 && !in.bad; n-- {
-		from := uint32(in.number())
-		c.becomes[from] = uint32(in.number())
-	}
+	in.orders(c)
 	return c
 }
 
-func (in *intake) orders(c *Counts, items int) {
+// shopper reads one person. The bitmaps are made of who stands at each item when
+// somebody asks.
+func (in *intake) shopper(c *Counts, person uint32) {
+	s := c.shopper(person)
+	said := in.octet()
+	if said&saidHome != 0 {
+		s.home, s.homeAt = in.octet(), in.signed()
+	}
+	if said&saidJoined != 0 {
+		s.becomes = uint32(in.number())
+	}
+	n := in.number()
+	if n > uint64(len(in.rest)) {
+		in.bad = true
+		return
+	}
+	s.goods = make([]handled, n)
+	item := uint64(0)
+	for i := range s.goods {
+		step := in.number()
+		if item += step >> 1; item >= uint64(len(c.wares)) || i > 0 && step < 2 {
+			in.bad = true
+			s.goods = s.goods[:i]
+			return
+		}
+		g, w := &s.goods[i], c.wares[item]
+		g.item = uint32(item)
+		w.seen.turned = append(w.seen.turned, person)
+		w.seen.size++
+		if step&1 != 0 {
+			g.orders = uint32(in.number())
+			w.bought.turned = append(w.bought.turned, person)
+			w.bought.size++
+		}
+	}
+}
+
+func (in *intake) orders(c *Counts) {
 	for n := in.number(); n > 0 && !in.bad; n-- {
 		key := in.bytes(8)
 		if len(key) < 8 {
 			return
 		}
-		p := &purchase{person: uint32(in.number()), at: in.signed()}
+		p := c.bill(binary.LittleEndian.Uint64(key), uint32(in.number()))
+		p.at = in.signed()
 		p.cancelled = in.octet() == 1
-		p.items, p.undone = in.numbers(items), in.numbers(items)
-		c.orders[binary.LittleEndian.Uint64(key)] = p
+		p.items, p.undone = in.numbers(len(c.wares)), in.numbers(len(c.wares))
 	}
 }
