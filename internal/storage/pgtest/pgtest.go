@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"time"
@@ -39,7 +40,7 @@ type Server struct {
 	over chan error
 }
 
-// programs finds a server's program, the newest version first.
+// program finds a server's program, the newest version first.
 func program(name string) (string, error) {
 	if path, err := exec.LookPath(name); err == nil {
 		return path, nil
@@ -100,11 +101,21 @@ func Start(ctx context.Context, o Options) (_ *Server, err error) {
 	s.run = exec.Command(postgres, args...)
 	as(s.run)
 	s.run.Dir, s.run.Stdout, s.run.Stderr = dir, log, log
-	if err := s.run.Start(); err != nil {
+	endWithParent(s.run)
+	started := make(chan error)
+	go func() {
+		// Linux watches the thread that started the server, so that one has to stay.
+		runtime.LockOSThread()
+		err := s.run.Start()
+		started <- err
+		if err == nil {
+			s.over <- s.run.Wait()
+		}
+	}()
+	if err := <-started; err != nil {
 		s.run = nil
 		return nil, err
 	}
-	go func() { s.over <- s.run.Wait() }()
 	return s, s.await(ctx)
 }
 
