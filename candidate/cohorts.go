@@ -107,8 +107,13 @@ type Counts struct {
 	people []*crowd          // by person / crowdSize
 	moved  uint64            // how often a home changed
 	orders map[uint64]uint32 // by hash of the order's id: which of the bills
-	bills  [][]purchase      // in order of arrival, billsPage at a time
+	bills  []*sheaf          // in order of arrival, sheafSize at a time
 	billed uint32            // how many of them there are
+
+	// A snapshot that is being written shares crowds and sheaves: one that is of an
+	// earlier age is copied before it is changed.
+	age     uint32 // how many snapshots were taken
+	writing int    // how many are being written
 
 	counted sync.Map // items of a choice → *choice
 	kept    atomic.Int32
@@ -131,13 +136,21 @@ type group struct {
 
 const (
 	crowdSize = 128
-	billsPage = 1024
+	sheafSize = 128
 	// A bitmap is brought up to date after so many changes, or after a 16th of its
 	// size, so that copying its containers costs a change no more than some bytes.
 	fewestTurned = 512
 )
 
-type crowd [crowdSize]shopper
+type crowd struct {
+	all [crowdSize]shopper
+	age uint32
+}
+
+type sheaf struct {
+	all [sheafSize]purchase
+	age uint32
+}
 
 type shopper struct {
 	goods   []handled // by item
@@ -215,23 +228,42 @@ func (g *group) settle() {
 
 func (g *group) settled() bool { return g.bits != nil && len(g.turned) == 0 }
 
-// known is a person of whom something is kept, or nil.
+// known is a person of whom something is kept, to be read, or nil.
 func (c *Counts) known(person uint32) *shopper {
 	if i := person / crowdSize; int(i) < len(c.people) && c.people[i] != nil {
-		return &c.people[i][person%crowdSize]
+		return &c.people[i].all[person%crowdSize]
 	}
 	return nil
 }
 
+// shopper is a person, to be changed.
 func (c *Counts) shopper(person uint32) *shopper {
 	i := int(person / crowdSize)
 	if i >= len(c.people) {
 		c.people = append(c.people, make([]*crowd, i+1-len(c.people))...)
 	}
-	if c.people[i] == nil {
-		c.people[i] = new(crowd)
+	switch some := c.people[i]; {
+	case some == nil:
+		c.people[i] = &crowd{age: c.age}
+	case c.writing > 0 && some.age < c.age:
+		c.people[i] = some.copy(c.age)
 	}
-	return &c.people[i][person%crowdSize]
+	return &c.people[i].all[person%crowdSize]
+}
+
+// copy gives a crowd whose goods are its own.
+func (o *crowd) copy(age uint32) *crowd {
+	n := 0
+	for i := range o.all {
+		n += len(o.all[i].goods)
+	}
+	some, goods := &crowd{o.all, age}, make([]handled, 0, n)
+	for i := range some.all {
+		s, from := &some.all[i], len(goods)
+		goods = append(goods, s.goods...)
+		s.goods = goods[from:len(goods):len(goods)]
+	}
+	return some
 }
 
 func (c *Counts) who(person uint32) uint32 {
@@ -426,20 +458,32 @@ func (c *Counts) numbers(into []uint32, items [][]byte) []uint32 {
 	return into
 }
 
-// bill is the order of a hash; it is begun when there is none.
+// bill is the order of a hash, to be changed; it is begun when there is none.
 func (c *Counts) bill(key uint64, person uint32) *purchase {
-	if n, ok := c.orders[key]; ok {
-		return &c.bills[n/billsPage][n%billsPage]
+	n, ok := c.orders[key]
+	if ok {
+		return c.billAt(n)
 	}
-	n := c.billed
-	if n%billsPage == 0 {
-		c.bills = append(c.bills, make([]purchase, billsPage))
+	n = c.billed
+	if n%sheafSize == 0 {
+		c.bills = append(c.bills, &sheaf{age: c.age})
 	}
 	c.orders[key] = n
 	c.billed++
-	p := &c.bills[n/billsPage][n%billsPage]
+	p := c.billAt(n)
 	p.key, p.person = key, person
 	return p
+}
+
+// billAt is a bill to be changed. What its lists hold is never changed, only added
+// to, so that a copy may share it.
+func (c *Counts) billAt(n uint32) *purchase {
+	some := c.bills[n/sheafSize]
+	if c.writing > 0 && some.age < c.age {
+		some = &sheaf{some.all, c.age}
+		c.bills[n/sheafSize] = some
+	}
+	return &some.all[n%sheafSize]
 }
 
 // change counts an order anew after what happened to it.
@@ -574,8 +618,8 @@ func (c *Counts) leave(person uint32) []handled {
 func (c *Counts) part(from uint32) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if s := c.known(from); s != nil {
-		s.becomes = 0
+	if s := c.known(from); s != nil && s.becomes != 0 {
+		c.shopper(from).becomes = 0
 	}
 }
 
@@ -583,17 +627,16 @@ func (c *Counts) forget(person uint32) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	person = c.who(person)
-	if s := c.known(person); s != nil {
+	if c.known(person) != nil {
 		c.leave(person)
+		s := c.shopper(person)
 		c.house(s, 0)
 		s.homeAt = 0
 	}
-	for _, page := range c.bills {
-		for i := range page {
-			if p := &page[i]; p.person != 0 && c.who(p.person) == person {
-				delete(c.orders, p.key)
-				*p = purchase{}
-			}
+	for n := range c.billed {
+		if p := &c.bills[n/sheafSize].all[n%sheafSize]; p.person != 0 && c.who(p.person) == person {
+			delete(c.orders, p.key)
+			*c.billAt(n) = purchase{}
 		}
 	}
 }

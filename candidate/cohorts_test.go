@@ -323,6 +323,34 @@ func TestAnItemHoweverItIsWritten(t *testing.T) {
 	}
 }
 
+func TestASnapshotIsOfItsMoment(t *testing.T) {
+	t.Parallel()
+	h := &history{r: rand.New(rand.NewPCG(99, 7)), counts: candidate.NewCohorts(), clerk: newLedgerOfPeople(), people: 700, goods: 9, lastly: opening}
+	for range 20 {
+		for range 300 {
+			h.step()
+		}
+		then, err := h.counts.Save()
+		if err != nil {
+			t.Fatal(err)
+		}
+		older, newer := h.counts.Snapshot(), h.counts.Snapshot()
+		written := make(chan []byte)
+		go func() {
+			b, _ := newer()
+			written <- b
+		}()
+		for range 300 {
+			h.step()
+		}
+		h.ask(t, h.counts)
+		b, _ := older()
+		if a := <-written; string(a) != string(then) || string(b) != string(then) {
+			t.Fatal("what came after a snapshot was taken shows in it")
+		}
+	}
+}
+
 func TestCountsMayBeAskedWhileTheyGrow(t *testing.T) {
 	t.Parallel()
 	log := newLog(t)

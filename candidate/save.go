@@ -16,31 +16,77 @@ const cohortsFormat = 2
 const mostPeopleSaved = 1 << 28
 
 // Save writes the counts: the same history gives the same bytes.
-func (c *Cohorts) Save() ([]byte, error) {
+func (c *Cohorts) Save() ([]byte, error) { return c.Snapshot()() }
+
+// Snapshot takes the counts as they are now, without copying them. The function
+// writes them out, on any goroutine and while counting goes on; it must be called,
+// once, for until then what changes is copied first.
+func (c *Cohorts) Snapshot() (write func() ([]byte, error)) {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
-	out := []byte{cohortsFormat}
-	for _, workspace := range slices.Sorted(maps.Keys(c.of)) {
-		out = appendText(out, workspace)
-		out = c.of[workspace].save(out)
+	names := slices.Sorted(maps.Keys(c.of))
+	all := make([]frozen, len(names))
+	for i, workspace := range names {
+		all[i] = c.of[workspace].freeze()
 	}
-	return out, nil
+	return func() ([]byte, error) {
+		room := 1
+		for i := range all {
+			room += all[i].room()
+		}
+		out := append(make([]byte, 0, room), cohortsFormat)
+		for i, workspace := range names {
+			out = appendText(out, workspace)
+			out = all[i].save(out)
+			all[i].of.thaw()
+		}
+		return out, nil
+	}
 }
 
-func (c *Counts) save(out []byte) []byte {
-	c.mu.RLock()
-	defer c.mu.RUnlock()
-	out = binary.AppendUvarint(out, uint64(len(c.wares)))
-	for _, w := range c.wares {
+// frozen are the counts of a workspace at one moment.
+type frozen struct {
+	of     *Counts
+	wares  []*ware // their names
+	people []*crowd
+	bills  []*sheaf
+	billed int // those that are not erased
+}
+
+func (c *Counts) freeze() frozen {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.age++
+	c.writing++
+	return frozen{c, slices.Clone(c.wares), slices.Clone(c.people), slices.Clone(c.bills), len(c.orders)}
+}
+
+func (c *Counts) thaw() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.writing--
+}
+
+// room is about how many bytes save writes.
+func (f *frozen) room() int {
+	n := 24*len(f.wares) + 24*f.billed
+	for _, some := range f.people {
+		for i := 0; some != nil && i < len(some.all); i++ {
+			n += 3 + 2*len(some.all[i].goods)
+		}
+	}
+	return n
+}
+
+func (f *frozen) save(out []byte) []byte {
+	out = binary.AppendUvarint(out, uint64(len(f.wares)))
+	for _, w := range f.wares {
 		out = appendText(out, w.name)
 	}
 	before := uint32(0)
-	for i, some := range c.people {
-		if some == nil {
-			continue
-		}
-		for k := range some {
-			s := &some[k]
+	for i, some := range f.people {
+		for k := 0; some != nil && k < len(some.all); k++ {
+			s := &some.all[k]
 			if len(s.goods) == 0 && s.homeAt == 0 && s.home == 0 && s.becomes == 0 {
 				continue
 			}
@@ -51,11 +97,11 @@ func (c *Counts) save(out []byte) []byte {
 		}
 	}
 	out = append(out, 0) // nobody comes after themself
-	out = binary.AppendUvarint(out, uint64(len(c.orders)))
-	for _, page := range c.bills {
-		for i := range page {
-			if page[i].person != 0 {
-				out = page[i].save(out)
+	out = binary.AppendUvarint(out, uint64(f.billed))
+	for _, some := range f.bills {
+		for i := range some.all {
+			if some.all[i].person != 0 {
+				out = some.all[i].save(out)
 			}
 		}
 	}
