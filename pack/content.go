@@ -320,6 +320,7 @@ func (c *content) signal(v value) {
 		"within":      func(v value) { v.duration(&s.Within) },
 		"per":         func(v value) { var p string; v.choice(&p, "day", "week", "month"); s.Per = signal.Period(p) },
 		"by":          func(v value) { v.strs(&s.By) },
+		"distinct":    func(v value) { v.str(&s.Distinct) },
 		"where":       func(v value) { s.where = &v },
 		"undone_by":   func(v value) { v.strs(&s.Without) },
 		"since_first": func(v value) { v.boolean(&s.SinceFirst) },

@@ -185,11 +185,32 @@ func (v *evaluation) groups(name string, where Filter) []*group {
 			if n := len(g.members); n > 0 && g.members[n-1].event == e {
 				continue // a second line of the same order
 			}
+			if v.repeats(g, e) {
+				continue
+			}
 			g.members = append(g.members, mem)
 			g.passed = append(g.passed, passed)
 		}
 	}
 	return order
+}
+
+// repeats tells whether an event that counts in a group has the distinct value of
+// this one already.
+func (v *evaluation) repeats(g *group, e *event.Event) bool {
+	if v.Distinct == "" {
+		return false
+	}
+	value := Text(e, v.Distinct)
+	if value == "" {
+		return false
+	}
+	for i, m := range g.members {
+		if g.passed[i] && Text(m.event, v.Distinct) == value {
+			return true
+		}
+	}
+	return false
 }
 
 // undone gives the newest event that undoes a group, among those after from.

@@ -78,6 +78,9 @@ type Definition struct {
 	// normalised symptom; any other is a property of the event or, failing that,
 	// of the case it names. An event that lacks a key belongs to no group.
 	By []string
+	// Distinct is a property whose events count once a value: of two reports of one
+	// case the first counts. "" counts every event, as does an event without it.
+	Distinct string
 	// Without names events that undo the signal: any of the same group in the
 	// window or, with SinceFirst, after the first event that counts. An event
 	// that lacks a group key undoes every group.
