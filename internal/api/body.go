@@ -49,6 +49,10 @@ func unzip(r io.Reader) (z *gzip.Reader, done func(), err error) {
 // bodyTime is how long a body may take to arrive; of an import, each group of lines.
 const bodyTime = 30 * time.Second
 
+// mostDiscarded is how much of a body that is too large is taken nevertheless, so
+// that its sender lives to read why it was refused.
+const mostDiscarded = 4 << 20
+
 // read takes a body of at most limit bytes, counted after decompression, into b.
 // What Content-Encoding says counts; Content-Type does not.
 func read(b *bytes.Buffer, w http.ResponseWriter, r *http.Request, limit int) error {
@@ -65,6 +69,8 @@ func read(b *bytes.Buffer, w http.ResponseWriter, r *http.Request, limit int) er
 	switch encoding := strings.ToLower(strings.TrimSpace(r.Header.Get("Content-Encoding"))); encoding {
 	case "", "identity":
 		if r.ContentLength > int64(limit) {
+			// Many a client reads the answer only after it has sent everything.
+			_, _ = io.CopyN(io.Discard, r.Body, mostDiscarded)
 			return tooLarge
 		}
 		if r.ContentLength > 0 {
