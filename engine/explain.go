@@ -42,7 +42,7 @@ func (e *Engine) explain(in *Inputs, m moment, w *walked, a *Answer) (*Explanati
 		Counterfactuals: []Counterfactual{}, Draw: w.decision.Draw,
 		Procedure: treatment.Procedure(treatment.Course{
 			Proven: in.Asker.Proven, Personal: in.Personal, Keys: len(in.Keys), Events: m.who.Events,
-			Decision: &w.decision, Results: in.Results, Strategy: in.Strategy,
+			Decision: &w.decision, Results: in.Results, Strategy: in.Strategy, Plan: m.version.Treatment,
 		}, in.Scene),
 		Inputs: ExplainedInputs{
 			Scene: in.Scene, Placement: in.Placement, Conversation: in.Conversation, Proven: in.Asker.Proven, Personal: in.Personal,

@@ -126,8 +126,8 @@ func (c *composer) fit(n *need.Need, f *candidate.Fit) {
 				label = t.Attribute
 			}
 			switch {
-			case t.Stated && t.Text == "":
-				reasons = append(reasons, label)
+			case t.Stated && t.Text == "": // a use, not an attribute
+				reasons = append(reasons, c.words.say("fit_reason_use", "label", label))
 			case t.Stated:
 				reasons = append(reasons, c.words.say("fit_reason", "label", label, "value", t.Text))
 			default:

@@ -176,7 +176,7 @@ func (c *composer) understood() {
 		return
 	}
 	c.add(Block{Kind: "text", Options: options,
-		Text: c.words.say("understood", "count", strconv.Itoa(len(titles)), "needs", c.words.list(titles))})
+		Text: c.words.say("understood", "count", c.words.number(len(titles)), "needs", c.words.list(titles))})
 }
 
 func (c *composer) title(intent, sub string) string {

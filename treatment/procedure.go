@@ -1,11 +1,11 @@
 package treatment
 
 import (
+	"slices"
 	"strconv"
 
 	"github.com/rapport-cx/rapport/candidate"
 	"github.com/rapport-cx/rapport/decision"
-	"github.com/rapport-cx/rapport/need"
 	"github.com/rapport-cx/rapport/scene"
 )
 
@@ -18,6 +18,7 @@ type Course struct {
 	Decision *decision.Decision
 	Results  []candidate.Result
 	Strategy int
+	Plan     *Plan // for the names of needs
 }
 
 // Procedure tells, step by step and in the language of the scene, what was
@@ -34,14 +35,18 @@ func Procedure(c Course, at scene.Scene) []string {
 	if !c.Personal {
 		out = append(out, w.say("procedure_personal_off"))
 	}
-	if names := needNames(c.Decision.Needs); len(names) > 0 {
+	if names := needNames(c, at); len(names) > 0 {
 		out = append(out, w.say("procedure_needs", "needs", w.list(names)))
 	}
 	var asked, late []string
 	for _, r := range c.Results {
-		asked = append(asked, r.Source)
+		name := r.Source
+		if key := "source_" + name; w.has(key) {
+			name = w.say(key)
+		}
+		asked = append(asked, name)
 		if r.Degraded != nil {
-			late = append(late, r.Source)
+			late = append(late, name)
 		}
 	}
 	if len(asked) > 0 {
@@ -62,12 +67,16 @@ func Procedure(c Course, at scene.Scene) []string {
 	return append(out, w.say("procedure_shown"))
 }
 
-func needNames(needs []need.Need) []string {
-	names := make([]string, len(needs))
-	for i := range needs {
-		names[i] = needs[i].Intent
-		if s := needs[i].Sub(); s != "" {
-			names[i] += "/" + s
+func needNames(c Course, at scene.Scene) []string {
+	plan := c.Plan
+	if plan == nil {
+		plan = &Plan{}
+	}
+	var names []string
+	for i := range c.Decision.Needs {
+		n := &c.Decision.Needs[i]
+		if name := plan.Title(n.Intent, n.Sub(), at.Locale); name != "" && !slices.Contains(names, name) {
+			names = append(names, name)
 		}
 	}
 	return names

@@ -3,6 +3,7 @@ package treatment
 import (
 	"embed"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 	"unicode"
@@ -107,6 +108,20 @@ func (w wording) list(names []string) string {
 	default:
 		return strings.Join(names[:n-1], w.sentence["list_join"]) + w.sentence["list_last"] + names[n-1]
 	}
+}
+
+// smallNumbers are written out, as one would say them.
+var smallNumbers = map[scene.Locale][]string{
+	scene.Chinese: {"零", "一", "两", "三", "四", "五", "六", "七", "八", "九", "十"},
+	scene.English: {"no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"},
+}
+
+// number writes a small number out and a large one in digits.
+func (w wording) number(n int) string {
+	if words := smallNumbers[w.locale]; n >= 0 && n < len(words) {
+		return words[n]
+	}
+	return strconv.Itoa(n)
 }
 
 // sentences joins whole sentences.
