@@ -166,6 +166,8 @@ type Recommendation struct {
 	Over    []ItemName `json:"over,omitempty"`
 	Score   float64    `json:"score"`
 	Terms   []Term     `json:"terms"`
+	// Named are the labels of the attributes that terms "attribute:NAME" weigh.
+	Named map[string]Text `json:"named,omitempty"`
 	Cohort  *Cohort    `json:"cohort,omitempty"`
 	Instead *Instead   `json:"instead,omitempty"`
 }

@@ -131,6 +131,7 @@ func (s Recommender) recommend(r *Request, n *need.Need) *Recommendation {
 		return nil // nothing tells them apart
 	}
 	rec := &Recommendation{Item: c.things[first].item.Name(), Terms: c.terms(first)}
+	rec.Named = c.labels(rec.Terms)
 	for _, t := range rec.Terms {
 		rec.Score += t.Value
 	}
@@ -722,6 +723,22 @@ func (c *contest) order(other map[int][]float64) []int {
 		return strings.Compare(c.things[a].item.ID, c.things[b].item.ID)
 	})
 	return order
+}
+
+// labels are those of the attributes that speak for a thing, nil when none does.
+func (c *contest) labels(terms []Term) map[string]Text {
+	var named map[string]Text
+	for i := range terms {
+		name, ok := strings.CutPrefix(terms[i].Name, "attribute:")
+		if !ok || terms[i].Value <= 0 {
+			continue
+		}
+		if named == nil {
+			named = map[string]Text{}
+		}
+		named[name] = attributeOf(c.r.Catalogue, name).Label
+	}
+	return named
 }
 
 // terms are the addends of one thing that are not zero.

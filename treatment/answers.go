@@ -1,6 +1,8 @@
 package treatment
 
 import (
+	"cmp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -169,6 +171,7 @@ func (c *composer) recommendation(n *need.Need, r *candidate.Recommendation) {
 			card.Reasons = append(card.Reasons, Reason{Text: c.words.say(key), Evidence: t.Evidence})
 		}
 	}
+	card.Reasons = append(card.Reasons, c.betterAt(r)...)
 	b := Block{Need: n.ID, Kind: "cards", Title: c.words.say("recommend_title"), Ev: []evidence.Ref{r.Item.Ref}}
 	if len(r.Over) > 0 {
 		b.Text = c.words.say("recommend_over", "others", c.words.list(c.itemTitles(append([]candidate.ItemName{r.Item}, r.Over...))), "item", name)
@@ -185,6 +188,34 @@ func (c *composer) recommendation(n *need.Need, r *candidate.Recommendation) {
 	}
 	b.Cards = []Card{card}
 	c.add(b)
+}
+
+// mostBetter is how many attributes speak for a recommended item.
+const mostBetter = 2
+
+// betterAt names the attributes that weigh most for a recommended item.
+func (c *composer) betterAt(r *candidate.Recommendation) []Reason {
+	var better []candidate.Term
+	for _, t := range r.Terms {
+		if strings.HasPrefix(t.Name, "attribute:") && t.Value > 0 && len(t.Evidence) > 0 {
+			better = append(better, t)
+		}
+	}
+	slices.SortStableFunc(better, func(a, b candidate.Term) int { return cmp.Compare(b.Value, a.Value) })
+	var reasons []Reason
+	for _, t := range better[:min(mostBetter, len(better))] {
+		name := strings.TrimPrefix(t.Name, "attribute:")
+		text := c.words.say("better_price")
+		if name != candidate.PriceAttribute {
+			label := c.words.in(r.Named[name])
+			if label == "" {
+				label = name
+			}
+			text = c.words.say("better_at", "label", label)
+		}
+		reasons = append(reasons, Reason{Text: text, Evidence: t.Evidence})
+	}
+	return reasons
 }
 
 // facts states what is known of one item, and says when it is not known.

@@ -51,7 +51,7 @@ func TestMission_1_2_AWishForAdviceIsNotHandedOverWhereTheAdviceIsGiven(t *testi
 		d.want(200, "", "PUT", "/v1/items/"+id, "sk_shop", fmt.Sprintf(`{"kind":"product","title":{"zh":"炸锅 %[1]s","en":"Fryer %[1]s"},"aliases":[%[1]q],"category":"air_fryer","price":{"amount":%[2]d,"currency":"CNY"}}`, id, price))
 	}
 	a := asked(d, "对比C1和C2的区别，帮我推荐一款")
-	if len(a["actions"].([]any)) > 0 || strings.Contains(fmt.Sprint(a["needs"]), "status:handover") || !strings.Contains(fmt.Sprint(a["blocks"]), "我的建议") {
+	if len(a["actions"].([]any)) > 0 || strings.Contains(fmt.Sprint(a["needs"]), "status:handover") || !strings.Contains(fmt.Sprint(a["blocks"]), "我的建议") || !strings.Contains(fmt.Sprint(a["blocks"]), "text:价格更低") {
 		t.Errorf("%v %v", a["actions"], a["needs"])
 	}
 }
