@@ -81,6 +81,13 @@ type Parter interface {
 	Part(workspace string, from, to uint32)
 }
 
+// Snapshotter is a [Follower] that can be saved while it goes on: Snapshot takes
+// what it holds now, at once, and the function that it gives does what Save does,
+// called once, on any goroutine, whatever the follower is told meanwhile.
+type Snapshotter interface {
+	Snapshot() (save func() ([]byte, error))
+}
+
 // Forgetter is a [Follower] that keeps something of single persons: it is told
 // the number of each one that is erased, and its state is saved anew.
 type Forgetter interface {

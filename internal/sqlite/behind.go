@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/rapport-cx/rapport/identity"
+	"github.com/rapport-cx/rapport/journal"
 )
 
 // What restarts need is written behind the log: in the transaction of a group that
@@ -20,7 +21,7 @@ import (
 //     be newer than the round's mark; reading the tail again does no harm, for a
 //     head only moves forward.
 //   - Followers are saved in rounds, each with its own mark, and more seldom the longer
-//     it takes: the writer stands still meanwhile.
+//     it takes. The writer stands still meanwhile, unless they can give a snapshot.
 //
 // A start reads the pieces and then the log from the oldest mark on.
 const (
@@ -28,9 +29,10 @@ const (
 	indexEvery = 16 << 10  // events
 	roundEvery = 250_000   // events: at most so many and a half are read again
 	sliceBytes = 256 << 10 // of a follower's state
-	// Saving a follower may take a 200th of the time, but is not put off for longer
-	// than so many events.
+	// Saving a follower may take a 200th of the time, a 50th when it is written out
+	// beside the writer, but is not put off for longer than so many events.
 	saveShare   = 200
+	besideShare = 50
 	saveEvents  = 400_000
 	pageKeys    = 4096 // heads a page
 	headBytes   = 16
@@ -64,6 +66,10 @@ type behind struct {
 	planned []uint32 // pages of the round
 	saves   []saving // by follower
 	ageing  []step   // of generations of ids
+	// States of followers that were written out beside the writer.
+	states chan state
+	// The store is being closed: nothing is written beside the writer any more.
+	closing bool
 	// The write-ahead log holds pages of before an erasure.
 	truncate bool
 
@@ -76,11 +82,23 @@ type saving struct {
 	at       time.Time
 	took     time.Duration
 	events   int // since then
+	share    time.Duration
+	turn     int // of its saves: what an earlier turn gives is of no use any more
+	underway bool
+}
+
+// state is what a follower gave at a position.
+type state struct {
+	follower, turn int
+	position       uint64
+	body           []byte
+	err            error
+	took           time.Duration
 }
 
 // due tells that a follower has something to save and it is time.
 func (v *saving) due(position uint64) bool {
-	return v.position < position && (v.events >= saveEvents || time.Since(v.at) >= saveShare*v.took)
+	return !v.underway && v.position < position && (v.events >= saveEvents || time.Since(v.at) >= v.share*v.took)
 }
 
 // step writes one slice of a round in the transaction that is open.
@@ -90,6 +108,7 @@ func newBehind(o *Options) behind {
 	b := behind{
 		indexEvery: indexEvery, roundEvery: roundEvery,
 		keys: 1, parts: map[string]int{}, pages: map[uint32]bool{}, checkpoints: make(chan checkpoint, 64),
+		states: make(chan state),
 	}
 	if o.testOnlyEvery > 0 {
 		b.indexEvery, b.roundEvery = o.testOnlyEvery, 4*o.testOnlyEvery
@@ -230,6 +249,12 @@ func (b *behind) finish(w *writer) {
 		w.alone(b.writeIndex)
 	}
 	b.compact(w, partsAtClose)
+	b.closing = true
+	defer func() { b.closing = false }()
+	for i := range b.saves { // what is being written out is of an earlier position
+		b.saves[i].turn++
+		b.saves[i].underway = false
+	}
 	due := b.rounded < w.s.position || len(b.round) > 0
 	for i := range b.saves {
 		due = due || b.saves[i].position < w.s.position
@@ -373,36 +398,66 @@ func followerPiece(name string, position uint64) string {
 // save takes a follower's state now and plans its slices.
 func (b *behind) save(w *writer, i int) error {
 	f, v := w.s.options.Followers[i], &b.saves[i]
-	began, position := time.Now(), w.s.position
-	state, err := f.Save()
-	v.at, v.took = time.Now(), time.Since(began)
-	if err != nil {
-		// The state saved before stays; the next start reads more of the log.
-		w.s.stats.unsaved.Add(1)
+	if v.underway {
 		return nil
 	}
-	piece := followerPiece(f.Name(), position)
+	v.turn++
+	x := state{follower: i, turn: v.turn, position: w.s.position}
+	save, began := f.Save, time.Now()
+	if s, ok := f.(journal.Snapshotter); ok {
+		save = s.Snapshot()
+		if !b.closing {
+			v.underway = true
+			go func() {
+				x.body, x.err = save()
+				x.took = time.Since(began)
+				select {
+				case b.states <- x:
+				case <-w.s.ended:
+				}
+			}()
+			return nil
+		}
+	}
+	x.body, x.err = save()
+	x.took = time.Since(began)
+	b.arrived(w, x)
+	return nil
+}
+
+// arrived plans the slices of a follower's state.
+func (b *behind) arrived(w *writer, x state) {
+	f, v := w.s.options.Followers[x.follower], &b.saves[x.follower]
+	if x.turn != v.turn {
+		return // somebody was erased since
+	}
+	v.at, v.took, v.underway = time.Now(), x.took, false
+	if x.err != nil {
+		// The state saved before stays; the next start reads more of the log.
+		w.s.stats.unsaved.Add(1)
+		return
+	}
+	piece := followerPiece(f.Name(), x.position)
 	var steps []step
-	for part := int64(0); ; part++ {
-		n := min(len(state), sliceBytes)
-		slice := state[:n:n]
-		state = state[n:]
+	for part, rest := int64(0), x.body; ; part++ {
+		n := min(len(rest), sliceBytes)
+		slice := rest[:n:n]
+		rest = rest[n:]
 		steps = append(steps, func(w *writer) error {
 			_, err := w.insertPiece.exec(piece, part, slice)
 			return err
 		})
-		if len(state) == 0 {
+		if len(rest) == 0 {
 			break
 		}
 	}
 	steps = append(steps, func(w *writer) error {
-		if _, err := w.setMark.exec(followerMark(f.Name()), int64(position)); err != nil {
+		if _, err := w.setMark.exec(followerMark(f.Name()), int64(x.position)); err != nil {
 			return err
 		}
-		v.position, v.events = position, 0
+		v.position, v.events = x.position, 0
 		_, err := w.deleteSaves.exec("follower/"+f.Name()+"@", piece)
 		return err
 	})
 	b.round = append(steps, b.round...)
-	return nil
 }

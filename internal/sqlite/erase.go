@@ -112,7 +112,7 @@ func (e *erasure) tell(workspace string) {
 		for _, p := range e.persons {
 			forgetter.Forget(workspace, p)
 		}
-		b.saves[i] = saving{}
+		b.saves[i] = saving{share: b.saves[i].share, turn: b.saves[i].turn + 1}
 	}
 	b.begin(e.w, false) // anew: what was planned may hold a state of before
 }

@@ -51,8 +51,12 @@ func (s *Store) load(ctx context.Context, rebuild bool) error {
 		return fmt.Errorf("fill the shelf: %w", err)
 	}
 	w.behind.flushed, w.behind.rounded = l.index, l.heads
-	for _, from := range l.followers {
-		w.behind.saves = append(w.behind.saves, saving{position: from})
+	for i, from := range l.followers {
+		share := time.Duration(saveShare)
+		if _, ok := s.options.Followers[i].(journal.Snapshotter); ok {
+			share = besideShare
+		}
+		w.behind.saves = append(w.behind.saves, saving{position: from, share: share})
 	}
 	if rebuild {
 		w.behind.finish(w)

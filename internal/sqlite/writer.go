@@ -191,6 +191,8 @@ func (w *writer) run() {
 		select {
 		case <-tick.C:
 			w.behind.rest(w)
+		case x := <-w.behind.states:
+			w.behind.arrived(w, x)
 		default:
 		}
 		select {
@@ -205,6 +207,9 @@ func (w *writer) run() {
 			case r, ok = <-w.s.queue:
 			case <-tick.C:
 				w.behind.rest(w)
+				continue
+			case x := <-w.behind.states:
+				w.behind.arrived(w, x)
 				continue
 			}
 		}
