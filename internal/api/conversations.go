@@ -127,6 +127,9 @@ func (s *server) say(c *call, in *ConversationMessage) (*engine.Answer, error) {
 	if err != nil {
 		return nil, err
 	}
+	if len(a.Keys) == 0 {
+		return nil, faulty("/user_id", "no_identity")
+	}
 	who, ok := s.speaksIn(c, id, a)
 	if !ok {
 		return nil, refuse(http.StatusNotFound, "not_found")

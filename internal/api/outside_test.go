@@ -55,3 +55,12 @@ func TestMission_1_2_AWishForAdviceIsNotHandedOverWhereTheAdviceIsGiven(t *testi
 		t.Errorf("%v %v", a["actions"], a["needs"])
 	}
 }
+
+func TestAMessageOfNobodyIsToldToNameWhoSpeaks(t *testing.T) {
+	t.Parallel()
+	d := open2(t)
+	id := d.want(201, "", "POST", "/v1/conversations", "sk_shop", `{"user_id":"u1"}`).json(t)["id"].(string)
+	if r := d.want(400, "no_identity", "POST", "/v1/conversations/"+id+"/messages", "sk_shop", `{"text":"hello"}`); !strings.Contains(r.body, `"/user_id"`) {
+		t.Error(r.body)
+	}
+}
