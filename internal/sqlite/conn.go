@@ -30,7 +30,7 @@ func dial(path string) (*conn, error) {
 		"PRAGMA busy_timeout=10000",
 		"PRAGMA journal_mode=WAL",
 		"PRAGMA synchronous=FULL",
-		"PRAGMA wal_autocheckpoint=1000",
+		"PRAGMA wal_autocheckpoint=8000", // a backstop: the copier is there long before
 		"PRAGMA temp_store=MEMORY",
 		"PRAGMA secure_delete=ON", // what a person has erased is overwritten
 	} {

@@ -190,7 +190,12 @@ func open(ctx context.Context, o Options, rebuild bool) (_ *Store, err error) {
 	if s.w, err = newWriter(s, c); err != nil {
 		return nil, err
 	}
+	if s.w.copier, err = newCopier(s.path); err != nil {
+		s.readers.close()
+		return nil, err
+	}
 	if err := s.load(ctx, rebuild); err != nil {
+		s.w.copier.close()
 		s.readers.close()
 		return nil, err
 	}

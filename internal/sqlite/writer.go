@@ -133,6 +133,9 @@ type writer struct {
 	joins   []joinAt
 
 	behind behind
+
+	copier   *copier
+	uncopied int // bytes committed since the copier was told
 }
 
 // joinAt says that the group's event of this index joined two persons.
@@ -314,10 +317,27 @@ func (w *writer) commitGroup() {
 	w.publish()
 	w.s.stats.group(len(w.group), w.touchedEvents(), time.Since(started))
 	for _, r := range w.group {
+		if d := r.batch.Decision; d != nil {
+			w.uncopied += len(d.Bytes) + decisionPages
+		}
 		r.answer(nil)
 	}
 	clear(w.group)
+	for _, o := range w.out {
+		w.uncopied += len(o.body)
+	}
+	if w.copier.committed(w.uncopied) {
+		w.uncopied = 0
+	}
+	select {
+	case <-w.copier.finish:
+		w.c.copyLog()
+	default:
+	}
 }
+
+// decisionPages are about the bytes of the index pages that one decision touches.
+const decisionPages = 12 << 10
 
 func (w *writer) touchedEvents() (n int) {
 	for _, o := range w.out {
@@ -517,4 +537,10 @@ func (w *writer) publish() {
 	}
 }
 
-func (w *writer) close() error { return w.c.close() }
+func (w *writer) close() error {
+	err := w.copier.close()
+	if e := w.c.close(); err == nil {
+		err = e
+	}
+	return err
+}
