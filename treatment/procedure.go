@@ -67,6 +67,7 @@ func Procedure(c Course, at scene.Scene) []string {
 	return append(out, w.say("procedure_shown"))
 }
 
+// needNames are the needs by their titles, each once.
 func needNames(c Course, at scene.Scene) []string {
 	plan := c.Plan
 	if plan == nil {

@@ -248,3 +248,21 @@ func TestVoiceComesFirstOnAPhoneAndNoVideoOnAThinLine(t *testing.T) {
 		t.Errorf("who has done it before reads %+v", b)
 	}
 }
+
+func TestTheProcedureIsToldInTheReadersWords(t *testing.T) {
+	t.Parallel()
+	d := &decision.Decision{Needs: []need.Need{spoken("n1", "logistics.track", "到哪了", need.Answered), spoken("n2", "logistics.track", "几天到", need.Answered)}}
+	course := treatment.Course{Plan: plan, Proven: true, Personal: false, Keys: 1, Events: 4, Decision: d, Strategy: 3,
+		Results: []candidate.Result{{Source: "status"}, {Source: "llm", Degraded: &candidate.Degraded{Source: "llm", Reason: "timeout"}}}}
+	zh := strings.Join(treatment.Procedure(course, on("desktop", scene.Chinese)), "\n")
+	for _, said := range []string{"识别诉求：查物流。", "订单和服务单", "没有等到的来源：llm", "个性化已关闭", "第 3 版"} {
+		if !strings.Contains(zh, said) {
+			t.Errorf("%q is not told in\n%s", said, zh)
+		}
+	}
+	course.Proven, course.Personal, course.Results = false, true, nil
+	en := strings.Join(treatment.Procedure(course, on("desktop", scene.English)), "\n")
+	if !strings.Contains(en, "Track a parcel") || !strings.Contains(en, "not proven") || strings.Contains(en, "Personalisation is off") {
+		t.Error(en)
+	}
+}

@@ -1,8 +1,9 @@
 package api
 
 import (
-	"crypto/sha256"
+	"crypto/subtle"
 	"encoding/base64"
+	"hash/maphash"
 	"net/http"
 	"slices"
 	"strings"
@@ -32,31 +33,49 @@ type caller struct {
 	subject   string // the user id that X-Identity-Token proves; "" without one
 }
 
-// keyring finds a workspace by its keys. Keys are looked up by their hash, so that
-// the time of a look-up tells nothing about a key.
+// keyring finds a workspace by its keys. Keys are looked up by a hash whose seed
+// is this process's own, and compared in constant time, so that the time of a
+// look-up tells nothing about a key.
 type keyring struct {
-	write, secret map[[32]byte]engine.Workspace
-	tenants       int
-	made          time.Time
+	seed    maphash.Seed
+	holders map[uint64][]holder
+	tenants int
+	made    time.Time
+}
+
+// holder is what a key opens.
+type holder struct {
+	key string
+	caller
 }
 
 func newKeyring(all []engine.Workspace, now time.Time) *keyring {
-	k := &keyring{map[[32]byte]engine.Workspace{}, map[[32]byte]engine.Workspace{}, len(all), now}
-	for _, w := range all {
-		if w.WriteKey != "" {
-			k.write[sha256.Sum256([]byte(w.WriteKey))] = w
-		}
-		if w.SecretKey != "" {
-			k.secret[sha256.Sum256([]byte(w.SecretKey))] = w
+	k := &keyring{maphash.MakeSeed(), map[uint64][]holder{}, len(all), now}
+	put := func(key string, c caller) {
+		if key != "" {
+			h := maphash.String(k.seed, key)
+			k.holders[h] = append(k.holders[h], holder{key, c})
 		}
 	}
+	for _, w := range all {
+		put(w.WriteKey, caller{workspace: w})
+		put(w.SecretKey, caller{workspace: w, secret: true})
+	}
 	return k
+}
+
+func (k *keyring) find(key string) (c caller, ok bool) {
+	for _, h := range k.holders[maphash.String(k.seed, key)] {
+		if len(h.key) == len(key) && subtle.ConstantTimeCompare([]byte(h.key), []byte(key)) == 1 {
+			return h.caller, true
+		}
+	}
+	return c, false
 }
 
 // find looks a key up, and once more in a fresh ring when there are new
 // workspaces, or once a second: a wrong key must not be dear to refuse.
 func (s *server) find(key string, secretToo bool) (c caller, ok bool) {
-	h := sha256.Sum256([]byte(key))
 	for try := range 2 {
 		ring := s.keys.Load()
 		if ring == nil || try == 1 {
@@ -67,11 +86,8 @@ func (s *server) find(key string, secretToo bool) (c caller, ok bool) {
 			ring = newKeyring(all, now)
 			s.keys.Store(ring)
 		}
-		if w, ok := ring.write[h]; ok {
-			return caller{workspace: w}, true
-		}
-		if w, ok := ring.secret[h]; ok {
-			return caller{workspace: w, secret: true}, secretToo
+		if c, ok := ring.find(key); ok {
+			return c, !c.secret || secretToo
 		}
 	}
 	return c, false

@@ -123,7 +123,14 @@ func (s *Store) forget(t *tenant, x *row) {
 	}
 	t.graph.Forget(numbers)
 	s.mu.Unlock()
-	s.people.forget(gone)
+	s.people.Forget(func(name []byte) bool {
+		for ; len(name) > 0; name = name[16:] {
+			if gone[mark(name[:16])] {
+				return true
+			}
+		}
+		return false
+	})
 	for _, f := range s.options.Followers {
 		if forgetter, ok := f.(journal.Forgetter); ok {
 			for _, p := range persons {

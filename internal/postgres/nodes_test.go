@@ -223,6 +223,8 @@ func TestEveryNodeHearsTheSameStoryInTheSameOrder(t *testing.T) {
 	for _, d := range diaries[:2] {
 		all = append(all, open(t, Options{URL: address, Followers: []journal.Follower{d}}))
 	}
+	var said []event.Event
+	var saying sync.Mutex
 	var work sync.WaitGroup
 	for i, node := range all {
 		work.Go(func() {
@@ -237,10 +239,29 @@ func TestEveryNodeHearsTheSameStoryInTheSameOrder(t *testing.T) {
 				if _, err := node.Commit(ctx, journal.Batch{Workspace: shop, Events: events}); err != nil {
 					t.Error(err)
 				}
+				saying.Lock()
+				said = append(said, events...)
+				saying.Unlock()
 			}
 		})
 	}
 	work.Wait()
+	// Who is who follows from what was said, whatever the order in which nodes took it.
+	plain := identity.NewGraph(shop)
+	for _, e := range said {
+		plain.Observe(&e)
+	}
+	for _, s := range all {
+		for n := range 9 {
+			for _, k := range []identity.Key{identity.User(fmt.Sprint("u-", n)), identity.Anonymous(fmt.Sprint("a-", n))} {
+				got, known, err := s.Person(ctx, shop, k)
+				want, _, expected := plain.Resolve(k)
+				if err != nil || known != expected || fmt.Sprint(got) != fmt.Sprint(want) {
+					t.Fatalf("%s is %v, known %t, %v; all that was said makes it %v", k, got, known, err, want)
+				}
+			}
+		}
+	}
 	if _, err := all[0].Erase(ctx, shop, personOf(t, all[0], identity.User("u-1")).Keys); err != nil {
 		t.Fatal(err)
 	}
@@ -378,5 +399,37 @@ func TestANodeOutlivesABrokenLine(t *testing.T) {
 	}
 	if n := <-s.Notices(); n.Workspace != shop {
 		t.Fatalf("told of %q", n.Workspace)
+	}
+}
+
+func TestARebuiltHouseAnswersAsBefore(t *testing.T) {
+	t.Parallel()
+	address := database(t)
+	before := &diary{}
+	s := open(t, Options{URL: address, Followers: []journal.Follower{before}})
+	for i := range 30 {
+		for k := range 12 {
+			commit(t, s, visit(fmt.Sprint("u-", i%3), fmt.Sprint("a-", i), "Product Viewed", 1000-12*i-k, `{"product_id":"kettle"}`))
+		}
+	}
+	commit(t, s, put("merge", "m", 1, `{"keys":["user:u-0","user:u-1"]}`))
+	sc := personOf(t, s, identity.User("u-1"))
+	want := string(profileOf(t, s, sc).Canonical())
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	after := &diary{}
+	if err := Rebuild(ctx, Options{URL: address, Followers: []journal.Follower{after}}); err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Equal(before.lines, after.lines) {
+		t.Fatal("the followers hear another story from the log")
+	}
+	again := open(t, Options{URL: address, Followers: []journal.Follower{&diary{}}})
+	if got := personOf(t, again, identity.User("u-1")); fmt.Sprint(got) != fmt.Sprint(sc) {
+		t.Fatalf("rebuilt, u-1 is %v, was %v", got, sc)
+	}
+	if got := string(profileOf(t, again, sc).Canonical()); got != want {
+		t.Fatalf("rebuilt, the profile is\n%s\nwas\n%s", got, want)
 	}
 }

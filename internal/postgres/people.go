@@ -1,17 +1,15 @@
 package postgres
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"slices"
-	"sync"
 
 	"github.com/jackc/pgx/v5"
 
 	"github.com/rapport-cx/rapport/event"
-	"github.com/rapport-cx/rapport/identity"
+	"github.com/rapport-cx/rapport/internal/storage/hot"
 	"github.com/rapport-cx/rapport/journal"
 	"github.com/rapport-cx/rapport/profile"
 )
@@ -19,109 +17,23 @@ import (
 // Profiles are folded when somebody asks. One that was asked for stays hot on this
 // node; the next question reads what its keys have gained since, on whichever node,
 // and folds on. One that is cold is folded from its checkpoint and what came after.
-const (
-	// A history this long is kept as a checkpoint, and again each time it has grown
-	// by half, or by so many events that a cold node would wait for them.
-	checkpointEvents = 256
-	checkpointEvery  = 4096
 
-	hotBytes   = 2 << 10 // of a profile without its events
-	eventBytes = 320     // of an event without its body and context
-)
+// checkpointEvery bounds how many events a node that is cold has to read.
+const checkpointEvery = 4096
 
-// people are the hot profiles, those asked for last first.
-type people struct {
-	mu    sync.Mutex
-	limit int64
-	bytes int64
-	of    map[string]*hot
-	ring  hot // its next is the newest, its before the oldest
-}
-
-// hot is one person's profile.
-type hot struct {
-	marks        string // of the keys, sorted
-	before, next *hot
-	bytes        int64 // as accounted for in people
-
-	mu       sync.Mutex // held while folding: who asks for the same person waits
-	profile  *profile.Profile
-	position uint64 // everything up to here is folded
-	erased   uint64 // the workspace's newest erasure when it was folded
-	size     int64
-	kept     int // events in the last checkpoint
-}
-
-func newPeople(limit int64) *people {
-	p := &people{limit: limit, of: map[string]*hot{}}
-	p.ring.before, p.ring.next = &p.ring, &p.ring
-	return p
-}
-
-// find gives the entry of a set of keys, an empty one when it is cold.
-func (p *people) find(marks []mark) *hot {
+// nameOf is what a person's hot profile is found by.
+func nameOf(marks []mark) []byte {
 	name := make([]byte, 0, 64)
 	for _, m := range marks {
 		name = append(name, m[:]...)
 	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	h := p.of[string(name)]
-	if h == nil {
-		h = &hot{marks: string(name)}
-		p.of[h.marks] = h
-	} else {
-		h.before.next, h.next.before = h.next, h.before
-	}
-	h.before, h.next = &p.ring, p.ring.next
-	h.before.next, h.next.before = h, h
-	return h
-}
-
-// account notes how large an entry has become and lets the oldest ones go.
-func (p *people) account(h *hot, size int64) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.of[h.marks] != h {
-		return // it was let go meanwhile
-	}
-	p.bytes += size - h.bytes
-	h.bytes = size
-	for p.bytes > p.limit && p.ring.before != h && p.ring.before != &p.ring {
-		p.remove(p.ring.before)
-	}
-}
-
-func (p *people) remove(h *hot) {
-	h.before.next, h.next.before = h.next, h.before
-	delete(p.of, h.marks)
-	p.bytes -= h.bytes
-}
-
-// forget lets the entries go that hold one of these keys.
-func (p *people) forget(gone map[mark]bool) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for _, h := range p.of {
-		for b := []byte(h.marks); len(b) > 0; b = b[16:] {
-			if gone[mark(b[:16])] {
-				p.remove(h)
-				break
-			}
-		}
-	}
-}
-
-// told is an event with its position.
-type told struct {
-	event    *event.Event
-	position uint64
+	return name
 }
 
 const gatherSQL = "SELECT " + rowColumns + " FROM log WHERE key = ANY($1) AND position > $2"
 
 // collect reads rows of events in the order of profiles.
-func collect(rows pgx.Rows, without []event.ID) (all []told, err error) {
+func collect(rows pgx.Rows, without []event.ID) (all []hot.Told, err error) {
 	for rows.Next() {
 		x, err := readRow(rows)
 		if err != nil {
@@ -134,9 +46,9 @@ func collect(rows pgx.Rows, without []event.ID) (all []told, err error) {
 		if err != nil {
 			return nil, err
 		}
-		all = append(all, told{&e, x.position})
+		all = append(all, hot.Told{Event: &e, Position: x.position})
 	}
-	slices.SortFunc(all, func(a, b told) int { return profile.Compare(a.event, b.event) })
+	hot.Sort(all)
 	return all, rows.Err()
 }
 
@@ -159,23 +71,19 @@ func (s *Store) profile(ctx context.Context, scope journal.Scope) (*profile.Prof
 		if err != nil {
 			return nil, err
 		}
-		return fold(scope, events).Snapshot(), nil
+		return hot.Fold(scope, events).Snapshot(), nil
 	}
-	h := s.people.find(marks)
-	h.mu.Lock()
-	defer h.mu.Unlock()
+	h := s.people.Find(nameOf(marks))
+	h.Mu.Lock()
+	defer h.Mu.Unlock()
 	if err := s.foldOn(ctx, h, scope, marks); err != nil {
-		h.profile = nil // part of the events may be in it
 		return nil, err
 	}
-	s.people.account(h, h.size)
-	if h.profile.Person != scope.Person || !sameKeys(h.profile.Keys, scope.Keys) {
-		h.profile.Belong(scope.Person, scope.Keys)
-	}
-	return h.profile.Snapshot(), nil
+	s.people.Account(h)
+	return h.Hand(scope), nil
 }
 
-func (s *Store) past(ctx context.Context, scope journal.Scope, marks []mark) ([]told, error) {
+func (s *Store) past(ctx context.Context, scope journal.Scope, marks []mark) ([]hot.Told, error) {
 	sql, args := gatherSQL, []any{marks, 0}
 	if scope.UpTo != 0 {
 		sql, args = sql+" AND position <= $3", append(args, scope.UpTo)
@@ -188,52 +96,29 @@ func (s *Store) past(ctx context.Context, scope journal.Scope, marks []mark) ([]
 	return collect(rows, scope.Without)
 }
 
-// sameKeys compares a profile's sorted keys with a scope's, which usually are.
-func sameKeys(sorted, given []identity.Key) bool {
-	if slices.Equal(sorted, given) {
-		return true
-	}
-	return len(sorted) == len(given) && slices.Equal(sorted, slices.SortedFunc(slices.Values(given), identity.Key.Compare))
-}
-
-func fold(scope journal.Scope, events []told) *profile.Profile {
-	p := profile.New(scope.Person, scope.Keys)
-	for _, t := range events {
-		p.Apply(t.event, t.position)
-	}
-	return p
-}
-
 // foldOn brings a hot profile to what is committed now.
-func (s *Store) foldOn(ctx context.Context, h *hot, scope journal.Scope, marks []mark) error {
-	if h.profile == nil {
+func (s *Store) foldOn(ctx context.Context, h *hot.Entry, scope journal.Scope, marks []mark) error {
+	if h.Profile == nil {
 		if err := s.recallProfile(ctx, h, scope, marks); err != nil {
 			return err
 		}
 	}
-	events, erased, err := s.gained(ctx, scope.Workspace, marks, h.position)
+	events, erased, err := s.gained(ctx, scope.Workspace, marks, h.Position)
 	if err != nil {
 		return err
 	}
-	anew := erased != h.erased // somebody was erased since, perhaps under one of these keys
-	if !anew {
-		for _, t := range events {
-			if anew = !h.profile.Apply(t.event, t.position); anew {
-				break
-			}
-		}
-	}
-	if anew {
-		if events, h.erased, err = s.gained(ctx, scope.Workspace, marks, 0); err != nil {
+	if erased != h.Epoch || !h.Apply(events) { // somebody was erased since, perhaps under one of these keys; or one came late
+		if events, h.Epoch, err = s.gained(ctx, scope.Workspace, marks, 0); err != nil {
+			h.Profile = nil // part of the events may be in it
 			return err
 		}
-		h.profile, h.size, h.position, h.kept = fold(scope, events), hotBytes, 0, 0
+		h.Begin(hot.Fold(scope, events), 0, 0)
 	}
+	h.Weigh(events)
 	for _, t := range events {
-		h.size += eventBytes + int64(len(t.event.Body)+len(t.event.Context))
-		h.position = max(h.position, t.position)
+		h.Position = max(h.Position, t.Position)
 	}
-	if n := h.profile.Events; n >= checkpointEvents && n > h.kept+min(h.kept/2, checkpointEvery) {
+	if h.Due(checkpointEvery) {
 		return s.keep(ctx, h, scope.Workspace, marks)
 	}
 	return nil
@@ -241,7 +126,7 @@ func (s *Store) foldOn(ctx context.Context, h *hot, scope journal.Scope, marks [
 
 // gained reads what keys have gained after a position, and the workspace's newest
 // erasure, which is read first: one that comes in between is noticed next time.
-func (s *Store) gained(ctx context.Context, workspace string, marks []mark, after uint64) (events []told, erased uint64, err error) {
+func (s *Store) gained(ctx context.Context, workspace string, marks []mark, after uint64) (events []hot.Told, erased uint64, err error) {
 	var b pgx.Batch
 	b.Queue("SELECT erased FROM tenant WHERE id = $1", workspace).QueryRow(func(row pgx.Row) error {
 		err := row.Scan(&erased)
@@ -259,37 +144,37 @@ func (s *Store) gained(ctx context.Context, workspace string, marks []mark, afte
 }
 
 // recallProfile begins with a profile's checkpoint, if there is one.
-func (s *Store) recallProfile(ctx context.Context, h *hot, scope journal.Scope, marks []mark) error {
-	h.profile, h.size, h.position, h.kept = profile.New(scope.Person, scope.Keys), hotBytes, 0, 0
-	var position uint64
+func (s *Store) recallProfile(ctx context.Context, h *hot.Entry, scope journal.Scope, marks []mark) error {
+	var erased, position uint64
 	var body []byte
-	h.erased = 0
 	err := s.pool.QueryRow(ctx, `SELECT t.erased, coalesce(c.position, 0), c.body FROM tenant t LEFT JOIN checkpoint c ON c.workspace = t.number AND c.keys = $2
-		WHERE t.id = $1`, scope.Workspace, marks).Scan(&h.erased, &position, &body)
+		WHERE t.id = $1`, scope.Workspace, marks).Scan(&erased, &position, &body)
 	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
 		return fmt.Errorf("checkpoint: %w", err)
 	}
+	h.Epoch = erased
 	p := new(profile.Profile)
-	if body == nil || p.UnmarshalBinary(bytes.Clone(body)) != nil {
-		return nil // none, or an older build's form: the log still has everything
+	if body == nil || p.UnmarshalBinary(body) != nil { // none, or an older build's form: the log still has everything
+		h.Begin(profile.New(scope.Person, scope.Keys), 0, 0)
+		return nil
 	}
-	h.profile, h.position, h.kept, h.size = p, position, p.Events, hotBytes+2*int64(len(body))
+	h.Begin(p, position, len(body))
 	return nil
 }
 
 // keep writes a checkpoint, unless somebody was erased meanwhile or there is a newer.
-func (s *Store) keep(ctx context.Context, h *hot, workspace string, marks []mark) error {
-	body, err := h.profile.MarshalBinary()
+func (s *Store) keep(ctx context.Context, h *hot.Entry, workspace string, marks []mark) error {
+	body, err := h.Profile.MarshalBinary()
 	if err != nil {
 		return fmt.Errorf("checkpoint: %w", err)
 	}
 	_, err = s.pool.Exec(ctx, `INSERT INTO checkpoint (workspace, keys, position, body)
 		SELECT number, $3, $4, $5 FROM tenant WHERE id = $1 AND erased = $2 FOR SHARE
 		ON CONFLICT (workspace, keys) DO UPDATE SET position = excluded.position, body = excluded.body WHERE checkpoint.position < excluded.position`,
-		workspace, h.erased, marks, h.position, body)
+		workspace, h.Epoch, marks, h.Position, body)
 	if err != nil {
 		return fmt.Errorf("checkpoint: %w", err)
 	}
-	h.kept = h.profile.Events
+	h.Kept = h.Profile.Events
 	return nil
 }

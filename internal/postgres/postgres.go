@@ -35,6 +35,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/rapport-cx/rapport/candidate"
+	"github.com/rapport-cx/rapport/internal/storage/hot"
 	"github.com/rapport-cx/rapport/journal"
 )
 
@@ -100,11 +101,23 @@ type Store struct {
 	erasing   sync.Mutex
 	jobs      sync.Map // of the *sync.Mutex of each job's name: who waits on this node holds no connection
 
-	people *people
+	people *hot.Profiles
 }
 
 // Open connects, brings the schema up to date, and reads what this node must know.
-func Open(ctx context.Context, o Options) (_ *Store, err error) {
+func Open(ctx context.Context, o Options) (*Store, error) { return openHouse(ctx, o, false) }
+
+// Rebuild drops what is derived and kept in the database, and makes it again from the
+// log. Other nodes may be at work meanwhile: they have theirs in memory.
+func Rebuild(ctx context.Context, o Options) error {
+	s, err := openHouse(ctx, o, true)
+	if err != nil {
+		return err
+	}
+	return s.Close()
+}
+
+func openHouse(ctx context.Context, o Options, rebuild bool) (_ *Store, err error) {
 	if o.ProfileBytes == 0 {
 		o.ProfileBytes = defaultProfileBytes
 	}
@@ -126,7 +139,7 @@ func Open(ctx context.Context, o Options) (_ *Store, err error) {
 	}
 	s := &Store{
 		options: o, pool: pool, queue: make(chan *request, queueLength), ended: make(chan struct{}),
-		notices: make(chan journal.Notice, 64), tenants: map[string]*tenant{}, people: newPeople(o.ProfileBytes),
+		notices: make(chan journal.Notice, 64), tenants: map[string]*tenant{}, people: hot.New(o.ProfileBytes),
 	}
 	s.w = newWriter(s)
 	defer func() {
@@ -148,6 +161,11 @@ func Open(ctx context.Context, o Options) (_ *Store, err error) {
 	s.channel = "rapport " + *schema
 	if err := migrate(ctx, pool); err != nil {
 		return nil, err
+	}
+	if rebuild {
+		if _, err := pool.Exec(ctx, "WITH gone AS (DELETE FROM snapshot) DELETE FROM checkpoint"); err != nil {
+			return nil, fmt.Errorf("drop what is derived: %w", err)
+		}
 	}
 	beside, stop := context.WithCancel(context.Background())
 	s.stop = stop

@@ -283,7 +283,11 @@ func (w *writer) transact(ctx context.Context, c *pgxpool.Conn, group []*request
 	// One order for all nodes: workspaces by name, then decisions by id.
 	slices.SortStableFunc(decided, func(a, b *request) int { return cmp.Compare(a.batch.Decision.ID, b.batch.Decision.ID) })
 	var b pgx.Batch
-	b.Queue("begin")
+	if len(writes) > 0 {
+		b.Queue("begin")
+	} else {
+		w.committing = true // nothing follows: what is sent as one is one transaction
+	}
 	position := func(rows pgx.Rows) error {
 		for rows.Next() {
 			var id string
@@ -324,6 +328,9 @@ func (w *writer) transact(ctx context.Context, c *pgxpool.Conn, group []*request
 		return err
 	}
 	w.append(group)
+	if len(writes) == 0 {
+		return nil
+	}
 	if len(w.copy) > 0 {
 		if _, err := c.Conn().PgConn().CopyFrom(ctx, bytes.NewReader(w.copy), "COPY log (workspace, position, at, id, key, event) FROM STDIN BINARY"); err != nil {
 			return err

@@ -92,7 +92,7 @@ func (e *erasure) run(workspace string, keys []identity.Key) (after func(), err 
 	}
 	return func() {
 		s.rows.drop(e.rows)
-		s.people.forget(e.numbers)
+		s.people.Forget(func(name []byte) bool { return holds(name, e.numbers) })
 		e.tell(workspace)
 		w.behind.truncate = true
 		w.behind.truncateLog(w)

@@ -30,6 +30,7 @@ import (
 	"time"
 
 	"github.com/rapport-cx/rapport/candidate"
+	"github.com/rapport-cx/rapport/internal/storage/hot"
 	"github.com/rapport-cx/rapport/journal"
 )
 
@@ -112,7 +113,7 @@ type Store struct {
 
 	rows    *rowCache
 	readers *readers
-	people  *people
+	people  *hot.Profiles
 	stats   counters
 }
 
@@ -165,7 +166,7 @@ func open(ctx context.Context, o Options, rebuild bool) (_ *Store, err error) {
 		words: newWords(), ids: &seen{}, heads: make([]head, 1),
 		rows: newRowCache(o.RowBytes),
 	}
-	s.people = newPeople(o.ProfileBytes)
+	s.people = hot.New(o.ProfileBytes)
 	if s.lock, err = lock(filepath.Join(dir, "rapport.lock")); err != nil {
 		return nil, err
 	}

@@ -96,6 +96,6 @@ func (s *Store) Stats() Stats {
 	s.rows.mu.Lock()
 	st.RowBytes = s.rows.bytes
 	s.rows.mu.Unlock()
-	st.HotProfiles, st.HotBytes = s.people.size()
+	st.HotProfiles, st.HotBytes = s.people.Size()
 	return st
 }

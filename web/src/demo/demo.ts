@@ -92,7 +92,7 @@ function draw() {
   drawProof()
 }
 
-function drawRail() {
+function drawRail(pressed = false) {
   const w = words()
   if (!stories) {
     rail.replaceChildren(h('p', { class: 'hint', role: 'status' }, w.loading))
@@ -102,14 +102,18 @@ function drawRail() {
   rail.replaceChildren(
     h('fieldset', { class: 'people' }, h('legend', null, w.who), ...stories.customers.map((c) =>
       h('label', null,
-        h('input', { type: 'radio', name: 'customer', value: c.id, checked: c === customer, onchange: () => { become(c); drawRail() } }),
+        h('input', { type: 'radio', name: 'customer', value: c.id, checked: c === customer, onchange: () => { become(c); drawRail(true) } }),
         h('span', { class: 'person' }, h('b', null, inWords(c.name)), h('span', null, inWords(c.story)))))),
     h('div', { class: 'asks' }, h('h2', null, w.ask), ...asks.map((text) =>
       h('button', { type: 'button', onclick: () => {
         void adviser.ask(text)
         if (narrow.matches) stage.scrollIntoView({ behavior: 'smooth', block: 'start' })
       } }, text))))
-  if (customer) rail.querySelector<HTMLInputElement>(`input[value="${CSS.escape(customer.id)}"]`)?.focus({ preventScroll: true })
+  const chosen = rail.querySelector<HTMLInputElement>('input:checked')
+  if (pressed) chosen?.focus({ preventScroll: true })
+  // On a phone the customers stand in a row that scrolls.
+  const row = rail.querySelector('.people')!
+  if (chosen) row.scrollLeft = chosen.parentElement!.offsetLeft - (row as HTMLElement).offsetLeft - 16
 }
 
 function become(c: Customer) {

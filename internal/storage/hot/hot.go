@@ -1,0 +1,184 @@
+// Package hot keeps the profiles that were asked for last (step 3) in memory, for the
+// stores: a profile is folded when somebody asks, the next question folds on from
+// there, and who has not asked for longest is let go when memory runs short.
+package hot
+
+import (
+	"slices"
+	"sync"
+
+	"github.com/rapport-cx/rapport/event"
+	"github.com/rapport-cx/rapport/identity"
+	"github.com/rapport-cx/rapport/journal"
+	"github.com/rapport-cx/rapport/profile"
+)
+
+const (
+	// CheckpointEvents is how long a history is that a store keeps as a checkpoint; and
+	// again each time it has grown by half, so that all checkpoints of a person together
+	// stay within a few times the last one.
+	CheckpointEvents = 256
+
+	// ProfileBytes and EventBytes are what a profile without its events, and an event
+	// without its body and context, take in memory.
+	ProfileBytes = 2 << 10
+	EventBytes   = 320
+)
+
+// Profiles are the hot ones, those asked for last first. It is safe for concurrent use.
+type Profiles struct {
+	mu    sync.Mutex
+	limit int64
+	bytes int64
+	of    map[string]*Entry
+	ring  Entry // its next is the newest, its before the oldest
+}
+
+// Entry is one person's profile. Whoever reads or changes the fields below Mu holds it
+// while folding: who asks for the same person waits.
+type Entry struct {
+	name         string
+	before, next *Entry
+	bytes        int64 // as accounted for
+
+	Mu       sync.Mutex
+	Profile  *profile.Profile // nil: it is cold
+	Position uint64           // everything up to here is folded
+	Size     int64            // in bytes, as reckoned by who folds
+	Kept     int              // events in the last checkpoint
+	Epoch    uint64           // of erasures, for a store that is told of them later
+}
+
+// New makes room for profiles of so many bytes.
+func New(limit int64) *Profiles {
+	p := &Profiles{limit: limit, of: map[string]*Entry{}}
+	p.ring.before, p.ring.next = &p.ring, &p.ring
+	return p
+}
+
+// Size tells how many profiles are hot, and their bytes.
+func (p *Profiles) Size() (n int, bytes int64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.of), p.bytes
+}
+
+// Find gives the entry of a set of keys, as the store names it; an empty one when it
+// is cold.
+func (p *Profiles) Find(name []byte) *Entry {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	e := p.of[string(name)]
+	if e == nil {
+		e = &Entry{name: string(name)}
+		p.of[e.name] = e
+	} else {
+		e.before.next, e.next.before = e.next, e.before
+	}
+	e.before, e.next = &p.ring, p.ring.next
+	e.before.next, e.next.before = e, e
+	return e
+}
+
+// Account notes how large an entry has become and lets the oldest ones go.
+func (p *Profiles) Account(e *Entry) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.of[e.name] != e {
+		return // it was let go meanwhile
+	}
+	p.bytes += e.Size - e.bytes
+	e.bytes = e.Size
+	for p.bytes > p.limit && p.ring.before != e && p.ring.before != &p.ring {
+		p.remove(p.ring.before)
+	}
+}
+
+func (p *Profiles) remove(e *Entry) {
+	e.before.next, e.next.before = e.next, e.before
+	delete(p.of, e.name)
+	p.bytes -= e.bytes
+}
+
+// Forget lets the entries go whose names meet a condition.
+func (p *Profiles) Forget(gone func(name []byte) bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for name, e := range p.of {
+		if gone([]byte(name)) {
+			p.remove(e)
+		}
+	}
+}
+
+// Told is an event of the log with its position.
+type Told struct {
+	Event    *event.Event
+	Position uint64
+}
+
+// Sort puts events into the order of profiles.
+func Sort(events []Told) {
+	slices.SortFunc(events, func(a, b Told) int { return profile.Compare(a.Event, b.Event) })
+}
+
+// Fold is the profile of a scope from sorted events.
+func Fold(scope journal.Scope, events []Told) *profile.Profile {
+	p := profile.New(scope.Person, scope.Keys)
+	for _, t := range events {
+		p.Apply(t.Event, t.Position)
+	}
+	return p
+}
+
+// Apply folds sorted events onto what is hot. It is false when one of them is older
+// than what is folded and would have changed it: then the fold must be made anew.
+func (e *Entry) Apply(events []Told) bool {
+	for _, t := range events {
+		if !e.Profile.Apply(t.Event, t.Position) {
+			return false
+		}
+	}
+	return true
+}
+
+// Weigh adds events that were folded to the entry's size.
+func (e *Entry) Weigh(events []Told) {
+	for _, t := range events {
+		e.Size += EventBytes + int64(len(t.Event.Body)+len(t.Event.Context))
+	}
+}
+
+// Begin makes the entry hot with a profile, or what a checkpoint of so many bytes held.
+func (e *Entry) Begin(p *profile.Profile, position uint64, checkpoint int) {
+	e.Profile, e.Position, e.Size, e.Kept = p, position, ProfileBytes+2*int64(checkpoint), 0
+	if checkpoint > 0 {
+		e.Kept = p.Events
+	}
+}
+
+// Due tells that the profile has grown enough for another checkpoint; most bounds by
+// how many events, 0 not at all.
+func (e *Entry) Due(most int) bool {
+	grown := e.Kept / 2
+	if most > 0 {
+		grown = min(grown, most)
+	}
+	return e.Profile.Events >= CheckpointEvents && e.Profile.Events > e.Kept+grown
+}
+
+// Hand gives the profile out as a scope names the person and the keys.
+func (e *Entry) Hand(scope journal.Scope) *profile.Profile {
+	if e.Profile.Person != scope.Person || !sameKeys(e.Profile.Keys, scope.Keys) {
+		e.Profile.Belong(scope.Person, scope.Keys)
+	}
+	return e.Profile.Snapshot()
+}
+
+// sameKeys compares a profile's sorted keys with a scope's, which usually are.
+func sameKeys(sorted, given []identity.Key) bool {
+	if slices.Equal(sorted, given) {
+		return true
+	}
+	return len(sorted) == len(given) && slices.Equal(sorted, slices.SortedFunc(slices.Values(given), identity.Key.Compare))
+}
