@@ -162,14 +162,14 @@ type Term struct {
 
 // Recommendation is the choice among items. Score is the sum of its Terms to 1e-9.
 type Recommendation struct {
-	Item    ItemName   `json:"item"`
-	Over    []ItemName `json:"over,omitempty"`
-	Score   float64    `json:"score"`
-	Terms   []Term     `json:"terms"`
+	Item  ItemName   `json:"item"`
+	Over  []ItemName `json:"over,omitempty"`
+	Score float64    `json:"score"`
+	Terms []Term     `json:"terms"`
 	// Named are the labels of the attributes that terms "attribute:NAME" weigh.
-	Named map[string]Text `json:"named,omitempty"`
-	Cohort  *Cohort    `json:"cohort,omitempty"`
-	Instead *Instead   `json:"instead,omitempty"`
+	Named   map[string]Text `json:"named,omitempty"`
+	Cohort  *Cohort         `json:"cohort,omitempty"`
+	Instead *Instead        `json:"instead,omitempty"`
 }
 
 // Cohort counts what similar customers did; it opens onto counts, never people,

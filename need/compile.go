@@ -79,6 +79,8 @@ func Compile(def Definition, model []byte) (p *Plan, newModel []byte, err error)
 	}
 	p.compileWords(def.Words)
 	intents, kinds := def.examples()
+	sentences := make(chan wording, 1)
+	go func() { sentences <- def.wording(intents) }() // beside the classifiers: both take their time
 	digest := digestOf(intents, kinds)
 	if !p.restore(model, digest) {
 		if p.intents, err = classify.Train(intents, classify.Options{}); err != nil {
@@ -95,15 +97,28 @@ func Compile(def Definition, model []byte) (p *Plan, newModel []byte, err error)
 	if err := p.numberKinds(); err != nil {
 		return nil, nil, err
 	}
+	read := <-sentences
+	p.known, p.cues = read.known, read.cues
+	return p, model, nil
+}
+
+// wording is what the sentences themselves teach: the words that occur in them,
+// and the cues at which a compound one is cut.
+type wording struct {
+	known map[uint64]struct{}
+	cues  *split.Cues
+}
+
+func (def *Definition) wording(intents []classify.Example) wording {
 	single := make([]string, len(intents))
-	p.known = map[uint64]struct{}{}
+	known := map[uint64]struct{}{}
 	for i, e := range intents {
 		single[i] = e.Text
 		units := text.Normalise(e.Text).Runes
 		for at := 0; at < len(units); {
 			key, next := wordAt(units, at)
 			if key != 0 {
-				p.known[key] = struct{}{}
+				known[key] = struct{}{}
 			}
 			at = next
 		}
@@ -114,8 +129,9 @@ func Compile(def Definition, model []byte) (p *Plan, newModel []byte, err error)
 		}
 		return all
 	}
-	p.cues = split.Compile(split.Words{Negation: both("negation"), Condition: both("condition"), Greeting: both("courtesy", "greeting"), Link: both("connective", "connectives")}, single)
-	return p, model, nil
+	return wording{known, split.Compile(split.Words{
+		Negation: both("negation"), Condition: both("condition"), Greeting: both("courtesy", "greeting"), Link: both("connective", "connectives"),
+	}, single)}
 }
 
 // examples lists what the two classifiers learn from; a subintent's sentences

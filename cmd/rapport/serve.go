@@ -9,11 +9,14 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"path/filepath"
 	"runtime/debug"
 	"strings"
 	"time"
 
 	"golang.org/x/sync/errgroup"
+
+	"github.com/rapport-cx/rapport/strategy"
 )
 
 // settings are what a server can be told; none is needed.
@@ -94,6 +97,7 @@ func (s *server) run(ctx context.Context) error {
 		return fmt.Errorf("listen: %w", err)
 	}
 	url := "http://" + reachable(listener.Addr().String())
+	compiled := s.compileAhead(ctx)
 	h, err := openHouseOn(ctx, memory{dir: s.dir, database: s.database}, url)
 	if err != nil {
 		listener.Close()
@@ -120,6 +124,7 @@ func (s *server) run(ctx context.Context) error {
 		return web.Shutdown(finish)
 	})
 	work.Go(func() error {
+		<-compiled
 		if err := h.alone(ctx, "first workspaces", func() error { return s.prepare(ctx, h, url) }); err != nil {
 			return err
 		}
@@ -134,6 +139,22 @@ func (s *server) run(ctx context.Context) error {
 		return nil
 	})
 	return work.Wait()
+}
+
+// compileAhead compiles the packs of an empty folder's first workspace while the
+// store opens; the compiler remembers what it has compiled. The channel is closed
+// when it is done.
+func (s *server) compileAhead(ctx context.Context) <-chan struct{} {
+	done := make(chan struct{})
+	if s.demo || s.database != "" || exists(filepath.Join(s.dir, "rapport.db")) {
+		close(done)
+		return done
+	}
+	go func() {
+		defer close(done)
+		_, _, _ = compiler.Compile(ctx, strategy.Source{Packs: s.packs}) // faults are told when it is published
+	}()
+	return done
 }
 
 // prepare makes the first workspace of an empty folder, and the demo's.
