@@ -97,6 +97,9 @@ func (s *server) run(ctx context.Context) error {
 		return fmt.Errorf("listen: %w", err)
 	}
 	url := "http://" + reachable(listener.Addr().String())
+	// Opening and compiling make garbage faster than it is worth collecting; it is
+	// given back once the server is ready.
+	usual := debug.SetGCPercent(400)
 	compiled := s.compileAhead(ctx)
 	h, err := openHouseOn(ctx, memory{dir: s.dir, database: s.database}, url)
 	if err != nil {
@@ -132,6 +135,7 @@ func (s *server) run(ctx context.Context) error {
 		s.greet(h, url)
 		// Opening and compiling leave more garbage than the house keeps; a server
 		// at rest would hold it until traffic comes.
+		debug.SetGCPercent(usual)
 		debug.FreeOSMemory()
 		if s.listening != nil {
 			s.listening(url)
