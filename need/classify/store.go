@@ -6,13 +6,18 @@ import (
 	"fmt"
 	"hash/crc32"
 	"math"
+	"slices"
 )
 
-// A stored model is: magic, version, mark of the list of concepts, counts (intents, features, rows), confidence, thresholds, the intents, the
-// features (hash, weight, row, scale), bias and rows, all little endian, and a CRC-32C of all that.
+// A stored model is: magic, version, mark of the list of concepts, counts (intents, features, rows, shared rows), confidence, thresholds, the
+// intents, the bias, the distinct weights of features, the features, the rows' steps and levels, all little endian, and a CRC-32C of all that.
+//
+// A feature is its hash in 8 bytes, and a varint: twice the number of its weight, plus one for a feature of one example alone, which is followed
+// by how many examples further than the last such one, and its scale. The others have the shared rows in order, at scale one.
+// The levels of a row are a bit for each that is not zero, then those.
 const (
 	magic   = "RCLS"
-	version = 2
+	version = 3
 )
 
 // ErrStored is wrapped by every error of UnmarshalBinary: the bytes are no model of this build, or are
@@ -31,105 +36,181 @@ func (m *Model) MarshalBinary() ([]byte, error) {
 			hashes[id-1] = m.table.key[p]
 		}
 	}
-	b := make([]byte, 0, 64+20*features+4*len(m.rows)+32*len(m.intents))
+	b := make([]byte, 0, 64+14*features+len(m.levels)+32*len(m.intents))
 	b = append(b, magic...)
-	b = le.AppendUint32(b, version)
-	b = le.AppendUint32(b, conceptMark())
-	b = le.AppendUint32(b, uint32(len(m.intents)))
-	b = le.AppendUint32(b, uint32(features))
-	b = le.AppendUint32(b, uint32(len(m.rows)/m.width))
+	for _, v := range []int{version, int(conceptMark()), len(m.intents), features, len(m.step), m.shared} {
+		b = le.AppendUint32(b, uint32(v))
+	}
 	for _, v := range []float64{m.confidence.offset, m.confidence.margin, m.confidence.lead} {
 		b = le.AppendUint64(b, math.Float64bits(v))
 	}
-	for _, v := range m.tail {
-		b = le.AppendUint32(b, math.Float32bits(v))
-	}
+	b = appendFloats(b, m.tail[:])
 	for _, name := range m.intents {
-		b = le.AppendUint32(b, uint32(len(name)))
+		b = binary.AppendUvarint(b, uint64(len(name)))
 		b = append(b, name...)
 	}
+	b = appendFloats(b, m.bias)
+	weights := slices.Compact(slices.Sorted(slices.Values(m.weight)))
+	b = binary.AppendUvarint(b, uint64(len(weights)))
+	b = appendFloats(b, weights)
+	alone := m.shared
 	for f := range features {
 		b = le.AppendUint64(b, hashes[f])
-		b = le.AppendUint32(b, math.Float32bits(m.weight[f]))
-		b = le.AppendUint32(b, uint32(m.row[f]))
-		b = le.AppendUint32(b, math.Float32bits(m.scale[f]))
+		at, _ := slices.BinarySearch(weights, m.weight[f])
+		if row := int(m.row[f]); row < m.shared {
+			b = binary.AppendUvarint(b, uint64(at)<<1)
+		} else {
+			b = binary.AppendUvarint(b, uint64(at)<<1|1)
+			b = binary.AppendUvarint(b, uint64(row-alone))
+			b = le.AppendUint32(b, math.Float32bits(m.scale[f]))
+			alone = row
+		}
 	}
-	for _, v := range m.bias {
-		b = le.AppendUint32(b, math.Float32bits(v))
-	}
-	for _, v := range m.rows {
-		b = le.AppendUint32(b, math.Float32bits(v))
+	b = appendFloats(b, m.step)
+	for r := range m.step {
+		row := m.levels[r*m.width : (r+1)*m.width]
+		there := len(b)
+		b = append(b, make([]byte, m.width/8)...)
+		for c, v := range row {
+			if v != 0 {
+				b[there+c/8] |= 1 << (c % 8)
+				b = append(b, byte(int8(v)))
+			}
+		}
 	}
 	return le.AppendUint32(b, crc32.Checksum(b, castagnoli)), nil
 }
 
+func appendFloats(b []byte, values []float32) []byte {
+	for _, v := range values {
+		b = binary.LittleEndian.AppendUint32(b, math.Float32bits(v))
+	}
+	return b
+}
+
 // UnmarshalBinary reads a stored form into m, which must not be in use.
 func (m *Model) UnmarshalBinary(b []byte) error {
-	le := binary.LittleEndian
-	if len(b) < 52 || string(b[:4]) != magic {
+	if len(b) < 8 || string(b[:4]) != magic {
 		return fmt.Errorf("%w: %d bytes that do not begin as a model", ErrStored, len(b))
 	}
-	if v := le.Uint32(b[4:]); v != version {
-		return fmt.Errorf("%w: version %d, this build reads %d", ErrStored, v, version)
-	}
 	body := b[:len(b)-4]
-	if crc32.Checksum(body, castagnoli) != le.Uint32(b[len(b)-4:]) {
+	if crc32.Checksum(body, castagnoli) != binary.LittleEndian.Uint32(b[len(b)-4:]) {
 		return fmt.Errorf("%w: the checksum does not match", ErrStored)
 	}
-	if le.Uint32(b[8:]) != conceptMark() {
+	in := stored{rest: body[4:]}
+	if v := in.uint32(); v != version {
+		return fmt.Errorf("%w: version %d, this build reads %d", ErrStored, v, version)
+	}
+	if in.uint32() != conceptMark() {
 		return fmt.Errorf("%w: trained with another list of concepts", ErrStored)
 	}
-	intents, features, rows := int(le.Uint32(b[12:])), int(le.Uint32(b[16:])), int(le.Uint32(b[20:]))
-	width := (intents + lanes - 1) / lanes * lanes
-	n := Model{width: width}
+	intents, features, rows, shared := int(in.uint32()), int(in.uint32()), int(in.uint32()), int(in.uint32())
+	n := Model{width: (intents + lanes - 1) / lanes * lanes, shared: shared}
 	c := &n.confidence
-	for i, v := range []*float64{&c.offset, &c.margin, &c.lead} {
-		*v = math.Float64frombits(le.Uint64(b[24+8*i:]))
+	for _, v := range []*float64{&c.offset, &c.margin, &c.lead} {
+		*v = math.Float64frombits(uint64(in.uint32()) | uint64(in.uint32())<<32)
 	}
-	body = body[48:]
-	if len(body) < 4*len(n.tail) {
-		return fmt.Errorf("%w: cut off in the thresholds", ErrStored)
+	copy(n.tail[:], in.floats(len(n.tail)))
+	if intents < 2 || shared > rows || in.short(intents) || in.short(4*rows) || in.short(9*features) {
+		return fmt.Errorf("%w: %d intents, %d features, %d rows in %d bytes", ErrStored, intents, features, rows, len(b))
 	}
-	for i := range n.tail {
-		n.tail[i] = math.Float32frombits(le.Uint32(body[4*i:]))
-	}
-	body = body[4*len(n.tail):]
 	for range intents {
-		if len(body) < 4 || uint64(len(body)-4) < uint64(le.Uint32(body)) {
-			return fmt.Errorf("%w: cut off in the names", ErrStored)
-		}
-		k := int(le.Uint32(body))
-		n.intents = append(n.intents, string(body[4:4+k]))
-		body = body[4+k:]
+		n.intents = append(n.intents, string(in.bytes(int(in.uvarint()))))
 	}
-	if want := 20*uint64(features) + 4*uint64(width)*uint64(rows+1); intents < 2 || uint64(len(body)) != want {
-		return fmt.Errorf("%w: %d bytes of weights for %d intents, %d features, %d rows", ErrStored, len(body), intents, features, rows)
-	}
+	n.bias = in.floats(n.width)
+	weights := in.floats(int(in.uvarint()))
 	n.table = newTable(2 * features)
 	n.weight, n.row, n.scale = make([]float32, features), make([]int32, features), make([]float32, features)
+	next, alone := 0, shared
 	for f := range features {
-		if int(n.table.insert(le.Uint64(body))) != f {
-			return fmt.Errorf("%w: feature %d is there twice", ErrStored, f)
+		h, kind := uint64(in.uint32())|uint64(in.uint32())<<32, in.uvarint()
+		if in.failed || kind>>1 >= uint64(len(weights)) || int(n.table.insert(h)) != f {
+			return fmt.Errorf("%w: feature %d of %d is cut off, there twice or of no weight", ErrStored, f, features)
 		}
-		n.weight[f] = math.Float32frombits(le.Uint32(body[8:]))
-		n.row[f] = int32(le.Uint32(body[12:]))
-		n.scale[f] = math.Float32frombits(le.Uint32(body[16:]))
-		if n.row[f] < 0 || int(n.row[f]) >= rows {
-			return fmt.Errorf("%w: feature %d points to row %d of %d", ErrStored, f, n.row[f], rows)
+		n.weight[f] = weights[kind>>1]
+		if kind&1 == 0 {
+			n.row[f], n.scale[f] = int32(next), 1
+			next++
+			continue
 		}
-		body = body[20:]
+		alone += int(in.uvarint())
+		n.row[f], n.scale[f] = int32(alone), math.Float32frombits(in.uint32())
+		if alone < shared || alone >= rows {
+			return fmt.Errorf("%w: feature %d points to row %d of %d", ErrStored, f, alone, rows)
+		}
 	}
-	read := func(k int) []float32 {
-		out := make([]float32, k)
-		for i := range out {
-			out[i] = math.Float32frombits(le.Uint32(body[4*i:]))
-		}
-		body = body[4*k:]
-		return out
+	if next > shared {
+		return fmt.Errorf("%w: %d features share %d rows", ErrStored, next, shared)
 	}
-	n.bias, n.rows = read(width), read(rows*width)
-	m.intents, m.width, m.table = n.intents, n.width, n.table
-	m.weight, m.row, m.scale, m.rows, m.bias = n.weight, n.row, n.scale, n.rows, n.bias
+	n.step, n.levels = in.floats(rows), make([]float32, rows*n.width)
+	for r := range rows {
+		there := in.bytes(n.width / 8)
+		for c := 0; !in.failed && c < n.width; c++ {
+			if there[c/8]>>(c%8)&1 == 1 {
+				n.levels[r*n.width+c] = float32(int8(in.byte()))
+			}
+		}
+	}
+	if in.failed || len(in.rest) > 0 {
+		return fmt.Errorf("%w: cut off, or %d bytes too long", ErrStored, len(in.rest))
+	}
+	m.intents, m.width, m.table, m.shared = n.intents, n.width, n.table, n.shared
+	m.weight, m.row, m.scale, m.step, m.levels, m.bias = n.weight, n.row, n.scale, n.step, n.levels, n.bias
 	m.confidence, m.tail = n.confidence, n.tail
 	return nil
+}
+
+// stored is what is left to read of a stored model. When it ends too early, it has
+// failed and gives zeros.
+type stored struct {
+	rest   []byte
+	failed bool
+}
+
+func (s *stored) short(n int) bool { return n < 0 || n > len(s.rest) }
+
+func (s *stored) bytes(n int) []byte {
+	if s.short(n) {
+		s.rest, s.failed = nil, true
+		return nil
+	}
+	b := s.rest[:n]
+	s.rest = s.rest[n:]
+	return b
+}
+
+func (s *stored) byte() byte {
+	if b := s.bytes(1); b != nil {
+		return b[0]
+	}
+	return 0
+}
+
+func (s *stored) uint32() uint32 {
+	if b := s.bytes(4); b != nil {
+		return binary.LittleEndian.Uint32(b)
+	}
+	return 0
+}
+
+func (s *stored) uvarint() uint64 {
+	v, n := binary.Uvarint(s.rest)
+	s.bytes(max(n, 1))
+	if n <= 0 {
+		s.failed = true
+		return 0
+	}
+	return v
+}
+
+func (s *stored) floats(n int) []float32 {
+	if n < 0 || s.short(4*n) {
+		s.rest, s.failed = nil, true
+		return nil
+	}
+	b, out := s.bytes(4*n), make([]float32, n)
+	for i := range out {
+		out[i] = math.Float32frombits(binary.LittleEndian.Uint32(b[4*i:]))
+	}
+	return out
 }
