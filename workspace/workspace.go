@@ -21,3 +21,12 @@ type Workspace struct {
 	Created        time.Time `json:"created"`
 	Origins        []string  `json:"origins,omitempty"` // web origins allowed with the write key; empty: any
 }
+
+// Paper is one small document that a workspace keeps beside its log: a source's
+// definition, a dead letter. It may be changed and thrown away, which a record of
+// the log never is; whoever writes papers bounds how many there are.
+type Paper struct {
+	Kind string // who keeps it and what for; papers of a kind are listed by id
+	ID   string
+	Body []byte // nil, when saved, throws the paper away
+}

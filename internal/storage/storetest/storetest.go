@@ -37,6 +37,10 @@ type Store interface {
 	CurrentStrategy(ctx context.Context, workspace string) (int, error)
 	SetCurrentStrategy(ctx context.Context, workspace string, number int) error
 	Erase(ctx context.Context, workspace string, keys []identity.Key) (journal.Erasure, error)
+	SavePapers(ctx context.Context, workspace string, papers []workspace.Paper) error
+	Papers(ctx context.Context, workspace, kind, after string, limit int) ([]workspace.Paper, error)
+	Paper(ctx context.Context, workspace, kind, id string) (p workspace.Paper, ok bool, err error)
+	CountPapers(ctx context.Context, workspace, kind string) (n int, bytes int64, err error)
 	Close() error
 }
 
@@ -74,6 +78,7 @@ func Run(t *testing.T, home func(t testing.TB) Home) {
 		{"a decision is in the ledger before it is answered", ledgerKeepsDecisions},
 		{"decisions are listed newest first by any of their keys", ledgerLists},
 		{"tenants and strategies are kept", tenantsAndStrategies},
+		{"papers are kept, listed and thrown away", papersAreKept},
 		{"a follower sees every event once, in order, over restarts", followersSeeEverything},
 		{"a new follower is told the whole log", newFollowerIsTold},
 		{"the shelf is as it was at every revision", shelfKeepsRevisions},
