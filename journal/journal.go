@@ -81,6 +81,15 @@ type Parter interface {
 	Part(workspace string, from, to uint32)
 }
 
+// TellJoin tells a follower of a change of the identity graph, as far as it asks for it.
+func TellJoin(f Follower, workspace string, j identity.Join) {
+	if !j.Parted {
+		f.Join(workspace, j.From, j.To)
+	} else if p, ok := f.(Parter); ok {
+		p.Part(workspace, j.From, j.To)
+	}
+}
+
 // Snapshotter is a [Follower] that can be saved while it goes on: Snapshot takes
 // what it holds now, at once, and the function that it gives does what Save does,
 // called once, on any goroutine, whatever the follower is told meanwhile.
@@ -92,6 +101,31 @@ type Snapshotter interface {
 // the number of each one that is erased, and its state is saved anew.
 type Forgetter interface {
 	Forget(workspace string, person uint32)
+}
+
+// KeyForgetter is a [Follower] that keeps something by the keys of persons: it is told
+// the keys that are erased, and its state is saved anew.
+type KeyForgetter interface {
+	ForgetKeys(workspace string, keys []identity.Key)
+}
+
+// Forgets tells that a follower keeps something of single persons.
+func Forgets(f Follower) bool {
+	_, persons := f.(Forgetter)
+	_, keys := f.(KeyForgetter)
+	return persons || keys
+}
+
+// TellErased lets a follower forget an erased person, under every number they had.
+func TellErased(f Follower, workspace string, persons []uint32, keys []identity.Key) {
+	if f, ok := f.(Forgetter); ok {
+		for _, p := range persons {
+			f.Forget(workspace, p)
+		}
+	}
+	if f, ok := f.(KeyForgetter); ok {
+		f.ForgetKeys(workspace, keys)
+	}
 }
 
 // Erasure is the receipt of a person erased.

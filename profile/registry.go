@@ -1,6 +1,7 @@
 package profile
 
 import (
+	"cmp"
 	"encoding/json"
 	"maps"
 	"slices"
@@ -66,6 +67,23 @@ func (r *Registry) note(at shelfmark, id string, key identity.Key, deleted bool)
 // Join changes nothing: a record stays with the key it was put under.
 func (r *Registry) Join(string, uint32, uint32) {}
 
+// ForgetKeys lets the records of erased keys go: an id may tell whose it was.
+func (r *Registry) ForgetKeys(workspace string, keys []identity.Key) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for at, owners := range r.owner {
+		if at.workspace != workspace {
+			continue
+		}
+		for id, key := range owners {
+			if slices.Contains(keys, key) {
+				delete(owners, id)
+				delete(r.ids, at)
+			}
+		}
+	}
+}
+
 // Owner is the key under which a record was put last.
 func (r *Registry) Owner(workspace, kind, id string) (identity.Key, bool) {
 	r.mu.RLock()
@@ -99,7 +117,7 @@ type noted struct {
 	Key       identity.Key `json:"o"`
 }
 
-// Save writes the registry for the next start.
+// Save writes the registry for the next start: the same records give the same bytes.
 func (r *Registry) Save() ([]byte, error) {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
@@ -109,6 +127,9 @@ func (r *Registry) Save() ([]byte, error) {
 			all = append(all, noted{at.workspace, at.kind, id, key})
 		}
 	}
+	slices.SortFunc(all, func(a, b noted) int {
+		return cmp.Or(cmp.Compare(a.Workspace, b.Workspace), cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.ID, b.ID))
+	})
 	return json.Marshal(all)
 }
 

@@ -113,9 +113,10 @@ func (s *Store) forget(t *tenant, x *row) {
 	}
 	s.mu.Lock()
 	var numbers, persons []uint32
+	var keys []identity.Key
 	for n := uint32(1); n <= uint32(t.graph.Len()); n++ {
 		if k := t.graph.KeyAt(n); k.Value != "" && gone[markOf(t.id, k)] {
-			numbers = append(numbers, n)
+			numbers, keys = append(numbers, n), append(keys, k)
 			if p := t.graph.PersonNumber(n); !slices.Contains(persons, p) {
 				persons = append(persons, p)
 			}
@@ -132,11 +133,7 @@ func (s *Store) forget(t *tenant, x *row) {
 		return false
 	})
 	for _, f := range s.options.Followers {
-		if forgetter, ok := f.(journal.Forgetter); ok {
-			for _, p := range persons {
-				forgetter.Forget(t.id, p)
-			}
-		}
+		journal.TellErased(f, t.id, persons, keys)
 	}
 	s.reach(t, x.position)
 }

@@ -228,7 +228,7 @@ func (s *Store) absorb(t *tenant, x *row, heard []uint64) error {
 			continue
 		}
 		for _, j := range joined {
-			tellJoin(f, t.id, j)
+			journal.TellJoin(f, t.id, j)
 		}
 		f.Follow(c)
 	}
@@ -245,14 +245,6 @@ func (s *Store) reach(t *tenant, position uint64) {
 }
 
 func isShelf(x *row, e *event.Event) bool { return !x.mine && e.Kind == event.Record }
-
-func tellJoin(f journal.Follower, workspace string, j identity.Join) {
-	if !j.Parted {
-		f.Join(workspace, j.From, j.To)
-	} else if p, ok := f.(journal.Parter); ok {
-		p.Part(workspace, j.From, j.To)
-	}
-}
 
 // load reads the newest snapshot and what was committed since.
 func (s *Store) load(ctx context.Context) error {

@@ -93,7 +93,7 @@ func (e *erasure) run(workspace string, keys []identity.Key) (after func(), err 
 	return func() {
 		s.rows.drop(e.rows)
 		s.people.Forget(func(name []byte) bool { return holds(name, e.numbers) })
-		e.tell(workspace)
+		e.tell(workspace, keys)
 		w.behind.truncate = true
 		w.behind.truncateLog(w)
 	}, nil
@@ -102,16 +102,13 @@ func (e *erasure) run(workspace string, keys []identity.Key) (after func(), err 
 // tell lets the followers forget the person, and has their state written again.
 // What they had saved is gone with the erasure's own commit: should the process
 // end before the new state is written, they are fed from the log anew.
-func (e *erasure) tell(workspace string) {
+func (e *erasure) tell(workspace string, keys []identity.Key) {
 	b := &e.w.behind
 	for i, f := range e.w.s.options.Followers {
-		forgetter, ok := f.(journal.Forgetter)
-		if !ok {
+		if !journal.Forgets(f) {
 			continue
 		}
-		for _, p := range e.persons {
-			forgetter.Forget(workspace, p)
-		}
+		journal.TellErased(f, workspace, e.persons, keys)
 		b.saves[i] = saving{share: b.saves[i].share, turn: b.saves[i].turn + 1}
 	}
 	b.begin(e.w, false) // anew: what was planned may hold a state of before
@@ -120,7 +117,7 @@ func (e *erasure) tell(workspace string) {
 // followers drops what followers that know persons have saved.
 func (e *erasure) followers() error {
 	for _, f := range e.w.s.options.Followers {
-		if _, ok := f.(journal.Forgetter); !ok {
+		if !journal.Forgets(f) {
 			continue
 		}
 		if _, err := e.w.deleteMark.exec(followerMark(f.Name())); err != nil {

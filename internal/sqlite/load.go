@@ -361,7 +361,7 @@ func (l *loading) frame(f frame, position uint64) error {
 			continue
 		}
 		for _, j := range joined {
-			tellJoin(follower, t.id, j)
+			journal.TellJoin(follower, t.id, j)
 		}
 		follower.Follow(journal.Committed{Workspace: t.id, Position: position, Event: e, Person: person})
 	}
@@ -395,14 +395,6 @@ func (l *loading) place(key, beside uint32) error {
 		}
 	}
 	return nil
-}
-
-func tellJoin(f journal.Follower, workspace string, j identity.Join) {
-	if !j.Parted {
-		f.Join(workspace, j.From, j.To)
-	} else if p, ok := f.(journal.Parter); ok {
-		p.Part(workspace, j.From, j.To)
-	}
 }
 
 // fillShelf gives the shelf every record of the catalogue, oldest first.
@@ -444,7 +436,7 @@ func (w *writer) tell() {
 			n++
 			for _, follower := range s.options.Followers {
 				for _, j := range w.joins[joins:join] {
-					tellJoin(follower, t.id, j.Join)
+					journal.TellJoin(follower, t.id, j.Join)
 				}
 				follower.Follow(c)
 			}

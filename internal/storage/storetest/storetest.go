@@ -86,6 +86,8 @@ func Run(t *testing.T, home func(t testing.TB) Home) {
 		{"followers forget who is erased", followersForget},
 		{"a batch is all or nothing", batchIsWhole},
 		{"a caller who gives up leaves no half", givingUp},
+		{"what is stored is what the log gives", storedIsWhatTheLogGives},
+		{"late, repeated and disordered events end in the bytes of the clean order", func(t *testing.T, h Home) { cleanOrderAndAnyOther(t, h, home(t)) }},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
