@@ -24,6 +24,24 @@ func planOf(ctx context.Context, names []string) (*strategy.Version, error) {
 type evalCommand struct {
 	Intents evalIntents `cmd:"" help:"Train on labelled sentences and answer the test part."`
 	Needs   evalNeeds   `cmd:"" help:"Recognise the needs of labelled compound enquiries."`
+
+	Identity evalIdentity `cmd:"" help:"Find the records of one person among person records, without the truth."`
+}
+
+type evalIdentity struct {
+	Path string `arg:"" help:"CSV file of person records with their rec_id, or a folder of them." type:"existingpath"`
+}
+
+func (e *evalIdentity) Run(ctx context.Context, con *console) error {
+	reports, err := evaluate.Links(ctx, e.Path, con.err)
+	if err != nil {
+		return err
+	}
+	if con.json {
+		return con.print(reports)
+	}
+	_, err = fmt.Fprint(con.out, reports)
+	return err
 }
 
 type evalIntents struct {

@@ -133,3 +133,49 @@ func TestMission_1_1_CompoundUtterancesAreUnderstoodFromSingleOnes(t *testing.T)
 		t.Errorf("sets of intents exact in %.2f %% of the development part, 95 are wanted", r.SetExact)
 	}
 }
+
+func TestLinksAreCountedAgainstTheIds(t *testing.T) {
+	t.Parallel()
+	header := "rec_id, given_name, surname, born, phone\n"
+	folder := write(t, t.TempDir(), map[string]string{
+		"list.csv":    header + "rec-1-org, lina, moreau, 19880412, 5550001\nrec-1-dup-0, lina, moreu, 19880412, 5550001\nrec-2-org, omar, haddad, 19700101, 5559999\n",
+		"sheeta.csv":  header + "rec-1-org, lina, moreau, 19880412, 5550001\nrec-2-org, omar, haddad, 19700101, 5559999\n",
+		"sheetb.csv":  header + "rec-2-dup-0, omer, haddad, 19700101, 5559999\nrec-3-org, ida, voss, 19911224, 5557777\n",
+		"ignored.txt": "no list",
+	})
+	reports, err := evaluate.Links(context.Background(), folder, io.Discard)
+	if err != nil || len(reports) != 2 {
+		t.Fatalf("%v, %v", reports, err)
+	}
+	for i, want := range []string{"list", "sheet"} {
+		if r := reports[i]; r.Set != want || r.True != 1 || r.F1 != 1 || r.Wrong != 0 {
+			t.Errorf("%+v", r)
+		}
+	}
+	if _, err := evaluate.Links(context.Background(), write(t, t.TempDir(), map[string]string{"x.csv": "id,name\n1,a\n"}), io.Discard); err == nil {
+		t.Error("a list without rec_id was measured")
+	}
+}
+
+// The smallest list alone, all of them with RAPPORT_PROVE=1.
+func TestPublicPersonRecordsAreLinked(t *testing.T) {
+	t.Parallel()
+	path := corpus(t, "identity")
+	if os.Getenv("RAPPORT_PROVE") == "" {
+		files, err := filepath.Glob(filepath.Join(path, "*1.csv"))
+		if err != nil || len(files) == 0 {
+			t.Fatalf("no list in %s: %v", path, err)
+		}
+		path = files[0]
+	}
+	reports, err := evaluate.Links(context.Background(), path, io.Discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range reports {
+		t.Logf("%s: F1 %.5f", r.Set, r.F1)
+		if r.F1 < 0.9998 {
+			t.Errorf("%s: F1 %.5f, wanted at least 0.9998: %v", r.Set, r.F1, r.Errors)
+		}
+	}
+}

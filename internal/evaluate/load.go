@@ -1,6 +1,6 @@
-// Package evaluate measures step 4 of the flow, need, on labelled data that a file or folder holds: it
-// trains on the training part, answers the test part through the very code that serves, and reports.
-// `rapport eval intents|needs PATH` is its only caller in the product; nothing of it runs while serving.
+// Package evaluate measures steps 2 and 4 of the flow, identity and need, on labelled data that a file or
+// folder holds: it fits or trains on what it may see, answers through the very code that serves, and reports.
+// `rapport eval identity|intents|needs PATH` is its only caller in the product; nothing of it runs while serving.
 //
 // It knows formats, not datasets: a format is recognised by the files and columns that are there.
 package evaluate
