@@ -34,7 +34,8 @@ type Store interface {
 	// Commit appends the batch. When it returns without error everything in it is
 	// on stable storage, applied once, and visible to every later call. Events
 	// whose id is known are skipped and reported. The caller's slices may be
-	// reused once it has returned.
+	// reused once it has returned. A batch whose reservations would overdraw a budget
+	// is refused whole: *journal.Exhausted.
 	Commit(ctx context.Context, b Batch) (Receipt, error)
 
 	// Person says who a key belongs to. An unknown key is a person of its own
@@ -56,6 +57,10 @@ type Store interface {
 
 	Decision(ctx context.Context, workspace, id string) (e ledger.Entry, ok bool, err error)
 	Decisions(ctx context.Context, q ledger.Query) ([]ledger.Entry, error)
+
+	// Balances tells what is spent and held of budgets at a time, one entry each in
+	// the order asked; nil: of all budgets that were ever touched, by their ids.
+	Balances(ctx context.Context, workspace string, budgets []string, now time.Time) ([]journal.Balance, error)
 
 	// Workspaces are few; the list is complete.
 	Workspaces(ctx context.Context) ([]Workspace, error)

@@ -12,6 +12,8 @@
 package journal
 
 import (
+	"time"
+
 	"github.com/rapport-cx/rapport/event"
 	"github.com/rapport-cx/rapport/identity"
 	"github.com/rapport-cx/rapport/ledger"
@@ -22,6 +24,10 @@ type Batch struct {
 	Workspace string
 	Events    []event.Event // in the order they were sent
 	Decision  *ledger.Entry // nil when nothing was decided
+	// At is when it is committed, by the engine's clock: what was held until earlier is free.
+	At      time.Time
+	Reserve []Reservation // of budgets, for Decision
+	Settle  []Settlement
 }
 
 // Receipt tells what a commit did.

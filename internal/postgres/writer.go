@@ -264,6 +264,15 @@ func (w *writer) rooms(ctx context.Context, group []*request) error {
 func (w *writer) transact(ctx context.Context, c *pgxpool.Conn, group []*request) error {
 	var writes, asks []string
 	var decided []*request
+	money := spends(group)
+	if money {
+		if _, err := c.Exec(ctx, "begin"); err != nil {
+			return err
+		}
+		if err := w.budgets(ctx, c, group); err != nil {
+			return err
+		}
+	}
 	w.ids = w.ids[:0]
 	for _, r := range group {
 		for i := range r.batch.Events {
@@ -276,16 +285,18 @@ func (w *writer) transact(ctx context.Context, c *pgxpool.Conn, group []*request
 		if !slices.Contains(*list, r.batch.Workspace) {
 			*list = append(*list, r.batch.Workspace)
 		}
-		if r.batch.Decision != nil {
+		if r.batch.Decision != nil && r.err == nil {
 			decided = append(decided, r)
 		}
 	}
 	// One order for all nodes: workspaces by name, then decisions by id.
 	slices.SortStableFunc(decided, func(a, b *request) int { return cmp.Compare(a.batch.Decision.ID, b.batch.Decision.ID) })
 	var b pgx.Batch
-	if len(writes) > 0 {
+	switch {
+	case money:
+	case len(writes) > 0:
 		b.Queue("begin")
-	} else {
+	default:
 		w.committing = true // nothing follows: what is sent as one is one transaction
 	}
 	position := func(rows pgx.Rows) error {
@@ -328,7 +339,7 @@ func (w *writer) transact(ctx context.Context, c *pgxpool.Conn, group []*request
 		return err
 	}
 	w.append(group)
-	if len(writes) == 0 {
+	if len(writes) == 0 && !money {
 		return nil
 	}
 	if len(w.copy) > 0 {

@@ -376,6 +376,17 @@ var errKnownDecision = errors.New("a decision of this id is already in the ledge
 
 func (w *writer) storeRequest(r *request) error {
 	b := &r.batch
+	if len(b.Reserve) > 0 {
+		if err := w.reserve(b); overdrawn(err) {
+			r.err = err
+			return nil
+		} else if err != nil {
+			return fmt.Errorf("budgets of %s: %w", b.Decision.ID, err)
+		}
+	}
+	if err := w.settle(b); err != nil {
+		return err
+	}
 	if b.Decision != nil {
 		known, err := w.storeDecision(b.Workspace, b.Decision)
 		if err != nil {

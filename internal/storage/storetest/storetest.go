@@ -41,6 +41,7 @@ type Store interface {
 	Papers(ctx context.Context, workspace, kind, after string, limit int) ([]workspace.Paper, error)
 	Paper(ctx context.Context, workspace, kind, id string) (p workspace.Paper, ok bool, err error)
 	CountPapers(ctx context.Context, workspace, kind string) (n int, bytes int64, err error)
+	Balances(ctx context.Context, workspace string, budgets []string, now time.Time) ([]journal.Balance, error)
 	Close() error
 }
 
@@ -77,6 +78,8 @@ func Run(t *testing.T, home func(t testing.TB) Home) {
 		{"one workspace sees nothing of another", workspacesAreApart},
 		{"a decision is in the ledger before it is answered", ledgerKeepsDecisions},
 		{"decisions are listed newest first by any of their keys", ledgerLists},
+		{"a budget is never overdrawn, however many draw on it at once", budgetsHold},
+		{"what is held of a budget is spent, returned or expires, once", reservationsEnd},
 		{"tenants and strategies are kept", tenantsAndStrategies},
 		{"papers are kept, listed and thrown away", papersAreKept},
 		{"a follower sees every event once, in order, over restarts", followersSeeEverything},

@@ -1,0 +1,179 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"slices"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/rapport-cx/rapport/journal"
+)
+
+// forever is the until of what is held until it is settled.
+const forever = math.MaxInt64
+
+func until(t time.Time) int64 {
+	if t.IsZero() {
+		return forever
+	}
+	return t.UnixNano()
+}
+
+// spends tells that a group touches budgets.
+func spends(group []*request) bool {
+	return slices.ContainsFunc(group, func(r *request) bool { return len(r.batch.Reserve)+len(r.batch.Settle) > 0 })
+}
+
+// budgets makes and ends the reservations of a group in the transaction at hand, and
+// refuses the requests whose budgets have not enough left. The rows of the budgets
+// are locked in the order of their ids, so that nodes cannot wait for each other.
+func (w *writer) budgets(ctx context.Context, c *pgxpool.Conn, group []*request) error {
+	for _, r := range group {
+		b := &r.batch
+		if len(b.Reserve) > 0 {
+			if err := reserve(ctx, c, r); err != nil {
+				return fmt.Errorf("budgets of %s: %w", b.Decision.ID, err)
+			}
+		}
+		for _, s := range b.Settle {
+			state := "returned"
+			if s.Spent {
+				state = "spent"
+			}
+			if err := end(ctx, c, b.Workspace, state, "decision = $3 AND action = $4 AND until > $5", s.Decision, s.Action, b.At.UnixNano()); err != nil {
+				return fmt.Errorf("settle %s of %s: %w", s.Action, s.Decision, err)
+			}
+		}
+	}
+	return nil
+}
+
+func reserve(ctx context.Context, c *pgxpool.Conn, r *request) error {
+	b := &r.batch
+	var known bool
+	if err := c.QueryRow(ctx, "SELECT EXISTS (SELECT FROM decision WHERE id = $1)", b.Decision.ID).Scan(&known); err != nil || known {
+		return err // the ledger refuses it, and nothing is held for it
+	}
+	asked := map[string]int64{}
+	var ids []string
+	for _, x := range b.Reserve {
+		if asked[x.Budget] == 0 {
+			ids = append(ids, x.Budget)
+		}
+		asked[x.Budget] += x.Amount
+	}
+	slices.Sort(ids)
+	gone := map[string]int64{}
+	for _, id := range ids {
+		if _, err := c.Exec(ctx, "INSERT INTO budget VALUES ($1, $2, 0, 0) ON CONFLICT DO NOTHING", b.Workspace, []byte(id)); err != nil {
+			return err
+		}
+		var have int64
+		if err := c.QueryRow(ctx, "SELECT spent + held FROM budget WHERE workspace = $1 AND id = $2 FOR UPDATE", b.Workspace, []byte(id)).Scan(&have); err != nil {
+			return err
+		}
+		if err := end(ctx, c, b.Workspace, "expired", "budget = $3 AND until <= $4", []byte(id), b.At.UnixNano()); err != nil {
+			return err
+		}
+		if err := c.QueryRow(ctx, "SELECT spent + held FROM budget WHERE workspace = $1 AND id = $2", b.Workspace, []byte(id)).Scan(&have); err != nil {
+			return err
+		}
+		gone[id] = have
+	}
+	var short []string
+	for _, x := range b.Reserve {
+		if gone[x.Budget] += x.Amount; gone[x.Budget] > x.Limit {
+			short = append(short, x.Budget)
+		}
+	}
+	if len(short) > 0 {
+		r.err = &journal.Exhausted{Budgets: short}
+		return nil
+	}
+	for _, x := range b.Reserve {
+		if _, err := c.Exec(ctx, `INSERT INTO reservation VALUES ($1, $2, $3, $4, $5, $6, 'held')
+			ON CONFLICT (workspace, decision, action, budget) DO UPDATE SET amount = reservation.amount + excluded.amount`,
+			b.Workspace, b.Decision.ID, x.Action, []byte(x.Budget), x.Amount, until(x.Until)); err != nil {
+			return err
+		}
+		if err := moved(ctx, c, b.Workspace, []byte(x.Budget), 0, x.Amount); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// end gives the held reservations that meet a condition their last state.
+func end(ctx context.Context, c *pgxpool.Conn, workspace, state, condition string, args ...any) error {
+	rows, err := c.Query(ctx, "UPDATE reservation SET state = $1 WHERE workspace = $2 AND state = 'held' AND "+condition+" RETURNING budget, amount", append([]any{state, workspace}, args...)...)
+	if err != nil {
+		return err
+	}
+	type part struct {
+		Budget []byte
+		Amount int64
+	}
+	parts, err := pgx.CollectRows(rows, pgx.RowToStructByPos[part])
+	if err != nil {
+		return err
+	}
+	slices.SortFunc(parts, func(a, b part) int { return slices.Compare(a.Budget, b.Budget) })
+	for _, p := range parts {
+		spent := int64(0)
+		if state == "spent" {
+			spent = p.Amount
+		}
+		if err := moved(ctx, c, workspace, p.Budget, spent, -p.Amount); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func moved(ctx context.Context, c *pgxpool.Conn, workspace string, budget []byte, spent, held int64) error {
+	_, err := c.Exec(ctx, "UPDATE budget SET spent = spent + $3, held = held + $4 WHERE workspace = $1 AND id = $2", workspace, budget, spent, held)
+	return err
+}
+
+// Balances tells what is gone of budgets now; see engine.Store.
+func (s *Store) Balances(ctx context.Context, workspace string, budgets []string, now time.Time) ([]journal.Balance, error) {
+	query := `SELECT id, spent, held - (SELECT coalesce(sum(amount), 0) FROM reservation AS r
+			WHERE r.workspace = budget.workspace AND r.budget = budget.id AND state = 'held' AND until <= $2)::bigint
+		FROM budget WHERE workspace = $1`
+	args := []any{workspace, now.UnixNano()}
+	if budgets != nil {
+		ids := make([][]byte, len(budgets))
+		for i, id := range budgets {
+			ids[i] = []byte(id)
+		}
+		query, args = query+" AND id = ANY($3)", append(args, ids)
+	}
+	rows, err := s.pool.Query(ctx, query+" ORDER BY id", args...)
+	var there []journal.Balance
+	if err == nil {
+		there, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (b journal.Balance, err error) {
+			var id []byte
+			err = row.Scan(&id, &b.Spent, &b.Held)
+			b.Budget = string(id)
+			return b, err
+		})
+	}
+	if err != nil {
+		return nil, fmt.Errorf("budgets of %s: %w", workspace, err)
+	}
+	if budgets == nil {
+		return there, nil
+	}
+	all := make([]journal.Balance, len(budgets))
+	for i, id := range budgets {
+		all[i].Budget = id
+		if at := slices.IndexFunc(there, func(b journal.Balance) bool { return b.Budget == id }); at >= 0 {
+			all[i] = there[at]
+		}
+	}
+	return all, nil
+}
