@@ -18,25 +18,26 @@ const module = "github.com/rapport-cx/rapport"
 // doors says which rooms a room may import. A room's own sub-packages follow its
 // line and are open to it. The reason stands in docs/architecture.md.
 var doors = map[string][]string{
-	"evidence":  {},
-	"scene":     {},
-	"event":     {},
-	"ledger":    {},
-	"workspace": {},
-	"journal":   {"event", "identity", "ledger"},
-	"identity":  {"event"},
-	"profile":   {"event", "journal", "identity", "evidence"}, // its registry of records follows the log
-	"need":      {"event", "profile", "scene", "evidence"},
-	"candidate": {"event", "journal", "need", "profile", "scene", "evidence"}, // its shelf and its cohorts follow the log
-	"decision":  {"candidate", "need", "profile", "scene", "evidence"},
-	"treatment": {"decision", "candidate", "need", "scene", "evidence"},
-	"outcome":   {"treatment", "decision", "event"},
-	"strategy":  {"need", "candidate", "decision", "treatment"},
-	"pack":      {"strategy", "event", "identity", "profile", "need", "candidate", "decision", "treatment", "outcome", "scene", "evidence", "packs"},
-	"engine":    {"strategy", "event", "identity", "profile", "need", "candidate", "decision", "treatment", "outcome", "scene", "evidence", "ledger", "journal", "workspace"},
+	"evidence":     {},
+	"scene":        {},
+	"event":        {},
+	"ledger":       {},
+	"workspace":    {},
+	"journal":      {"event", "identity", "ledger"},
+	"identity":     {"event"},
+	"conversation": {"event", "journal", "identity"},             // its desk follows the log
+	"profile":      {"event", "journal", "identity", "evidence"}, // its registry of records follows the log
+	"need":         {"event", "profile", "scene", "evidence"},
+	"candidate":    {"event", "journal", "need", "profile", "scene", "evidence"}, // its shelf and its cohorts follow the log
+	"decision":     {"candidate", "need", "profile", "scene", "evidence"},
+	"treatment":    {"decision", "candidate", "need", "scene", "evidence"},
+	"outcome":      {"treatment", "decision", "event"},
+	"strategy":     {"need", "candidate", "decision", "treatment"},
+	"pack":         {"strategy", "event", "identity", "profile", "need", "candidate", "decision", "treatment", "outcome", "scene", "evidence", "packs"},
+	"engine":       {"strategy", "event", "identity", "profile", "need", "candidate", "decision", "treatment", "outcome", "scene", "evidence", "ledger", "journal", "workspace", "conversation"},
 }
 
-var nouns = []string{"strategy", "event", "identity", "profile", "need", "candidate", "decision", "treatment", "outcome", "scene", "evidence", "ledger", "journal", "workspace"}
+var nouns = []string{"strategy", "event", "identity", "profile", "need", "candidate", "decision", "treatment", "outcome", "scene", "evidence", "ledger", "journal", "workspace", "conversation"}
 
 // adapters keep the house's memory; edges open it to the outside. Neither knows the other.
 var adapters = []string{"internal/sqlite", "internal/postgres", "internal/storage"}

@@ -181,6 +181,17 @@ type Input struct {
 	Catalogue candidate.View
 	Seed      uint64
 	Limit     int // most actions; 0 means 3
+	Dialogue  Dialogue
+}
+
+// Dialogue is what is known of the conversation that an enquiry stands in; zero
+// when it stands in none.
+type Dialogue struct {
+	Waiting  bool      `json:"waiting,omitempty"`  // a person is being looked for already
+	Since    time.Time `json:"since,omitzero"`     // since when
+	Ahead    int       `json:"ahead,omitempty"`    // how many wait before this customer, or would
+	Minutes  int       `json:"minutes,omitempty"`  // how long a wait has taken lately; 0: not known
+	Failures int       `json:"failures,omitempty"` // times in a row that only asking back was possible
 }
 
 // Reason is a statement with exactly the records that make it true.
@@ -260,4 +271,5 @@ type Decision struct {
 	Chosen   []Chosen           `json:"chosen"`
 	Rejected []Rejected         `json:"rejected"`
 	Draw     Draw               `json:"draw"`
+	Dialogue Dialogue           `json:"dialogue,omitzero"` // as it was known, for who shows it
 }

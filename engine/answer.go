@@ -10,9 +10,8 @@ import (
 
 	"github.com/rapport-cx/rapport/candidate"
 	"github.com/rapport-cx/rapport/decision"
-	"github.com/rapport-cx/rapport/event"
+	"github.com/rapport-cx/rapport/evidence"
 	"github.com/rapport-cx/rapport/identity"
-	"github.com/rapport-cx/rapport/ledger"
 	"github.com/rapport-cx/rapport/need"
 	"github.com/rapport-cx/rapport/profile"
 	"github.com/rapport-cx/rapport/scene"
@@ -29,7 +28,11 @@ type Inputs struct {
 	Enquiry      need.Enquiry   `json:"enquiry"`
 	Scene        scene.Scene    `json:"scene"` // language and time resolved
 	Limit        int            `json:"limit"`
-	Seed         uint64         `json:"seed"`
+	// Dialogue is what was known of the conversation; Converses tells that it was
+	// one of ours, and not only named.
+	Dialogue  decision.Dialogue `json:"dialogue,omitzero"`
+	Converses bool              `json:"converses,omitempty"`
+	Seed      uint64            `json:"seed"`
 
 	Person   identity.PersonID `json:"person"`
 	Keys     []identity.Key    `json:"keys"` // whose events were folded
@@ -50,6 +53,7 @@ type moment struct {
 	catalogue candidate.View
 	version   *strategy.Version
 	sources   []candidate.Source
+	talk      dialogue // what was said before; empty in a replay, which has it in its inputs
 }
 
 // walked is what the rooms made of one moment.
@@ -104,18 +108,6 @@ func encodeTo(b *bytes.Buffer, v any) error {
 // Answer walks one enquiry through every room. The decision is in the ledger,
 // durable, before it returns.
 func (e *Engine) Answer(ctx context.Context, r Request) (*Answer, error) {
-	return e.answer(ctx, r, nil)
-}
-
-// Converse answers as Answer does, and makes what was said (the customer's message
-// and the answer's own, which said makes of the answer) durable with the decision:
-// all of it or nothing.
-func (e *Engine) Converse(ctx context.Context, r Request, said func(*Answer) []event.Event) (*Answer, error) {
-	return e.answer(ctx, r, said)
-}
-
-// answer decides and commits; said are events that must become durable with the decision.
-func (e *Engine) answer(ctx context.Context, r Request, said func(*Answer) []event.Event) (*Answer, error) {
 	t, err := e.tenant(r.Workspace)
 	if err != nil {
 		return nil, err
@@ -124,27 +116,16 @@ func (e *Engine) answer(ctx context.Context, r Request, said func(*Answer) []eve
 	if err != nil {
 		return nil, err
 	}
-	w := e.walk(ctx, &in, m)
-	a := assemble(id, &in, m, &w)
-	if a.encoded, err = encode(a); err != nil {
-		return nil, fmt.Errorf("answer %s: %w", id, err)
-	}
-	kept, err := (&record{Inputs: in, Decided: w.decision.Digest(), Answer: a.encoded}).bytes()
+	in.Converses = false
+	a, w, batch, err := e.decide(ctx, t, id, &in, m)
 	if err != nil {
-		return nil, fmt.Errorf("ledger entry %s: %w", id, err)
-	}
-	batch := Batch{Workspace: t.ID, Decision: &ledger.Entry{
-		ID: id, Workspace: t.ID, Person: string(in.Person), Asker: askedBy(r.Asker), At: in.Scene.Time,
-		Strategy: in.Strategy, Placement: in.Placement, Actions: chosenActions(&w.decision), Bytes: kept,
-	}}
-	if said != nil {
-		batch.Events = said(a)
+		return nil, err
 	}
 	if _, err := e.Store.Commit(ctx, batch); err != nil {
 		return nil, fmt.Errorf("ledger of %s: %w", id, err)
 	}
 	if r.Explain {
-		x, err := e.explain(&in, m, &w, a)
+		x, err := e.explain(&in, m, w, a)
 		if err != nil {
 			return nil, err
 		}
@@ -186,14 +167,18 @@ func (e *Engine) prepare(ctx context.Context, t *tenant, r Request) (id string, 
 	if r.Limit <= 0 {
 		r.Limit = 3
 	}
-	if len(r.Enquiry.Messages) == 0 && r.Conversation != "" {
-		r.Enquiry.Messages = turns(m.who, r.Conversation)
+	if m.talk, err = e.dialogueOf(ctx, t.ID, r.Conversation, m.who, scope.Keys); err != nil {
+		return "", in, m, err
+	}
+	if len(r.Enquiry.Messages) == 0 {
+		r.Enquiry.Messages = m.talk.turns()
 	}
 	in = Inputs{
 		Asker: r.Asker, Conversation: r.Conversation, Placement: r.Placement, Enquiry: r.Enquiry,
 		Scene: r.Scene, Limit: r.Limit, Seed: binary.LittleEndian.Uint64(random[8:]),
 		Person: scope.Person, Keys: scope.Keys, Position: m.who.Position, Profile: m.who.Digest(),
-		Personal:  !m.who.Preferences.PersonalizationOff,
+		Personal: !m.who.Preferences.PersonalizationOff,
+		Dialogue: e.standing(t.ID, r.Conversation, &m.talk), Converses: true,
 		Catalogue: m.catalogue.Revision(), Strategy: m.version.Number, Digest: m.version.Digest, Build: e.Build,
 	}
 	return id, in, m, nil
@@ -212,7 +197,7 @@ func (e *Engine) walk(ctx context.Context, in *Inputs, m moment) (w walked) {
 	w.input = decision.Input{
 		Needs: w.recognition.Needs, Signals: w.recognition.Signals, Results: in.Results,
 		Person: who, Personal: in.Personal, Proven: in.Asker.Proven, Scene: in.Scene,
-		Catalogue: m.catalogue, Seed: in.Seed, Limit: in.Limit,
+		Catalogue: m.catalogue, Seed: in.Seed, Limit: in.Limit, Dialogue: in.Dialogue,
 	}
 	w.decision = decision.Decide(m.version.Decision, w.input)
 	w.solution = treatment.Compose(m.version.Treatment, &w.decision, in.Scene)
@@ -237,9 +222,15 @@ func assemble(id string, in *Inputs, m moment, w *walked) *Answer {
 			a.Degraded = append(a.Degraded, *r.Degraded)
 		}
 	}
+	a.Conversation = talkOf(in, w)
 	a.Evidence = n.table()
 	return a
 }
+
+var (
+	noEvidence = map[string]evidence.Record{}
+	noDegraded = []candidate.Degraded{}
+)
 
 // language is scene.locale, else the enquiry's, else what the caller accepts, else Chinese.
 func language(r Request) scene.Locale {
@@ -253,23 +244,6 @@ func language(r Request) scene.Locale {
 		return r.Fallback
 	}
 	return scene.Chinese
-}
-
-// turns are the earlier messages of a conversation, oldest first, from the person's own events.
-func turns(who *profile.Profile, conversation string) []need.Turn {
-	var all []stamped
-	for name, role := range map[string]string{MessageSent: "user", MessageReceived: "agent"} {
-		for _, ev := range who.History[name] {
-			p := ev.Properties()
-			if c, _ := p["conversation_id"].(string); c != conversation {
-				continue
-			}
-			if text, _ := p["message_body"].(string); text != "" {
-				all = append(all, stamped{ev.Time, need.Turn{Role: role, Text: text}})
-			}
-		}
-	}
-	return inOrder(all, keepTurns)
 }
 
 func askedBy(a identity.Asker) string {

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/rapport-cx/rapport/candidate"
+	"github.com/rapport-cx/rapport/conversation"
 	"github.com/rapport-cx/rapport/strategy"
 	"github.com/rapport-cx/rapport/workspace"
 )
@@ -30,6 +31,9 @@ type Options struct {
 	Sources func(workspace string) []candidate.Source
 	// Counts opens a cohort ref onto its counts; nil: cohorts do not open.
 	Counts func(workspace, id string) (data any, ok bool)
+	// Desk knows the conversations and who waits for a person; it should follow the
+	// store's log. nil: one that nobody tells anything, so nobody is seen waiting.
+	Desk *conversation.Desk
 	// Deadline is how long a source may take. 0: 800 ms, for those that ask the network.
 	Deadline time.Duration
 	// Clock tells the time; nil: the machine's. A test or a replay brings its own.
@@ -71,6 +75,9 @@ func Open(ctx context.Context, o Options) (*Engine, error) {
 	}
 	if o.Deadline == 0 {
 		o.Deadline = 800 * time.Millisecond
+	}
+	if o.Desk == nil {
+		o.Desk = conversation.NewDesk()
 	}
 	e := &Engine{Options: o}
 	e.tenants.Store(&map[string]*tenant{})

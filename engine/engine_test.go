@@ -1,10 +1,12 @@
 package engine
 
 import (
+	"fmt"
 	"slices"
 	"testing"
 	"time"
 
+	"github.com/rapport-cx/rapport/conversation"
 	"github.com/rapport-cx/rapport/evidence"
 	"github.com/rapport-cx/rapport/identity"
 	"github.com/rapport-cx/rapport/need"
@@ -69,14 +71,19 @@ func TestWhatDiffersIsNamedByItsPlace(t *testing.T) {
 	}
 }
 
-func TestTheTurnsOfAConversationStandInTheirOrder(t *testing.T) {
+func TestANeedIsReadWithTheNewestTurnsOnly(t *testing.T) {
 	t.Parallel()
-	at := time.Date(2026, 1, 1, 9, 0, 0, 0, time.UTC)
-	turn := func(role, text string, s int) stamped {
-		return stamped{at.Add(time.Duration(s) * time.Second), need.Turn{Role: role, Text: text}}
+	d := dialogue{}
+	for i := range 2 * keepTurns {
+		name := conversation.Sent
+		if i%2 == 1 {
+			name = conversation.Received
+		}
+		d.entries = append(d.entries, conversation.Entry{Name: name, Body: conversation.Body{Text: fmt.Sprint(i)}})
 	}
-	got := inOrder([]stamped{turn("agent", "b", 1), turn("user", "a", 1), turn("user", "c", 2), turn("user", "old", 0)}, 3)
-	if len(got) != 3 || got[0].Text != "a" || got[1].Text != "b" || got[2].Text != "c" {
+	d.entries = append(d.entries, conversation.Entry{Name: conversation.Requested})
+	got := d.turns()
+	if len(got) != keepTurns || got[0] != (need.Turn{Role: "user", Text: "12"}) || got[keepTurns-1] != (need.Turn{Role: "agent", Text: "23"}) {
 		t.Errorf("turns %v", got)
 	}
 }

@@ -41,6 +41,8 @@ type Answer struct {
 	Evidence    map[string]evidence.Record `json:"evidence"`
 	Degraded    []candidate.Degraded       `json:"degraded"`
 	Explanation *Explanation               `json:"explanation,omitempty"`
+	// Conversation says who has the word, in an answer to a message of a conversation.
+	Conversation *Talk `json:"conversation,omitempty"`
 
 	encoded []byte // as in the ledger; nil when an explanation was put in
 }
@@ -169,5 +171,6 @@ var (
 	ErrForbidden   = errors.New("not yours to see")
 	ErrGone        = errors.New("erased")
 	ErrNoStrategy  = errors.New("no strategy is published")
+	ErrHeld        = errors.New("another has the conversation")
 	ErrState       = errors.New("the strategy is not in a state for that")
 )

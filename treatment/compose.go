@@ -121,6 +121,7 @@ func (c *composer) offer(ch *decision.Chosen, a Action) {
 		if b.Text == "" {
 			b.Text = c.words.say("handover")
 		}
+		b.Text = c.sought(b.Text)
 	}
 	var missing []string
 	for _, f := range ch.Form {
@@ -140,6 +141,18 @@ func (c *composer) offer(ch *decision.Chosen, a Action) {
 		b.Text = c.words.sentences(b.Text, c.filled(len(b.Fields)-len(missing), missing))
 	}
 	c.add(b)
+}
+
+// sought is what is said of a person who is looked for: with the place in the queue
+// and an honest time; to who waits already nothing else.
+func (c *composer) sought(text string) string {
+	if talk := c.d.Dialogue; !talk.Waiting {
+		if talk.Ahead == 0 && talk.Minutes == 0 {
+			return text
+		}
+		return c.words.sentences(text, c.words.place(talk.Ahead), c.words.lately(talk.Minutes))
+	}
+	return c.words.sentences(c.words.say("queue_still"), c.words.queueOnly(c.d.Dialogue.Ahead, c.d.Dialogue.Minutes))
 }
 
 func (c *composer) filled(known int, missing []string) string {
@@ -212,7 +225,7 @@ func (c *composer) unanswered(n *need.Need, served bool) {
 		}
 	case need.Handover:
 		if !served {
-			c.add(Block{Need: n.ID, Kind: "handover", Title: c.words.say("handover_title"), Text: c.words.say("handover")})
+			c.add(Block{Need: n.ID, Kind: "handover", Title: c.words.say("handover_title"), Text: c.sought(c.words.say("handover"))})
 		}
 	case need.Unanswered:
 		if served || n.Origin != need.Spoken {

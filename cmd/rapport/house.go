@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/rapport-cx/rapport/candidate"
+	"github.com/rapport-cx/rapport/conversation"
 	"github.com/rapport-cx/rapport/engine"
 	"github.com/rapport-cx/rapport/internal/api"
 	pages "github.com/rapport-cx/rapport/internal/console"
@@ -61,8 +62,8 @@ func openHouse(ctx context.Context, dir, url string) (*house, error) {
 
 // openHouseOn puts the house together over a folder or a database.
 func openHouseOn(ctx context.Context, m memory, url string) (*house, error) {
-	shelves, registry, cohorts := &candidate.Shelves{}, &profile.Registry{}, candidate.NewCohorts()
-	store, alone, err := openStore(ctx, m, shelves, []journal.Follower{registry, cohorts})
+	shelves, registry, cohorts, desk := &candidate.Shelves{}, &profile.Registry{}, candidate.NewCohorts(), conversation.NewDesk()
+	store, alone, err := openStore(ctx, m, shelves, []journal.Follower{registry, cohorts, desk})
 	if err != nil {
 		return nil, err
 	}
@@ -72,6 +73,7 @@ func openHouseOn(ctx context.Context, m memory, url string) (*house, error) {
 		Compiler: compiler,
 		Sources:  func(workspace string) []candidate.Source { return candidate.Sources(cohorts.Of(workspace)) },
 		Counts:   cohorts.Opens,
+		Desk:     desk,
 		Build:    build(),
 	})
 	if err != nil {

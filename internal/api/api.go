@@ -56,7 +56,6 @@ type server struct {
 	keys    atomic.Pointer[keyring]
 	meters  *meters
 	answers *firstAnswers
-	streams *streams
 	spec    *huma.OpenAPI
 	open    map[string]bool         // patterns that answer any web origin
 	bodies  map[string]*huma.Schema // of business records, by kind
@@ -79,7 +78,7 @@ func New(o Options) http.Handler {
 	}
 	s := &server{
 		Options: o, mux: http.NewServeMux(), meters: newMeters(),
-		answers: newFirstAnswers(o.Clock), streams: newStreams(), spec: newSpec(o.Version), open: map[string]bool{}, bodies: map[string]*huma.Schema{},
+		answers: newFirstAnswers(o.Clock), spec: newSpec(o.Version), open: map[string]bool{}, bodies: map[string]*huma.Schema{},
 	}
 	s.ids = func() event.ID { return event.ID(s.Random()) }
 	s.ingestRoutes()

@@ -7,6 +7,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"github.com/rapport-cx/rapport/conversation"
 	"github.com/rapport-cx/rapport/engine"
 	"github.com/rapport-cx/rapport/event"
 	"github.com/rapport-cx/rapport/identity"
@@ -31,6 +32,7 @@ type (
 type Engine interface {
 	observer
 	adviser
+	talker
 	recaller
 	knower
 	strategist
@@ -47,9 +49,25 @@ type observer interface {
 // adviser answers one enquiry; the decision is durable before it returns.
 type adviser interface {
 	Answer(ctx context.Context, r engine.Request) (*engine.Answer, error)
-	// Converse answers, too, and makes the events that said makes of the answer
-	// durable with the decision.
-	Converse(ctx context.Context, r engine.Request, said func(*engine.Answer) []event.Event) (*engine.Answer, error)
+}
+
+// talker holds conversations. What it has said, it tells who listens.
+type talker interface {
+	// Converse answers a message; message, answer and decision become durable together.
+	Converse(ctx context.Context, r engine.Request, m engine.Message) (*engine.Answer, error)
+	// Reply is a person's answer; Accept gives a person the word, HandBack takes it
+	// back. engine.ErrHeld when another person has it, engine.ErrNotFound when nobody
+	// has said anything there yet.
+	Reply(ctx context.Context, workspace, id, text string, m engine.Move, message event.ID) (engine.Talk, error)
+	Accept(ctx context.Context, workspace, id string, m engine.Move) (engine.Talk, error)
+	HandBack(ctx context.Context, workspace, id string, m engine.Move) (engine.Talk, error)
+	// Queue lists the conversations in a phase, the longest there first.
+	Queue(ctx context.Context, workspace string, phase conversation.Phase) ([]engine.Waiting, error)
+	// Conversation reads one back, after an entry or (zero) from the beginning.
+	Conversation(ctx context.Context, workspace, id string, keys []identity.Key, after event.ID) (engine.Talk, []engine.Spoken, error)
+	// Said opens an entry that Listen told of.
+	Said(ctx context.Context, workspace string, en conversation.Entry) (engine.Spoken, error)
+	Listen(workspace, id string) (entries <-chan conversation.Entry, leave func(), ok bool)
 }
 
 // recaller reads decisions back, tells why, and makes them again. What is not

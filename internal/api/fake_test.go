@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/rapport-cx/rapport/candidate"
+	"github.com/rapport-cx/rapport/conversation"
 	"github.com/rapport-cx/rapport/engine"
 	"github.com/rapport-cx/rapport/event"
 	"github.com/rapport-cx/rapport/evidence"
@@ -34,6 +35,8 @@ type house struct {
 	strategies map[string][]strategy.Source
 	current    map[string]int
 	asked      []engine.Request
+	desk       *conversation.Desk
+	messages   int
 	broken     error // what the store says when it fails
 }
 
@@ -45,7 +48,7 @@ type log struct {
 }
 
 func newHouse(tenants ...engine.Workspace) *house {
-	return &house{tenants: tenants, logs: map[string]*log{}, strategies: map[string][]strategy.Source{}, current: map[string]int{}}
+	return &house{desk: conversation.NewDesk(), tenants: tenants, logs: map[string]*log{}, strategies: map[string][]strategy.Source{}, current: map[string]int{}}
 }
 
 func (h *house) log(workspace string) *log {
@@ -113,12 +116,65 @@ func (h *house) Answer(ctx context.Context, r engine.Request) (*engine.Answer, e
 	return a, nil
 }
 
-func (h *house) Converse(ctx context.Context, r engine.Request, said func(*engine.Answer) []event.Event) (*engine.Answer, error) {
+func (h *house) Converse(ctx context.Context, r engine.Request, m engine.Message) (*engine.Answer, error) {
 	a, err := h.Answer(ctx, r)
-	if err == nil {
-		_, err = h.Observe(ctx, r.Workspace, said(a))
+	if err != nil {
+		return nil, err
+	}
+	said := func(n byte, name string, b conversation.Body) event.Event {
+		b.Conversation = r.Conversation
+		body, _ := json.Marshal(b)
+		h.messages++
+		e := event.Event{ID: event.ID{n, byte(h.messages)}, Kind: event.Track, Name: name, Time: a.At, Received: a.At, Body: body}
+		if m.Key.Kind == "user" {
+			e.UserID = m.Key.Value
+		} else {
+			e.AnonymousID = m.Key.Value
+		}
+		return e
+	}
+	events := []event.Event{
+		said(1, conversation.Sent, conversation.Body{Text: r.Enquiry.Text}),
+		said(2, conversation.Received, conversation.Body{Text: r.Enquiry.Text, Decision: a.ID}),
+	}
+	_, err = h.Observe(ctx, r.Workspace, events)
+	for i := range events {
+		h.desk.Follow(journal.Committed{Workspace: r.Workspace, Event: &events[i]})
 	}
 	return a, err
+}
+
+func (h *house) Reply(context.Context, string, string, string, engine.Move, event.ID) (engine.Talk, error) {
+	return engine.Talk{}, engine.ErrNotFound
+}
+
+func (h *house) Accept(context.Context, string, string, engine.Move) (engine.Talk, error) {
+	return engine.Talk{}, engine.ErrNotFound
+}
+
+func (h *house) HandBack(context.Context, string, string, engine.Move) (engine.Talk, error) {
+	return engine.Talk{}, engine.ErrNotFound
+}
+
+func (h *house) Queue(context.Context, string, conversation.Phase) ([]engine.Waiting, error) {
+	return nil, nil
+}
+
+func (h *house) Conversation(context.Context, string, string, []identity.Key, event.ID) (engine.Talk, []engine.Spoken, error) {
+	return engine.Talk{}, nil, nil
+}
+
+func (h *house) Said(ctx context.Context, workspace string, en conversation.Entry) (engine.Spoken, error) {
+	s := engine.Spoken{Entry: en}
+	var err error
+	if en.Decision != "" {
+		s.Answer, _, err = h.Decision(ctx, workspace, en.Decision)
+	}
+	return s, err
+}
+
+func (h *house) Listen(workspace, id string) (<-chan conversation.Entry, func(), bool) {
+	return h.desk.Listen(workspace, id)
 }
 
 func (h *house) Decision(_ context.Context, workspace, id string) (json.RawMessage, ledger.Entry, error) {

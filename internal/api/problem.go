@@ -113,6 +113,8 @@ func refusalOf(err error) *refusal {
 		return &refusal{status: http.StatusGone, code: "account_erased", cause: err}
 	case errors.Is(err, engine.ErrNoStrategy):
 		return &refusal{status: http.StatusServiceUnavailable, code: "no_strategy", cause: err}
+	case errors.Is(err, engine.ErrHeld):
+		return &refusal{status: http.StatusConflict, code: "conversation_held", cause: err}
 	case errors.Is(err, engine.ErrState):
 		return &refusal{status: http.StatusConflict, code: "strategy_state", cause: err}
 	}

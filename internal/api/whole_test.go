@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/rapport-cx/rapport/candidate"
+	"github.com/rapport-cx/rapport/conversation"
 	"github.com/rapport-cx/rapport/engine"
 	"github.com/rapport-cx/rapport/event"
 	"github.com/rapport-cx/rapport/internal/sqlite"
@@ -39,8 +40,8 @@ func wholeIn(t testing.TB, dir string) (d *door, shut func()) {
 	t.Helper()
 	d = &door{t: t, now: noon, logins: NewLogins()}
 	clock := func() time.Time { return d.now }
-	shelves, registry, cohorts := &candidate.Shelves{}, &profile.Registry{}, candidate.NewCohorts()
-	store, err := sqlite.Open(t.Context(), sqlite.Options{Dir: dir, Shelf: shelves, Clock: clock, Followers: []journal.Follower{registry, cohorts}})
+	shelves, registry, cohorts, desk := &candidate.Shelves{}, &profile.Registry{}, candidate.NewCohorts(), conversation.NewDesk()
+	store, err := sqlite.Open(t.Context(), sqlite.Options{Dir: dir, Shelf: shelves, Clock: clock, Followers: []journal.Follower{registry, cohorts, desk}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -50,7 +51,7 @@ func wholeIn(t testing.TB, dir string) (d *door, shut func()) {
 		}
 	}
 	e, err := engine.Open(t.Context(), engine.Options{
-		Store: store, Compiler: compiler(), Clock: clock, Counts: cohorts.Opens,
+		Store: store, Compiler: compiler(), Clock: clock, Counts: cohorts.Opens, Desk: desk,
 		Sources: func(w string) []candidate.Source { return candidate.Sources(cohorts.Of(w)) },
 	})
 	if err != nil {
