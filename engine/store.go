@@ -55,6 +55,17 @@ type Store interface {
 	// Catalogue is the shelf at a revision; 0 means now.
 	Catalogue(ctx context.Context, workspace string, revision uint64) (candidate.View, error)
 
+	// Log tells what was committed in a workspace after a position, in the order of
+	// the log, with the persons as they are now; erased events are left out. It ends
+	// when each gives an error (which it returns) or at what is committed now, and says
+	// up to where it told. Nobody is kept waiting meanwhile.
+	Log(ctx context.Context, workspace string, after uint64, each func(c Committed) error) (upTo uint64, err error)
+	// Member is the person that a number of Committed stands for now; ok is false when
+	// it stands for nobody.
+	Member(ctx context.Context, workspace string, number uint32) (p identity.Person, ok bool, err error)
+	// Firings lists what signals have fired; see journal.FiringQuery.
+	Firings(ctx context.Context, q journal.FiringQuery) ([]journal.Firing, error)
+
 	Decision(ctx context.Context, workspace, id string) (e ledger.Entry, ok bool, err error)
 	Decisions(ctx context.Context, q ledger.Query) ([]ledger.Entry, error)
 

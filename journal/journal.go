@@ -28,6 +28,7 @@ type Batch struct {
 	At      time.Time
 	Reserve []Reservation // of budgets, for Decision
 	Settle  []Settlement
+	Acts    []Act // firings that this batch acts on
 }
 
 // Receipt tells what a commit did.

@@ -49,6 +49,9 @@ func (s *Store) erase(ctx context.Context, workspace string, keys []identity.Key
 			return err
 		}
 		receipt.Decisions = int(tag.RowsAffected())
+		if _, err := tx.Exec(ctx, "DELETE FROM firing WHERE workspace = $1 AND person = ANY($2)", workspace, s.persons(t, workspace, keys)); err != nil {
+			return err
+		}
 		if !known {
 			return nil
 		}

@@ -112,6 +112,7 @@ func (s *Store) keepUp(ctx context.Context) {
 		for _, t := range behind {
 			_, _ = s.fresh(ctx, t.id)
 		}
+		_ = s.saveTurns(ctx) // what is not written down stays for the next look
 		if due := s.due(); uint64(s.sinceSave.Load()) >= due {
 			_ = s.save(ctx, due/2) // the next look tries again
 		}

@@ -3,16 +3,19 @@ package postgres
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/rapport-cx/rapport/candidate"
 	"github.com/rapport-cx/rapport/event"
 	"github.com/rapport-cx/rapport/identity"
+	"github.com/rapport-cx/rapport/internal/storage/storetest"
 	"github.com/rapport-cx/rapport/journal"
 	"github.com/rapport-cx/rapport/profile"
 )
@@ -431,5 +434,51 @@ func TestARebuiltHouseAnswersAsBefore(t *testing.T) {
 	}
 	if got := string(profileOf(t, again, sc).Canonical()); got != want {
 		t.Fatalf("rebuilt, the profile is\n%s\nwas\n%s", got, want)
+	}
+}
+
+func TestAFiringIsWrittenOnceByWhicheverNode(t *testing.T) {
+	t.Parallel()
+	address := database(t)
+	watching := func() *Store {
+		return open(t, Options{URL: address, Followers: []journal.Follower{new(storetest.Doorman)}})
+	}
+	here, there := watching(), watching()
+	silent := open(t, Options{URL: address}) // stands for a node that ends between the events and their firings
+	for i := range 30 {
+		commit(t, []*Store{here, there, silent}[i%3], visit(fmt.Sprint("u-", i%5), "", "Shop Visited", i, `{}`))
+	}
+	read := func(s *Store, states ...journal.FiringState) []journal.Firing {
+		all, err := s.Firings(ctx, journal.FiringQuery{Workspace: shop, States: states})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return all
+	}
+	if a, b := read(here), read(there); len(a) != 10 || fmt.Sprint(a) != fmt.Sprint(b) {
+		t.Fatalf("30 visits of five people, every third rings: one node reads %d, the other %d", len(a), len(b))
+	}
+	var settled atomic.Int32
+	var work sync.WaitGroup
+	for _, s := range []*Store{here, there, silent} {
+		for _, f := range read(s) {
+			work.Go(func() {
+				_, err := s.Commit(ctx, journal.Batch{Workspace: shop, Acts: []journal.Act{{ID: f.ID, State: journal.FiringHandled}}})
+				if err == nil {
+					settled.Add(1)
+				} else if !errors.Is(err, journal.ErrActed) {
+					t.Error(err)
+				}
+			})
+		}
+	}
+	work.Wait()
+	if open := read(there, journal.FiringOpen); settled.Load() != 10 || len(open) != 0 {
+		t.Fatalf("ten firings were acted on %d times, %d are open", settled.Load(), len(open))
+	}
+	complain := visit("u-1", "", "Complaint Made", 50, `{}`)
+	commit(t, silent, complain)
+	if gone := read(here, journal.FiringSuperseded); len(gone) != 1 || *gone[0].UndoneBy != complain.ID {
+		t.Fatalf("a delivered firing was undone by another node's event: %+v", gone)
 	}
 }

@@ -56,7 +56,8 @@ type Options struct {
 	// URL is the database's address, "postgres://user@host/database". Houses with
 	// different search_path parameters share a database without seeing each other.
 	URL string
-	// Followers are kept up to date with what any node commits.
+	// Followers are kept up to date with what any node commits; what a journal.Watcher
+	// among them finds is written down.
 	Followers []journal.Follower
 	// Shelf keeps the catalogue; nil: there is none, and Catalogue is an error.
 	Shelf Shelf
@@ -102,6 +103,10 @@ type Store struct {
 	jobs      sync.Map // of the *sync.Mutex of each job's name: who waits on this node holds no connection
 
 	people *hot.Profiles
+
+	watchers []journal.Watcher // of Options.Followers
+	turning  sync.Mutex        // guards turns: what watchers found and is not written down yet
+	turns    []journal.Turn
 }
 
 // Open connects, brings the schema up to date, and reads what this node must know.
@@ -140,6 +145,11 @@ func openHouse(ctx context.Context, o Options, rebuild bool) (_ *Store, err erro
 	s := &Store{
 		options: o, pool: pool, queue: make(chan *request, queueLength), ended: make(chan struct{}),
 		notices: make(chan journal.Notice, 64), tenants: map[string]*tenant{}, people: hot.New(o.ProfileBytes),
+	}
+	for _, f := range o.Followers {
+		if watcher, ok := f.(journal.Watcher); ok {
+			s.watchers = append(s.watchers, watcher)
+		}
 	}
 	s.w = newWriter(s)
 	defer func() {

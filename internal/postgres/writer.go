@@ -157,14 +157,20 @@ func (w *writer) take(r *request) {
 }
 
 // commit stores the group and answers everybody in it. When the database refuses
-// what it holds, the requests are tried one by one, so that one cannot fail the others.
+// what it holds, or one of them may come too late to act on a firing, the requests are
+// tried one by one, so that one cannot fail the others.
 func (w *writer) commit() {
 	group := w.group
 	if len(group) == 0 {
 		return
 	}
-	err := w.try(group)
-	if len(group) > 1 && refused(err, "22", "23") {
+	alone := len(group) > 1 && slices.ContainsFunc(group, func(r *request) bool { return len(r.batch.Acts) > 0 })
+	var err error
+	if !alone {
+		err = w.try(group)
+		alone = len(group) > 1 && refused(err, "22", "23")
+	}
+	if alone {
 		for _, r := range group {
 			if err := w.try([]*request{r}); err != nil {
 				r.err = err
@@ -194,6 +200,8 @@ func (w *writer) try(group []*request) (err error) {
 		switch {
 		case err == nil:
 			return nil
+		case err == group[0].err: // refused for what it asks
+			return err
 		case refused(err, "40"): // a deadlock, or a serialization failure
 		case !w.committing && (refused(err, "57", "08") || !refused(err, "")):
 		default:
@@ -236,6 +244,9 @@ func (w *writer) store(group []*request) error {
 	for _, m := range w.place {
 		w.s.takeOwn(ctx, m)
 	}
+	// What is not written down now stays in memory for the next try; should this node
+	// end before, another finds it again.
+	_ = w.s.saveTurns(ctx)
 	return nil
 }
 
@@ -264,11 +275,18 @@ func (w *writer) rooms(ctx context.Context, group []*request) error {
 func (w *writer) transact(ctx context.Context, c *pgxpool.Conn, group []*request) error {
 	var writes, asks []string
 	var decided []*request
-	money := spends(group)
-	if money {
+	money, acts := spends(group), len(group[0].batch.Acts) > 0 // who acts is alone in a group
+	if money || acts {
 		if _, err := c.Exec(ctx, "begin"); err != nil {
 			return err
 		}
+	}
+	if acts {
+		if err := act(ctx, c, group[0]); err != nil {
+			return err
+		}
+	}
+	if money {
 		if err := w.budgets(ctx, c, group); err != nil {
 			return err
 		}
@@ -293,7 +311,7 @@ func (w *writer) transact(ctx context.Context, c *pgxpool.Conn, group []*request
 	slices.SortStableFunc(decided, func(a, b *request) int { return cmp.Compare(a.batch.Decision.ID, b.batch.Decision.ID) })
 	var b pgx.Batch
 	switch {
-	case money:
+	case money || acts:
 	case len(writes) > 0:
 		b.Queue("begin")
 	default:
@@ -338,8 +356,11 @@ func (w *writer) transact(ctx context.Context, c *pgxpool.Conn, group []*request
 	if err := c.SendBatch(ctx, &b).Close(); err != nil {
 		return err
 	}
+	if acts && group[0].err != nil {
+		return group[0].err
+	}
 	w.append(group)
-	if len(writes) == 0 && !money {
+	if len(writes) == 0 && !money && !acts {
 		return nil
 	}
 	if len(w.copy) > 0 {

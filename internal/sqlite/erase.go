@@ -145,7 +145,15 @@ func (e *erasure) decisions(workspace string, keys []identity.Key) error {
 		return err
 	}
 	defer update.close()
+	forget, err := e.w.c.prepare("DELETE FROM firing WHERE workspace = ? AND person = ?")
+	if err != nil {
+		return err
+	}
+	defer forget.close()
 	for id := range ids {
+		if _, err := forget.exec(workspace, string(id)); err != nil {
+			return fmt.Errorf("firings of %s: %w", id, err)
+		}
 		n, err := update.exec(workspace, string(id))
 		if err != nil {
 			return fmt.Errorf("decisions of %s: %w", id, err)

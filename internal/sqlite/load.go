@@ -434,7 +434,7 @@ func (w *writer) tell() {
 				join++
 			}
 			n++
-			for _, follower := range s.options.Followers {
+			for _, follower := range s.told {
 				for _, j := range w.joins[joins:join] {
 					journal.TellJoin(follower, t.id, j.Join)
 				}

@@ -28,6 +28,7 @@ type reader struct {
 	decision     *stmt
 	byCheckpoint *stmt
 	aged         *stmt
+	log          *stmt
 }
 
 func newReaders(path string) *readers {
@@ -70,6 +71,7 @@ func openReader(path string) (*reader, error) {
 		{&r.row, "SELECT body FROM log WHERE seq = ?"},
 		{&r.decision, "SELECT " + decisionColumns + " FROM decision WHERE id = ?"},
 		{&r.aged, "SELECT body FROM aged WHERE generation = ? AND first <= ? ORDER BY first DESC LIMIT 1"},
+		{&r.log, "SELECT seq, body FROM log WHERE seq BETWEEN ? AND ? ORDER BY seq LIMIT ?"},
 		{&r.byCheckpoint, "SELECT position, body FROM checkpoint WHERE keys = ?"},
 	} {
 		if *p.to, err = c.prepare(p.sql); err != nil {

@@ -60,7 +60,8 @@ type Options struct {
 	Dir string
 	// Clock gives the time at which old ids are forgotten; nil: the machine's.
 	Clock func() time.Time
-	// Followers are kept up to date and saved with the store.
+	// Followers are kept up to date and saved with the store; what a journal.Watcher
+	// among them finds is written down.
 	Followers []journal.Follower
 	// Shelf keeps the catalogue; nil: there is none, and Catalogue is an error.
 	Shelf Shelf
@@ -110,6 +111,9 @@ type Store struct {
 	aged     []int64 // generations of ids that are on the disk alone
 	heads    []head  // by key number
 	position uint64  // of the newest committed event
+
+	watchers []journal.Watcher  // of Options.Followers, told before a commit
+	told     []journal.Follower // the others, told after it
 
 	rows    *rowCache
 	readers *readers
@@ -167,6 +171,13 @@ func open(ctx context.Context, o Options, rebuild bool) (_ *Store, err error) {
 		rows: newRowCache(o.RowBytes),
 	}
 	s.people = hot.New(o.ProfileBytes)
+	for _, f := range o.Followers {
+		if watcher, ok := f.(journal.Watcher); ok {
+			s.watchers = append(s.watchers, watcher)
+		} else {
+			s.told = append(s.told, f)
+		}
+	}
 	if s.lock, err = lock(filepath.Join(dir, "rapport.lock")); err != nil {
 		return nil, err
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/rapport-cx/rapport/event"
 	"github.com/rapport-cx/rapport/identity"
+	"github.com/rapport-cx/rapport/internal/storage/fired"
 	"github.com/rapport-cx/rapport/journal"
 	"github.com/rapport-cx/rapport/ledger"
 )
@@ -121,6 +122,8 @@ type writer struct {
 	insertRow, insertRecord, insertDecision            *stmt
 	insertPiece, deletePieces, deleteSaves, deleteMark *stmt
 	insertAged, setMark, saveCheckpoint                *stmt
+	saveFiring, undoFiring, actOnFiring                *stmt
+	firingState, personFirings                         *stmt
 
 	row    rowBuilder
 	seq    int64 // of the row in work
@@ -174,6 +177,11 @@ func newWriter(s *Store, c *conn) (*writer, error) {
 		{&w.insertAged, "INSERT OR REPLACE INTO aged (generation, first, body) VALUES (?, ?, ?)"},
 		{&w.setMark, "INSERT OR REPLACE INTO mark (name, position) VALUES (?, ?)"},
 		{&w.saveCheckpoint, "INSERT OR REPLACE INTO checkpoint (keys, position, events, body) VALUES (?, ?, ?, ?)"},
+		{&w.saveFiring, "INSERT INTO firing (id, workspace, person, signal, state, at, found, due, cause, decision, reason, undone, body) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)" + fired.Upsert},
+		{&w.undoFiring, undoFirings},
+		{&w.actOnFiring, "UPDATE firing SET state = ?, due = ?, decision = ?, reason = ? WHERE id = ?"},
+		{&w.firingState, "SELECT state FROM firing WHERE id = ? AND workspace = ?"},
+		{&w.personFirings, "SELECT id, signal FROM firing WHERE workspace = ? AND person = ? AND cause <= ? AND state IN ('open', 'past', 'handled')"},
 	} {
 		var err error
 		if *p.to, err = c.prepare(p.sql); err != nil {
@@ -361,6 +369,9 @@ func (w *writer) store() error {
 	if err := w.cutRow(); err != nil {
 		return err
 	}
+	if err := w.storeTurns(); err != nil {
+		return err
+	}
 	if err := w.behind.ride(w); err != nil {
 		return fmt.Errorf("write behind: %w", err)
 	}
@@ -376,6 +387,13 @@ var errKnownDecision = errors.New("a decision of this id is already in the ledge
 
 func (w *writer) storeRequest(r *request) error {
 	b := &r.batch
+	if err := w.actable(b); err != nil {
+		if errors.Is(err, journal.ErrActed) {
+			r.err = err
+			return nil
+		}
+		return err
+	}
 	if len(b.Reserve) > 0 {
 		if err := w.reserve(b); overdrawn(err) {
 			r.err = err
@@ -396,6 +414,9 @@ func (w *writer) storeRequest(r *request) error {
 			r.err = fmt.Errorf("decision %s: %w", b.Decision.ID, errKnownDecision)
 			return nil
 		}
+	}
+	if err := w.act(b); err != nil {
+		return err
 	}
 	if len(b.Events) > 0 {
 		r.receipt.Duplicates = make([]bool, len(b.Events))
@@ -466,6 +487,9 @@ func (w *writer) append(t *tenant, e *event.Event) (known bool, err error) {
 		w.joins = append(w.joins, joinAt{len(w.persons), j})
 	}
 	w.persons = append(w.persons, person)
+	if len(s.watchers) > 0 {
+		w.watch(journal.Committed{Workspace: t.id, Position: position, Event: e, Person: person}, joined)
+	}
 	start := len(w.row.frames)
 	w.row.frames = appendFrame(w.row.frames, e, l)
 	w.row.n++
@@ -543,7 +567,7 @@ func (w *writer) publish() {
 	}
 	s.position = position
 	s.mu.Unlock()
-	if len(s.options.Followers) > 0 || s.options.Shelf != nil {
+	if len(s.told) > 0 || s.options.Shelf != nil {
 		w.tell()
 	}
 }

@@ -28,6 +28,9 @@ type Store interface {
 	Timeline(ctx context.Context, s journal.Scope, before time.Time, beforeID event.ID, limit int) ([]journal.Moment, error)
 	Event(ctx context.Context, workspace string, id event.ID) (journal.Moment, []identity.Key, bool, error)
 	Catalogue(ctx context.Context, workspace string, revision uint64) (candidate.View, error)
+	Log(ctx context.Context, workspace string, after uint64, each func(c journal.Committed) error) (uint64, error)
+	Member(ctx context.Context, workspace string, number uint32) (identity.Person, bool, error)
+	Firings(ctx context.Context, q journal.FiringQuery) ([]journal.Firing, error)
 	Decision(ctx context.Context, workspace, id string) (ledger.Entry, bool, error)
 	Decisions(ctx context.Context, q ledger.Query) ([]ledger.Entry, error)
 	Workspaces(ctx context.Context) ([]workspace.Workspace, error)
@@ -91,6 +94,12 @@ func Run(t *testing.T, home func(t testing.TB) Home) {
 		{"a caller who gives up leaves no half", givingUp},
 		{"what is stored is what the log gives", storedIsWhatTheLogGives},
 		{"late, repeated and disordered events end in the bytes of the clean order", func(t *testing.T, h Home) { cleanOrderAndAnyOther(t, h, home(t)) }},
+		{"a firing stands in the commit of its event, once, over restarts", firingStandsInTheCommit},
+		{"of many who act on a firing one succeeds", oneActs},
+		{"what is undone is withdrawn, or superseded when it was delivered", firingIsUndone},
+		{"the firings of a person gone through anew replace the old ones", firingsAreCountedAnew},
+		{"the log is told from any position on", logIsTold},
+		{"firings of an erased person are gone", erasedFiringsAreGone},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
