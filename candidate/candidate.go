@@ -248,6 +248,9 @@ type View interface {
 	// Category lists the items of a category, or of a part of a category's path, at
 	// most limit, in the order in which they came.
 	Category(name string, limit int) []*Item
+	// Kind lists the items of a kind (product, service, financial_product …), at most
+	// limit, in the order in which they came.
+	Kind(kind string, limit int) []*Item
 	// Variants lists the items that are a variant of one.
 	Variants(id string) []*Item
 	// Search finds items by words of their title, category, tags and attributes,

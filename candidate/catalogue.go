@@ -29,6 +29,7 @@ type Catalogue struct {
 	offers     table[Offer]
 
 	category map[string][]string // canonical category → ids ever in it, in log order
+	kinds    map[string][]string // kind → ids ever of it
 	variants map[string][]string // item → ids ever a variant of it
 	from, to map[string][]string // thing → ids of relations that ever started, ended there
 	shared   map[string]int      // category and brand names in use, by kind and word
@@ -107,7 +108,7 @@ func (t *table[T]) at(id string, revision uint64) *edition[T] {
 // NewCatalogue is an empty shelf.
 func NewCatalogue() *Catalogue {
 	return &Catalogue{
-		category: map[string][]string{}, variants: map[string][]string{},
+		category: map[string][]string{}, kinds: map[string][]string{}, variants: map[string][]string{},
 		from: map[string][]string{}, to: map[string][]string{},
 		shared: map[string]int{}, docOf: map[string]int{}, goodDoc: map[string]int{},
 	}
@@ -181,6 +182,7 @@ func (c *Catalogue) putItem(id string, body []byte, deleted bool, at time.Time, 
 		for _, word := range categoryWords(e.value.Category) {
 			note(c.category, word, id)
 		}
+		note(c.kinds, e.value.Kind, id)
 		if of := e.value.VariantOf; of != "" {
 			note(c.variants, of, id)
 		}
@@ -525,6 +527,12 @@ func (v *view) Category(name string, limit int) []*Item {
 	return v.gather(v.c.category[word], limit, func(it *Item) bool {
 		return slices.Contains(it.under(), word)
 	})
+}
+
+func (v *view) Kind(kind string, limit int) []*Item {
+	v.c.mu.RLock()
+	defer v.c.mu.RUnlock()
+	return v.gather(v.c.kinds[kind], limit, func(it *Item) bool { return it.Kind == kind })
 }
 
 func (v *view) Variants(id string) []*Item {

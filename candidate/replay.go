@@ -65,6 +65,8 @@ func (l lessened) Category(name string, limit int) []*Item {
 	return l.items(l.View.Category(name, limit))
 }
 
+func (l lessened) Kind(kind string, limit int) []*Item { return l.items(l.View.Kind(kind, limit)) }
+
 func (l lessened) Variants(id string) []*Item { return l.items(l.View.Variants(id)) }
 
 func (l lessened) Search(text string, limit int) []FoundItem {

@@ -79,12 +79,16 @@ func Counterfactuals(plan *Plan, in Input, d Decision) []Counterfactual {
 func without(m *moment, d Decision) (all []Counterfactual) {
 	var seen []evidence.Ref
 	for _, c := range d.Chosen {
-		if c.Group == nil {
+		of := ""
+		if i := slices.IndexFunc(m.plan.Actions, func(a Action) bool { return a.ID == c.Action }); i >= 0 {
+			of = m.plan.Actions[i].Signal
+		}
+		if c.Group == nil && of == "" {
 			continue
 		}
 		for k := range m.in.Signals {
 			s := &m.in.Signals[k]
-			if !s.Holds || groupKey(s.Group) != groupKey(c.Group) {
+			if !s.Holds || groupKey(s.Group) != groupKey(c.Group) || c.Group == nil && s.Signal != of {
 				continue
 			}
 			for i, ref := range s.Events {
@@ -118,6 +122,9 @@ func leaveOut(plan *Plan, in Input, ref evidence.Ref) Input {
 		s.Count--
 		if s.Count < max(plan.Signals[s.Signal].AtLeast, 1) {
 			s.Holds, s.Fault = false, "count"
+			in.Needs = slices.DeleteFunc(slices.Clone(in.Needs), func(n need.Need) bool {
+				return n.Origin == need.Predicted && slices.Contains(n.Evidence, ref)
+			})
 		}
 	}
 	return in

@@ -11,6 +11,7 @@ import (
 	"github.com/rapport-cx/rapport/candidate"
 	"github.com/rapport-cx/rapport/evidence"
 	"github.com/rapport-cx/rapport/need"
+	"github.com/rapport-cx/rapport/profile"
 )
 
 // Decide chooses what is offered. It is deterministic: the same plan and input,
@@ -98,7 +99,7 @@ func (c *chooser) answered() {
 				continue // no cooling tips to somebody whose battery swells
 			}
 			c.answers = append(c.answers, a)
-			c.served[i].answer = true
+			c.served[i].answer = c.in.Needs[i].Origin != need.Predicted || c.matter(&c.in.Needs[i])
 			if a.Recommendation != nil && c.in.Needs[i].Origin == need.Implied {
 				c.decided(i)
 			}
@@ -114,6 +115,14 @@ func (c *chooser) decided(i int) {
 			c.served[k].answer = true
 		}
 	}
+}
+
+// matter tells that a need points to an order or case of the customer's own.
+func (m *moment) matter(n *need.Need) bool {
+	return slices.ContainsFunc(n.RefersTo, func(to string) bool {
+		kind, _ := m.pointed(to)
+		return kind == evidence.Order || kind == evidence.Case
+	})
 }
 
 func (c *chooser) needIndex(id string) int {
@@ -138,8 +147,10 @@ func (c *chooser) propose(a *Action) {
 // binds tells whether an action serves a need. What the customer ruled out is
 // served by nothing; a need that was not understood is served by rights that fit
 // one of its readings and by actions that serve any need.
+//
+// What nobody asked for is served by nothing but actions that may be offered unasked.
 func (c *chooser) binds(a *Action, n *need.Need) bool {
-	if n.Negated {
+	if n.Negated || n.Origin == need.Predicted && (a.Unasked == nil || len(a.Needs) == 0) {
 		return false
 	}
 	unclear := len(n.Readings) > 0
@@ -185,11 +196,11 @@ func (c *chooser) bind(a *Action, i int) {
 			c.walk(a, i, s)
 			continue
 		}
-		b := binding{moment: c.moment, need: c.need(i), group: s}
+		b := binding{moment: c.moment, action: a, need: c.need(i), group: s}
 		c.reject(&b, a, i, Applicability, "signal."+a.Signal, b.shortfall(), nil, join([]evidence.Ref{}, s.Events))
 	}
 	if !seen {
-		b := binding{moment: c.moment, need: c.need(i), group: &need.SignalState{Signal: a.Signal, Fault: "count"}}
+		b := binding{moment: c.moment, action: a, need: c.need(i), group: &need.SignalState{Signal: a.Signal, Fault: "count"}}
 		c.reject(&b, a, i, Applicability, "signal."+a.Signal, b.shortfall(), nil, []evidence.Ref{})
 	}
 }
@@ -207,7 +218,7 @@ func (c *chooser) walk(a *Action, i int, group *need.SignalState) {
 	if p == nil {
 		p = new(proposal)
 	}
-	*p = proposal{binding: binding{moment: c.moment, need: c.need(i), group: group, read: p.read[:0]}, action: a}
+	*p = proposal{binding: binding{moment: c.moment, action: a, need: c.need(i), group: group, read: p.read[:0]}, action: a}
 	c.spare = p
 	b := &p.binding
 	k := 0
@@ -235,7 +246,7 @@ func (c *chooser) walk(a *Action, i int, group *need.SignalState) {
 			case v.Fault != "":
 				reason = candidate.Text{Zh: "规则出错：" + v.Fault, En: "the rule failed: " + v.Fault}
 			case v.Unknown:
-				reason = unknown(v.Missing)
+				reason = c.unknown(v.Missing)
 			}
 			c.reject(b, a, i, policy.Stage, policy.ID, reason, v.Missing, refs)
 			return false
@@ -271,11 +282,17 @@ func bare(t candidate.Text) candidate.Text {
 // A replacer makes its table at first use, 5 kB of it: once for all decisions.
 var braces = strings.NewReplacer("{", "", "}", "")
 
-func unknown(names []string) candidate.Text {
+// unknown names what a rule asked for in vain, and why it was kept from us when it was.
+func (m *moment) unknown(names []string) candidate.Text {
 	zh, en := make([]string, len(names)), make([]string, len(names))
 	for i, n := range names {
 		title := titleOf(n)
 		zh[i], en[i] = title.Zh, title.En
+		trait, _ := strings.CutPrefix(n, "person.traits.")
+		if purpose, hidden := strings.CutPrefix(string(m.person.Hidden[trait]), string(profile.NoConsent)+":"); hidden {
+			zh[i] += "（客户没有同意用途「" + purpose + "」）"
+			en[i] += " (no consent for " + purpose + ")"
+		}
 	}
 	return candidate.Text{Zh: "还不知道：" + strings.Join(zh, "、"), En: "not known: " + strings.Join(en, ", ")}
 }
@@ -311,6 +328,9 @@ func order(s Stage) int {
 // welcome applies the action's frequency cap and the silence after a refusal.
 // Rights, safety and services that answer who asked are never capped.
 func (c *chooser) welcome(b *binding, a *Action, i int) bool {
+	if c.in.Unasked && !c.mayBeSent(b, a, i) {
+		return false
+	}
 	if a.Cap == nil || a.Nature == Right || a.urgent() || a.Nature == Service && i >= 0 && asked(c.in.Needs[i]) {
 		return true
 	}
@@ -723,9 +743,17 @@ func (c *chooser) keptAnswers() []candidate.Answer {
 	kept := make([]candidate.Answer, 0, len(c.answers))
 	for _, a := range c.answers {
 		i := c.needIndex(a.Need)
-		settled := a.Passage != nil && c.plan.problem(c.in.Needs[i].Intent) && slices.ContainsFunc(c.taken, func(p *proposal) bool {
-			return p.action.Resolves && (p.action.Nature == Right || p.action.Nature == Goodwill) && slices.Contains(p.needs, i)
+		n := &c.in.Needs[i]
+		takes := func(wanted func(*proposal) bool) bool {
+			return slices.ContainsFunc(c.taken, func(p *proposal) bool { return slices.Contains(p.needs, i) && wanted(p) })
+		}
+		settled := a.Passage != nil && c.plan.problem(n.Intent) && takes(func(p *proposal) bool {
+			return p.action.Resolves && (p.action.Nature == Right || p.action.Nature == Goodwill)
 		})
+		if n.Origin == need.Predicted && !c.matter(n) {
+			// Unasked, an answer is read out only beside an offer that leaves it open.
+			settled = !takes(func(*proposal) bool { return true }) || takes(func(p *proposal) bool { return p.action.Resolves })
+		}
 		if !settled {
 			kept = append(kept, a)
 		}

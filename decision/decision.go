@@ -102,7 +102,12 @@ type Action struct {
 	Signal string // "" or the signal of whose groups each makes one candidate
 	// Grants names what the customer gets (replacement, repair, loan …). Goodwill or
 	// a sale that grants what a chosen right grants already is not offered beside it.
-	Grants     string
+	Grants string
+	// Unasked lets it be offered to somebody who did not ask for it: beside an answer
+	// when a predicted need calls for it, and in a message that Rapport sends by
+	// itself. nil: only to who asks, or to a placement that does.
+	Unasked    *Unasked
+	Item       *Putting  // which item of the shelf it puts forward; nil: none
 	Safety     bool      // a right or service that goes before everything else when it applies
 	Policies   []Policy  // in stage order
 	Value      float64   // > 0, unit-free worth to the company and the customer
@@ -167,6 +172,8 @@ type Plan struct {
 	// Explained are those of them that an answer alone solves (how-to, progress).
 	Problems  []string
 	Explained []string
+	Contact   Contact // what Rapport may send by itself
+	Duty      []Duty  // whom a customer can be put through to, in the order of the packs
 }
 
 // Input is all a decision rests on.
@@ -182,6 +189,9 @@ type Input struct {
 	Seed      uint64
 	Limit     int // most actions; 0 means 3
 	Dialogue  Dialogue
+	// Unasked: nobody asked; what is chosen is sent by Rapport itself, so contact
+	// policies bind it.
+	Unasked bool
 }
 
 // Dialogue is what is known of the conversation that an enquiry stands in; zero

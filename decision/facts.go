@@ -60,6 +60,10 @@ var facts = []Fact{
 	{"device.under_warranty", Bool, candidate.Text{Zh: "是否在保修期内", En: "under warranty"}},
 	{"device.warranty_days", Int, candidate.Text{Zh: "保修剩余天数", En: "days of warranty left"}},
 	{"device.warranty_until", Time, candidate.Text{Zh: "保修到期时间", En: "end of the warranty"}},
+	{"duty.open", Bool, candidate.Text{Zh: "现在是否有专人值班", En: "somebody to be put through to is on duty"}},
+	{"duty.opens", Time, candidate.Text{Zh: "专人下次几点上班", En: "when somebody will be on duty next"}},
+	{"duty.phone", Text, candidate.Text{Zh: "值班专人的电话", En: "number of who is on duty"}},
+	{"duty.until", Time, candidate.Text{Zh: "专人值班到几点", En: "when who is on duty goes home"}},
 	{"enquiry.asked", Bool, candidate.Text{Zh: "是否主动来问", En: "the customer asked"}},
 	{"enquiry.danger", Bool, candidate.Text{Zh: "这次是否有安全危险", En: "somebody could be hurt"}},
 	{"enquiry.intents", List, candidate.Text{Zh: "这次问的全部诉求", En: "intents of this enquiry"}},
@@ -71,6 +75,14 @@ var facts = []Fact{
 	{"group.product_id", Text, candidate.Text{Zh: "信号所指型号", En: "product of the signal"}},
 	{"group.symptom", Text, candidate.Text{Zh: "信号所指故障", En: "fault of the signal"}},
 	{"holdings.count", Int, candidate.Text{Zh: "持有产品数", En: "products held"}},
+	{"item.id", Text, candidate.Text{Zh: "推荐的商品编号", En: "item put forward"}},
+	{"item.level", Text, candidate.Text{Zh: "推荐商品的等级", En: "level of the item put forward"}},
+	{"item.within", Bool, candidate.Text{Zh: "推荐商品的等级是否不高于客户等级", En: "the item's level is not above the customer's"}},
+	{"maturing.at", Time, candidate.Text{Zh: "最近到期的产品何时到期", En: "when the next holding matures"}},
+	{"maturing.days", Int, candidate.Text{Zh: "最近到期的产品还有几天到期", En: "days until the next holding matures"}},
+	{"maturing.id", Text, candidate.Text{Zh: "最近到期的持有编号", En: "the holding that matures next"}},
+	{"maturing.product_id", Text, candidate.Text{Zh: "最近到期的产品编号", En: "product that matures next"}},
+	{"need.answered", Bool, candidate.Text{Zh: "是否查到了答案", En: "a source has an answer"}},
 	{"need.conditional", Bool, candidate.Text{Zh: "是否有前提条件", En: "it depends on another result"}},
 	{"need.confidence", Number, candidate.Text{Zh: "识别把握", En: "confidence of the reading"}},
 	{"need.danger", Bool, candidate.Text{Zh: "是否有安全危险", En: "somebody could be hurt"}},
@@ -100,7 +112,13 @@ var facts = []Fact{
 	{"person.known_days", Int, candidate.Text{Zh: "认识这位客户的天数", En: "days since the first event"}},
 	{"person.personalized", Bool, candidate.Text{Zh: "个性化是否开启", En: "personalisation is on"}},
 	{"person.proven", Bool, candidate.Text{Zh: "身份是否已核实", En: "the identity is proven"}},
+	{"person.refuses", List, candidate.Text{Zh: "客户明确不同意的用途", En: "purposes the customer has refused"}},
 	{"person.tags", List, candidate.Text{Zh: "标签", En: "tags"}},
+	{"returnable.created_at", Time, candidate.Text{Zh: "还能退的订单的下单时间", En: "when the order that can be returned was placed"}},
+	{"returnable.days", Int, candidate.Text{Zh: "还能退的订单还有几天可退", En: "days left to return it"}},
+	{"returnable.id", Text, candidate.Text{Zh: "还能退的订单号", En: "newest order that can be returned, with no return under way"}},
+	{"returnable.product_id", Text, candidate.Text{Zh: "还能退的商品编号", En: "product that can be returned"}},
+	{"returnable.until", Time, candidate.Text{Zh: "还能退的订单何时截止", En: "last moment to return it"}},
 	{"scene.adcode", Text, candidate.Text{Zh: "行政区划代码", En: "region code"}},
 	{"scene.brand", Text, candidate.Text{Zh: "品牌", En: "brand"}},
 	{"scene.channel", Text, candidate.Text{Zh: "渠道", En: "channel"}},
@@ -166,6 +184,11 @@ type binding struct {
 	ordFound bool
 	cas      *profile.Record
 	casFound bool
+	ret      *returnable
+	retFound bool
+	put      *putForward
+	putFound bool
+	action   *Action
 }
 
 // Lookup implements Facts.
@@ -211,6 +234,14 @@ func (b *binding) fact(name string) (any, bool) {
 		return b.signalFact(rest)
 	case "enquiry":
 		return b.enquiryFact(rest)
+	case "returnable":
+		return b.returnableFact(rest)
+	case "maturing":
+		return b.maturingFact(rest)
+	case "item":
+		return b.itemFact(rest)
+	case "duty":
+		return b.dutyFact(rest)
 	case "orders":
 		switch rest {
 		case "count":
@@ -267,6 +298,10 @@ func (b *binding) needFact(name string) (any, bool) {
 	case "status_told":
 		return slices.ContainsFunc(b.in.Results, func(r candidate.Result) bool {
 			return slices.ContainsFunc(r.Answers, func(a candidate.Answer) bool { return a.Need == n.ID && a.Status != nil })
+		}), true
+	case "answered":
+		return slices.ContainsFunc(b.in.Results, func(r candidate.Result) bool {
+			return slices.ContainsFunc(r.Answers, func(a candidate.Answer) bool { return a.Need == n.ID })
 		}), true
 	case "unclear":
 		return len(n.Readings) > 0, true
@@ -372,6 +407,15 @@ func (b *binding) personFact(name string) (any, bool) {
 		return b.in.Personal, true
 	case "tags":
 		return b.tags()
+	case "refuses":
+		refused := []string{}
+		for purpose, given := range b.person.Preferences.Consent {
+			if !given {
+				refused = append(refused, purpose)
+			}
+		}
+		slices.Sort(refused)
+		return refused, true
 	case "known_days":
 		if b.person.First.IsZero() || !b.in.Personal {
 			return nil, false
@@ -384,6 +428,13 @@ func (b *binding) personFact(name string) (any, bool) {
 			return nil, false
 		}
 		return native(t.Value)
+	}
+	if trait, ok := strings.CutPrefix(name, "stated_days."); ok {
+		t, ok := b.person.Traits[trait]
+		if !ok || t.Value == nil || t.At.IsZero() {
+			return nil, false
+		}
+		return days(b.now.Sub(t.At)), true
 	}
 	return nil, false
 }
@@ -559,15 +610,28 @@ func (b *binding) cite(name string) []evidence.Ref {
 		if b.need != nil {
 			return b.need.Evidence
 		}
+	case "returnable":
+		if r := b.returnable(); r != nil {
+			return []evidence.Ref{r.order.Ref()}
+		}
+	case "maturing":
+		if h, _ := b.maturing(); h != nil {
+			return []evidence.Ref{h.Ref()}
+		}
+	case "item":
+		return b.citeItem(rest)
 	case "person":
 		trait, ok := strings.CutPrefix(rest, "traits.")
+		if t, stated := strings.CutPrefix(rest, "stated_days."); stated {
+			trait, ok = t, true
+		}
 		if rest == "tags" {
 			trait, ok = "tags", true
 		}
 		if t, known := b.person.Traits[trait]; ok && known && t.Evidence != "" {
 			return []evidence.Ref{t.Evidence}
 		}
-		if rest == "personalized" {
+		if rest == "personalized" || rest == "refuses" {
 			return b.person.Preferences.Evidence
 		}
 	}

@@ -16,7 +16,7 @@ import (
 // Placeholders lists the placeholders that every text may use beside the names
 // of facts: what stands in braces is replaced in the language of the text.
 func Placeholders() []string {
-	return []string{"at_least", "brand", "count", "dates", "device", "order_date", "symptom", "times", "within"}
+	return []string{"at_least", "brand", "count", "dates", "device", "duty", "item", "maturing", "order_date", "symptom", "times", "within"}
 }
 
 // AlwaysKnown tells whether a placeholder can be filled for every candidate of an
@@ -31,7 +31,10 @@ func AlwaysKnown(placeholder string, hasSignal bool) bool {
 	return false
 }
 
-var aDevice = candidate.Text{Zh: "设备", En: "device"}
+var (
+	aDevice  = candidate.Text{Zh: "设备", En: "device"}
+	aProduct = candidate.Text{Zh: "产品", En: "product"}
+)
 
 // fill writes a text in both languages; ok is false when a placeholder is unknown.
 func (b *binding) fill(t candidate.Text) (filled candidate.Text, ok bool) {
@@ -105,6 +108,24 @@ func (b *binding) argument(name string, l scene.Locale) (string, bool) {
 			return t.In(l), true
 		}
 		return id, id != ""
+	case "item":
+		if p := b.putting(); p != nil {
+			return p.title.In(l), p.title.In(l) != ""
+		}
+		return "", false
+	case "maturing":
+		if h, _ := b.maturing(); h != nil {
+			if item := b.item(h.Text("product_id")); item != nil && item.Title != (candidate.Text{}) {
+				return item.Title.In(l), true
+			}
+			return aProduct.In(l), true
+		}
+		return "", false
+	case "duty":
+		if d := b.duty(); d != nil {
+			return d.Name.In(l), true
+		}
+		return "", false
 	case "order_date":
 		if o := b.order(); o != nil && !o.CreatedAt.IsZero() {
 			return b.date(o.CreatedAt, l), true
@@ -138,6 +159,12 @@ func (b *binding) argument(name string, l scene.Locale) (string, bool) {
 	case float64:
 		return number(v), true
 	case time.Time:
+		switch name {
+		case "duty.until": // by the clock where they are on duty
+			return v.Format("15:04"), true
+		case "duty.opens":
+			return b.date(v, l) + map[bool]string{true: " ", false: ", "}[l == scene.Chinese] + v.Format("15:04"), true
+		}
 		// An end at midnight is the end of the day before: "until 5 July".
 		local := v.In(b.zone())
 		if local.Hour() == 0 && local.Minute() == 0 && local.Second() == 0 && strings.HasSuffix(name, "_until") {

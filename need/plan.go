@@ -1,6 +1,7 @@
 package need
 
 import (
+	"maps"
 	"math"
 	"slices"
 	"sort"
@@ -65,7 +66,7 @@ func (p *Plan) Recognise(e Enquiry, who *profile.Profile, at scene.Scene, names 
 		s.end()
 		p.pool.Put(s)
 	}
-	r.Needs = p.predicted(r.Needs, r.Signals)
+	r.Needs = p.predicted(r.Needs, r.Signals, r.Locale, e.Text != "")
 	for i := range r.Needs {
 		n := &r.Needs[i]
 		n.ID = "n" + strconv.Itoa(i+1)
@@ -91,7 +92,7 @@ func zone(at scene.Scene, who *profile.Profile) *time.Location {
 }
 
 // predicted adds what holding signals foretell, unless the customer says it anyway.
-func (p *Plan) predicted(needs []Need, states []SignalState) []Need {
+func (p *Plan) predicted(needs []Need, states []SignalState, locale scene.Locale, asked bool) []Need {
 	for _, state := range states {
 		if !state.Holds {
 			continue
@@ -101,21 +102,66 @@ func (p *Plan) predicted(needs []Need, states []SignalState) []Need {
 			continue
 		}
 		implies := p.signals[i].Implies
+		if asked && implies.Unasked {
+			continue
+		}
 		if slices.ContainsFunc(needs, func(n Need) bool {
 			return n.Intent == implies.Intent && !n.Negated && (n.Origin != Predicted || n.Sub() == implies.Subintent)
 		}) {
 			continue
 		}
-		n := Need{Origin: Predicted, Intent: implies.Intent, Subintent: subintent(implies.Subintent), Confidence: 1, Evidence: slices.Clone(state.Events)}
-		for _, key := range []string{"asset_id", "product_id", "order_id", "case_id"} {
-			if id := state.Group[key]; id != "" {
-				n.point(id)
-				break
-			}
-		}
-		needs = append(needs, n)
+		needs = append(needs, foretold(&p.signals[i], &state, locale))
 	}
 	return needs
+}
+
+// foretold is the need that a holding signal foretells.
+func foretold(d *signal.Definition, state *SignalState, locale scene.Locale) Need {
+	n := Need{Origin: Predicted, Intent: d.Implies.Intent, Subintent: subintent(d.Implies.Subintent), Text: d.Implies.Asks[string(locale)], Confidence: 1, Evidence: slices.Clone(state.Events)}
+	for _, key := range []string{"asset_id", "product_id", "order_id", "case_id"} {
+		if id := state.Group[key]; id != "" {
+			n.point(id)
+			break
+		}
+	}
+	return n
+}
+
+// Implies tells what need a signal foretells; intent "" is none.
+func (p *Plan) Implies(id string) (intent, sub string) {
+	for i := range p.signals {
+		if d := &p.signals[i]; d.ID == id {
+			return d.Implies.Intent, d.Implies.Subintent
+		}
+	}
+	return "", ""
+}
+
+// Only narrows a recognition without words to what one signal foretells of one
+// group, for Rapport speaks of one matter at a time when it speaks by itself. No
+// need is left when the signal does not hold.
+func (p *Plan) Only(r Recognition, id string, group map[string]string) Recognition {
+	r.Needs = []Need{}
+	for i := range p.signals {
+		d := &p.signals[i]
+		if d.ID != id || d.Implies.Intent == "" {
+			continue
+		}
+		for k := range r.Signals {
+			s := &r.Signals[k]
+			if s.Signal != id || !s.Holds || !maps.Equal(s.Group, group) {
+				continue
+			}
+			n := foretold(d, s, r.Locale)
+			n.ID, n.Entities = "n1", []Entity{}
+			if n.RefersTo == nil {
+				n.RefersTo = []string{}
+			}
+			r.Needs = append(r.Needs, n)
+			return r
+		}
+	}
+	return r
 }
 
 func subintent(id string) *string {

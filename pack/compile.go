@@ -128,17 +128,21 @@ func sentencesOf(d *need.Definition) string {
 // sentences and trains anew.
 const modelFile = "model.bin"
 
-// shipped is the trained classifier that the source's last pack brings.
+// shipped is the trained classifier that the source's last pack brings, or the
+// pack before it: one that adds no sentences needs none of its own.
 func (c *Compiler) shipped(s strategy.Source) []byte {
-	all := packsOf(s)
-	if c.FS == nil || !identifier.MatchString(all[len(all)-1]) {
+	if c.FS == nil {
 		return nil
 	}
-	model, err := fs.ReadFile(c.FS, all[len(all)-1]+"/"+modelFile)
-	if err != nil {
-		return nil
+	for _, name := range slices.Backward(packsOf(s)) {
+		if !identifier.MatchString(name) {
+			return nil
+		}
+		if model, err := fs.ReadFile(c.FS, name+"/"+modelFile); err == nil {
+			return model
+		}
 	}
-	return model
+	return nil
 }
 
 // tried runs the packs' cases; those that fail are faults of their files.
@@ -272,6 +276,7 @@ func (c *content) compile() *compiled {
 	plan := &decision.Plan{Temperature: c.draw.temperature, Floor: c.draw.floor, Sales: c.draw.sales, Signals: map[string]decision.Pattern{}, Symptoms: c.symptoms}
 	plan.Problems = c.patterns(c.problems)
 	plan.Explained = c.patterns(c.explained)
+	plan.Contact, plan.Duty = c.contact, c.duty
 	for _, s := range c.need.Subintents {
 		if _, ok := c.titles[s.Parent]; !ok {
 			c.seen["subintent "+s.Parent+"/"+s.ID].fault("its parent %q is no intent", s.Parent)
@@ -336,6 +341,7 @@ func (c *content) facts() map[string]decision.FactType {
 	all := make(map[string]decision.FactType, len(c.traits)+2*len(c.signals))
 	for name, t := range c.traits {
 		all["person.traits."+name] = t
+		all["person.stated_days."+name] = decision.Int
 	}
 	for _, s := range c.signals {
 		all["signal."+s.ID+".holds"] = decision.Bool
@@ -398,7 +404,7 @@ func (c *content) compileSignal(s *signalText, plan *decision.Plan) {
 		if v == nil {
 			return nil
 		}
-		if f := compileFilter(*v); f != nil {
+		if f := compileFilter(*v, c.topics); f != nil {
 			return f
 		}
 		return nil
@@ -509,7 +515,7 @@ func (l *language) isFact(name string) bool { _, ok := l.types[name]; return ok 
 func (l *language) cited(all []labelled) []string {
 	var out []string
 	for _, c := range all {
-		if !l.isFact(c.name) && !slices.Contains([]string{"group", "device", "order", "case", "need"}, c.name) {
+		if !l.isFact(c.name) && !slices.Contains([]string{"group", "device", "order", "case", "need", "returnable", "maturing", "item"}, c.name) {
 			if near := nearest(c.name, l.names); near != "" {
 				c.at.fault("%q is not a fact; is %q meant?", c.name, near)
 			} else {

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"time"
 
+	"go.yaml.in/yaml/v3"
+
 	"github.com/rapport-cx/rapport/candidate"
 	"github.com/rapport-cx/rapport/decision"
 	"github.com/rapport-cx/rapport/need"
@@ -30,6 +32,9 @@ type content struct {
 	draw       draw
 	signals    []signalText
 	actions    []actionText
+	contact    decision.Contact
+	duty       []decision.Duty
+	topics     []topic
 	dropped    []labelled // ids of actions of earlier packs that are left out
 	seen       map[string]value
 }
@@ -160,6 +165,9 @@ func (c *content) read(v value) {
 				v.fault("a temperature is not below 0, a floor lies from 0 to 0.2")
 			}
 		},
+		"contact": c.contactPolicy,
+		"duty":    func(v value) { v.list(c.onDuty) },
+		"topics":  func(v value) { v.list(c.topic) },
 		"signals": func(v value) { v.list(c.signal) },
 		"actions": func(v value) { v.list(c.action) },
 		"without": func(v value) { c.dropped = append(c.dropped, labels(v)...) },
@@ -334,7 +342,19 @@ func (c *content) signal(v value) {
 		},
 		"implies": func(v value) {
 			var l string
-			v.str(&l)
+			if v.node.Kind != yaml.MappingNode {
+				v.str(&l)
+			} else {
+				v.object(fields{
+					"need":    func(v value) { v.str(&l) },
+					"unasked": func(v value) { v.boolean(&s.Implies.Unasked) },
+					"asks": func(v value) {
+						var t candidate.Text
+						v.text(&t)
+						s.Implies.Asks = map[string]string{string(scene.Chinese): t.Zh, string(scene.English): t.En}
+					},
+				}, "need")
+			}
 			if l != "" && !label.MatchString(l) {
 				v.fault("%q is not a label of the form group.intent or group.intent/subintent", l)
 			}
@@ -384,6 +404,22 @@ func (c *content) action(v value) {
 		"serves": func(v value) { a.serves = labels(v) },
 		"signal": func(v value) { v.name(&a.Signal); a.signal = &v },
 		"grants": func(v value) { v.name(&a.Grants) },
+		"unasked": func(v value) {
+			a.Unasked = &decision.Unasked{}
+			v.object(fields{"topic": func(v value) { v.name(&a.Unasked.Topic) }}, "topic")
+		},
+		"item": func(v value) {
+			a.Item = &decision.Putting{}
+			v.object(fields{
+				"kind":  func(v value) { v.str(&a.Item.Kind) },
+				"level": func(v value) { v.str(&a.Item.Level) },
+				"trait": func(v value) { v.name(&a.Item.Trait) },
+				"best":  func(v value) { v.str(&a.Item.Best) },
+			}, "kind")
+			if (a.Item.Level == "") != (a.Item.Trait == "") {
+				v.fault("a level is compared with a trait of the customer: both or neither are given")
+			}
+		},
 		"safety": func(v value) { v.boolean(&a.Safety) }, "resolves": func(v value) { v.boolean(&a.Resolves) },
 		"handover": func(v value) { v.boolean(&a.Handover) }, "fallback": func(v value) { v.boolean(&a.Fallback) },
 		"value": func(v value) { weighed(v); v.positive(&a.Value) }, "lever": func(v value) { weighed(v); v.positive(&a.Lever) },
@@ -419,6 +455,9 @@ func (c *content) action(v value) {
 	}, "id", "nature", "title", "reasons")
 	if a.ID == "" {
 		return
+	}
+	if a.Unasked != nil && len(a.serves) == 0 {
+		v.fault("what is offered unasked says which needs it serves")
 	}
 	if a.Nature == decision.Right {
 		for _, w := range a.weighed {

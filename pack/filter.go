@@ -16,17 +16,20 @@ import (
 
 // filter is the compiled "where" of a signal; it satisfies signal.Filter. It reads
 // the event and the case that the event names, as the case is now.
-type filter struct{ program cel.Program }
+type filter struct {
+	program cel.Program
+	topics  []topic
+}
 
 // eventFacts are what a "where" reads: event.properties (a map), event.verified,
-// event.time, case.known, case.status and case.kind.
+// event.time, event.topic, case.known, case.status and case.kind.
 var eventLanguage = sync.OnceValues(func() (*language, error) {
 	base, err := grammar()
 	if err != nil {
 		return nil, err
 	}
 	l := &language{types: map[string]decision.FactType{
-		"event.verified": decision.Bool, "event.time": decision.Time,
+		"event.verified": decision.Bool, "event.time": decision.Time, "event.topic": decision.Text,
 		"case.status": decision.Text, "case.kind": decision.Text,
 	}}
 	options := []cel.EnvOption{cel.Variable("event.properties", cel.MapType(cel.StringType, cel.DynType))}
@@ -39,7 +42,7 @@ var eventLanguage = sync.OnceValues(func() (*language, error) {
 	return l, err
 })
 
-func compileFilter(v value) signal.Filter {
+func compileFilter(v value, topics []topic) signal.Filter {
 	l, err := eventLanguage()
 	if err != nil {
 		v.fault("%v", err)
@@ -49,13 +52,13 @@ func compileFilter(v value) signal.Filter {
 	if r == nil {
 		return nil
 	}
-	return filter{r.program}
+	return filter{r.program, topics}
 }
 
 // Match implements signal.Filter. A rule that asks for a property the event does
 // not have does not pass, unless the rest settles it.
 func (f filter) Match(e *event.Event, p *profile.Profile) bool {
-	out, _, err := f.program.Eval(&happening{e: e, p: p})
+	out, _, err := f.program.Eval(&happening{e: e, p: p, topics: f.topics})
 	return err == nil && out == types.True
 }
 
@@ -63,6 +66,7 @@ func (f filter) Match(e *event.Event, p *profile.Profile) bool {
 type happening struct {
 	e          *event.Event
 	p          *profile.Profile
+	topics     []topic
 	properties map[string]any
 }
 
@@ -80,6 +84,9 @@ func (h *happening) ResolveName(name string) (any, bool) {
 			}
 		}
 		return h.properties, true
+	case "event.topic":
+		t := topicOf(h.topics, h.e)
+		return t, t != ""
 	case "event.verified":
 		return h.e.Verified, true
 	case "event.time":

@@ -143,6 +143,7 @@ type trialCase struct {
 	history  []happened
 	items    []stocked
 	needs    []needText
+	unasked  string // the signal that made Rapport speak by itself
 	about    []need.Entity
 	expect   []expected
 	absent   []string
@@ -198,6 +199,7 @@ func readCase(v value) *trialCase {
 		},
 		"zone":            func(v value) { v.str(&t.zone) },
 		"enquiry":         func(v value) { v.text(&t.enquiry) },
+		"predicted":       func(v value) { v.name(&t.unasked) },
 		"personalization": func(v value) { var s string; v.choice(&s, "on", "off"); t.off = s == "off" },
 		"proven":          func(v value) { proven := true; v.boolean(&proven); t.unproven = !proven },
 		"draw":            func(v value) { var s string; v.choice(&s, "best", "chance"); t.chance = s == "chance" },
@@ -524,6 +526,9 @@ func (t *trialCase) input(c *compiled, l scene.Locale, hearing Hearing) (in deci
 	at := scene.Scene{Locale: l, Time: t.now.UTC(), Zone: t.zone, Channel: "web", Device: scene.Device{Type: t.device}}
 	view := catalogue.At(uint64(len(t.items)))
 	in = decision.Input{Person: who, Personal: !t.off, Proven: !t.unproven, Scene: at, Catalogue: view, Seed: trialSeed, Limit: t.limit}
+	if t.unasked != "" {
+		return t.predicted(c, in, l), names, nil
+	}
 	if hearing == AsHeard {
 		r := c.version.Need.Recognise(need.Enquiry{Text: t.enquiry.In(l)}, who, at, view)
 		in.Needs, in.Signals = r.Needs, r.Signals
@@ -532,6 +537,21 @@ func (t *trialCase) input(c *compiled, l scene.Locale, hearing Hearing) (in deci
 	in.Needs = t.given(l, c)
 	in.Signals = signal.Evaluate(c.signals, signal.Moment{Person: who, At: at.Time, Zone: at.Location()})
 	return in, names, nil
+}
+
+// predicted is the input of what Rapport says by itself when a signal fires, of the
+// group that holds first; without one there is nothing to say.
+func (t *trialCase) predicted(c *compiled, in decision.Input, l scene.Locale) decision.Input {
+	in.Unasked = true
+	r := c.version.Need.Recognise(need.Enquiry{}, in.Person, in.Scene, in.Catalogue)
+	in.Signals = r.Signals
+	for i := range r.Signals {
+		if s := &r.Signals[i]; s.Signal == t.unasked && s.Holds {
+			in.Needs = c.version.Need.Only(r, s.Signal, s.Group).Needs
+			break
+		}
+	}
+	return in
 }
 
 func (t *trialCase) given(l scene.Locale, c *compiled) []need.Need {

@@ -62,6 +62,12 @@ type Step struct {
 type Implication struct {
 	Intent    string
 	Subintent string
+	// Asks is the question that is foretold, by language, as the customer would put
+	// it: sources look their answers up by it. "" in a language: none.
+	Asks map[string]string
+	// Unasked: it is foretold only to who asked nothing (a placement, a message that
+	// is sent by itself), and does not come up beside the answer to something else.
+	Unasked bool
 }
 
 // Definition is one signal as a pack declares it.

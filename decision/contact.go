@@ -1,0 +1,263 @@
+package decision
+
+import (
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/rapport-cx/rapport/candidate"
+	"github.com/rapport-cx/rapport/evidence"
+	"github.com/rapport-cx/rapport/need"
+	"github.com/rapport-cx/rapport/profile"
+)
+
+// Contact policies bind what Rapport sends by itself, never the answer to someone
+// who asks. They count what was sent: the events below stand in the person's own
+// log, so a decision reads them like anything else and a replay finds them again.
+const (
+	// SentEvent says that a message was sent unasked: decision_id, action, actions,
+	// topics, group, channels.
+	SentEvent = "Decision Sent"
+	// WithdrawnEvent says that it was taken back before anybody saw it, or could not
+	// be delivered: decision_id, reason. What was withdrawn does not count.
+	WithdrawnEvent = "Decision Withdrawn"
+	// SupersededEvent says that the need went away after the message was delivered.
+	SupersededEvent = "Decision Superseded"
+)
+
+// Unasked says under what heading an action is offered unasked: caps and silence
+// count what is of one topic together.
+type Unasked struct {
+	Topic string
+}
+
+// Contact are the contact policies of a strategy.
+type Contact struct {
+	// Quiet are the hours in which nothing is sent, by the customer's clock; its Zone
+	// stands in for that of a customer whose own is not known. Without either there
+	// are no quiet hours. nil: none.
+	Quiet    *Hours
+	Caps     []ContactCap
+	Suppress time.Duration // silence on a topic after a refusal; 0: none
+	Again    time.Duration // a right that was told unasked is not told unasked again for so long
+}
+
+// ContactCap bounds how much is sent to one person.
+type ContactCap struct {
+	ID      string
+	Topic   string // "": of any
+	Channel string // "": through any; else "conversation" or "webhook"
+	AtMost  int
+	Within  time.Duration
+}
+
+// Opens tells when something may be sent to a customer: now, or when the quiet
+// hours end. zone nil: the customer's is not known.
+func (c *Contact) Opens(now time.Time, zone *time.Location) time.Time {
+	if c.Quiet == nil || zone == nil && c.Quiet.Zone == nil {
+		return now
+	}
+	h := *c.Quiet
+	if zone != nil {
+		h.Zone = zone
+	}
+	if quiet, _, until := h.within(now); quiet {
+		return until
+	}
+	return now
+}
+
+// Open lists the channels, of those given, whose own caps are not reached: what was
+// delivered through each is counted from the person's events. It is for who sends;
+// the caps of no channel are applied by [Decide].
+func (c *Contact) Open(channels []string, who *profile.Profile, now time.Time) []string {
+	open := []string{}
+	for _, channel := range channels {
+		full := slices.ContainsFunc(c.Caps, func(limit ContactCap) bool {
+			if limit.Channel != channel {
+				return false
+			}
+			n := 0
+			for _, s := range sentTo(who, now) {
+				if s.counts(limit, now) && slices.Contains(s.channels, channel) {
+					n++
+				}
+			}
+			return n >= limit.AtMost
+		})
+		if !full {
+			open = append(open, channel)
+		}
+	}
+	return open
+}
+
+// Occasion tells whether a signal can make Rapport speak by itself: it foretells a
+// need (label "intent/subintent") that an action serves unasked.
+func (p *Plan) Occasion(intent, sub string) bool {
+	return slices.ContainsFunc(p.Actions, func(a Action) bool {
+		return a.Unasked != nil && slices.ContainsFunc(a.Needs, func(label string) bool { return labelled(label, intent, sub) })
+	})
+}
+
+// Urgent tells whether a decision cannot wait for the quiet hours to end.
+func (d *Decision) Urgent() bool {
+	return slices.ContainsFunc(d.Chosen, func(c Chosen) bool { return c.Safety })
+}
+
+// sent is one message that was sent unasked and not withdrawn.
+type sent struct {
+	decision  string
+	actions   []string
+	topics    []string
+	channels  []string
+	group     map[string]any
+	at        time.Time
+	dismissed time.Time
+	evidence  []evidence.Ref
+}
+
+func (s *sent) counts(limit ContactCap, now time.Time) bool {
+	return s.at.Add(limit.Within).After(now) && (limit.Topic == "" || slices.Contains(s.topics, limit.Topic))
+}
+
+// sentTo reads what was sent to a person up to a time, oldest first.
+func sentTo(who *profile.Profile, now time.Time) []sent {
+	var all []sent
+	for _, e := range who.History[SentEvent] {
+		if e.Time.After(now) {
+			continue
+		}
+		p := e.Properties()
+		s := sent{actions: texts(p["actions"]), topics: texts(p["topics"]), channels: texts(p["channels"]), at: e.Time, evidence: []evidence.Ref{evidence.Ref(e.ID.String())}}
+		s.decision, _ = p["decision_id"].(string)
+		s.group, _ = p["group"].(map[string]any)
+		withdrawn := false
+		for _, w := range who.History[WithdrawnEvent] {
+			id, _ := w.Properties()["decision_id"].(string)
+			withdrawn = withdrawn || id == s.decision && !w.Time.After(now)
+		}
+		if withdrawn {
+			continue
+		}
+		for i := range who.Contacts {
+			if c := &who.Contacts[i]; c.Decision == s.decision && !c.Dismissed.IsZero() && !c.Dismissed.After(now) {
+				s.dismissed = c.Dismissed
+				s.evidence = join(s.evidence, c.Evidence)
+			}
+		}
+		all = append(all, s)
+	}
+	return all
+}
+
+func texts(v any) []string {
+	list, _ := v.([]any)
+	var out []string
+	for _, e := range list {
+		if s, ok := e.(string); ok {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+// mayBeSent applies the contact policies to an action that nobody asked for. A
+// right and safety pass all of them; a right that was told already is told again
+// to who asks, but not unasked.
+func (c *chooser) mayBeSent(b *binding, a *Action, i int) bool {
+	if a.Unasked == nil || i >= 0 && c.in.Needs[i].Origin != need.Predicted {
+		return true
+	}
+	all := sentTo(c.person, c.now)
+	if a.Nature == Right || a.urgent() {
+		for k := range all {
+			s := &all[k]
+			if s.at.Add(c.plan.Contact.Again).After(c.now) && slices.Contains(s.actions, a.ID) && sameThing(s.group, b.group) {
+				c.reject(b, a, i, ContactPolicy, "told", candidate.Text{
+					Zh: c.date(s.at, "zh-CN") + "已经主动告诉过客户", En: "the customer was told unasked on " + c.date(s.at, "en"),
+				}, nil, s.evidence)
+				return false
+			}
+		}
+		return true
+	}
+	if !c.silent(b, a, i, all) {
+		return false
+	}
+	for k := range c.plan.Contact.Caps {
+		limit := &c.plan.Contact.Caps[k]
+		if limit.Channel != "" || limit.Topic != "" && limit.Topic != a.Unasked.Topic {
+			continue
+		}
+		refs, n := []evidence.Ref{}, 0
+		for k := range all {
+			if all[k].counts(*limit, c.now) {
+				refs = join(refs, all[k].evidence)
+				n++
+			}
+		}
+		if n < limit.AtMost {
+			continue
+		}
+		within, most := strconv.FormatInt(days(limit.Within), 10), strconv.Itoa(limit.AtMost)
+		c.reject(b, a, i, ContactPolicy, "cap."+limit.ID, candidate.Text{
+			Zh: within + " 天内已主动联系 " + strconv.Itoa(n) + " 次，最多 " + most + " 次",
+			En: "sent unasked " + strconv.Itoa(n) + " times within " + within + " days; at most " + most,
+		}, nil, refs)
+		return false
+	}
+	return true
+}
+
+// silent keeps a topic quiet for a while after the customer declined it.
+func (c *chooser) silent(b *binding, a *Action, i int, all []sent) bool {
+	if c.plan.Contact.Suppress <= 0 {
+		return true
+	}
+	refuse := func(at time.Time, refs []evidence.Ref) bool {
+		if at.IsZero() || at.After(c.now) || !at.Add(c.plan.Contact.Suppress).After(c.now) {
+			return false
+		}
+		silence := strconv.FormatInt(days(c.plan.Contact.Suppress), 10)
+		c.reject(b, a, i, ContactPolicy, "suppressed", candidate.Text{
+			Zh: c.date(at, "zh-CN") + "客户说过不用了，" + silence + " 天内不再主动提",
+			En: "the customer declined on " + c.date(at, "en") + "; not unasked for " + silence + " days",
+		}, nil, refs)
+		return true
+	}
+	for k := range all {
+		if s := &all[k]; slices.Contains(s.topics, a.Unasked.Topic) && refuse(s.dismissed, s.evidence) {
+			return false
+		}
+	}
+	for k := range c.person.Contacts {
+		contact := &c.person.Contacts[k]
+		if contact.Action != "" && c.topicOf(contact.Action) == a.Unasked.Topic && refuse(contact.Dismissed, join([]evidence.Ref{}, contact.Evidence)) {
+			return false
+		}
+	}
+	return true
+}
+
+func (c *chooser) topicOf(action string) string {
+	for i := range c.plan.Actions {
+		if a := &c.plan.Actions[i]; a.ID == action && a.Unasked != nil {
+			return a.Unasked.Topic
+		}
+	}
+	return ""
+}
+
+// sameThing tells whether a message was about the group of a candidate.
+func sameThing(group map[string]any, s *need.SignalState) bool {
+	if s == nil {
+		return len(group) == 0
+	}
+	for k, v := range s.Group {
+		if group[k] != v {
+			return false
+		}
+	}
+	return true
+}
