@@ -56,6 +56,7 @@ type tenant struct {
 	Workspace
 	sources []candidate.Source
 	current atomic.Pointer[strategy.Version]
+	desk    desk
 
 	mu       sync.Mutex
 	compiled map[int]*strategy.Version // for replays; bounded by keepCompiled

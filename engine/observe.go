@@ -132,8 +132,11 @@ func (e *Engine) Signals(_ context.Context, workspace string, who *profile.Profi
 
 // Erase forgets a person for good; the receipt says how much there was.
 func (e *Engine) Erase(ctx context.Context, workspace string, keys []identity.Key) (journal.Erasure, error) {
-	if _, err := e.tenant(workspace); err != nil {
+	t, err := e.tenant(workspace)
+	if err != nil {
 		return journal.Erasure{}, err
 	}
-	return e.Store.Erase(ctx, workspace, keys)
+	done, err := e.Store.Erase(ctx, workspace, keys)
+	t.desk.set(nil) // it may speak of them
+	return done, err
 }

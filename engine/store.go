@@ -43,6 +43,12 @@ type Store interface {
 	Person(ctx context.Context, workspace string, key identity.Key) (p identity.Person, known bool, err error)
 	// PersonByID follows redirects of merged persons.
 	PersonByID(ctx context.Context, workspace string, id identity.PersonID) (p identity.Person, known bool, err error)
+	// People lists persons who have a user id, the newest
+	// first: from before on (0: the newest). next is where to go on, 0 at the end.
+	People(ctx context.Context, workspace string, before uint32, limit int) (people []identity.Person, next uint32, err error)
+	// Apart tells that somebody said of two persons that they are not one, and that
+	// this is still in force.
+	Apart(ctx context.Context, workspace string, a, b identity.PersonID) (bool, error)
 	// Profile folds a scope. Without UpTo and Without it is answered from memory
 	// when the person is hot. The profile must not be changed.
 	Profile(ctx context.Context, s Scope) (*profile.Profile, error)

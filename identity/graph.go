@@ -708,3 +708,39 @@ func (g *Graph) report() {
 		}
 	}
 }
+
+// People lists persons who have a user id, those whose
+// representative came last first: the ones numbered below before (0: all), at most
+// limit of them. next is where to go on, 0 at the end.
+func (g *Graph) People(before uint32, limit int) (people []Person, next uint32) {
+	n := uint32(len(g.values))
+	if before != 0 && before < n {
+		n = before
+	}
+	for n--; n > 0 && n < uint32(len(g.values)); n-- {
+		if g.nodes[n].person != n || !g.nodes[n].seen || g.nodes[n].kind != kindUser {
+			continue // visitors, and addresses of nobody
+		}
+		if people = append(people, g.PersonAt(n)); len(people) == limit {
+			return people, n
+		}
+	}
+	return people, 0
+}
+
+// Apart tells that somebody said of two persons, by the numbers of any of their
+// keys, that they are not one: an unmerge between their keys is in force.
+func (g *Graph) Apart(a, b uint32) bool {
+	if len(g.pairs) == 0 {
+		return false
+	}
+	person := g.PersonNumber(b)
+	for _, n := range g.Members(nil, a) {
+		for _, m := range g.near[n] {
+			if g.PersonNumber(m) == person && g.parted(n, m) {
+				return true
+			}
+		}
+	}
+	return false
+}

@@ -35,6 +35,7 @@ type Engine interface {
 	talker
 	recaller
 	knower
+	matcher
 	strategist
 	landlord
 }
@@ -100,6 +101,14 @@ type knower interface {
 	Signals(ctx context.Context, workspace string, who *profile.Profile) ([]need.SignalState, error)
 	// Erase forgets a person for good.
 	Erase(ctx context.Context, workspace string, keys []identity.Key) (journal.Erasure, error)
+}
+
+// matcher finds persons who look like one. It joins nobody.
+type matcher interface {
+	// Suggestions lists pairs nobody has decided on; anew searches again.
+	Suggestions(ctx context.Context, workspace string, anew bool) (engine.Suggestions, error)
+	// Suggestion finds an open one by its id, else engine.ErrNotFound.
+	Suggestion(ctx context.Context, workspace, id string) (engine.Suggestion, error)
 }
 
 // strategist keeps the versions of a workspace's strategy.

@@ -400,3 +400,11 @@ func (h *house) AddWorkspace(_ context.Context, w engine.Workspace, _ []string) 
 }
 
 func (h *house) Ready() error { return h.broken }
+
+func (h *house) Suggestions(context.Context, string, bool) (engine.Suggestions, error) {
+	return engine.Suggestions{}, h.broken
+}
+
+func (h *house) Suggestion(_ context.Context, _, id string) (engine.Suggestion, error) {
+	return engine.Suggestion{}, fmt.Errorf("%s: %w", id, engine.ErrNotFound)
+}

@@ -152,6 +152,8 @@ func (s *server) peopleRoutes() {
 		return s.join(c, in, "unmerge")
 	})
 
+	s.suggestionRoutes()
+
 	add(s, route{method: "GET", path: "/v1/me", tag: "Oneself", who: oneself, summary: "What is known of oneself."}, func(c *call, _ *none) (Person, error) {
 		return s.person(c, s.byToken)
 	})
@@ -486,7 +488,12 @@ func (s *server) join(c *call, in *Joining, name string) (Joined, error) {
 			keys[i] = scope.Keys[0].String()
 		}
 	}
-	body, err := json.Marshal(identity.Statement{Keys: keys})
+	return s.state(c, name, identity.Statement{Keys: keys}, keys)
+}
+
+// state files a merge or an unmerge of keys and says who the first one is afterwards.
+func (s *server) state(c *call, name string, statement any, keys []string) (Joined, error) {
+	body, err := json.Marshal(statement)
 	if err != nil {
 		return Joined{}, err
 	}

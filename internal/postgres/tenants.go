@@ -46,6 +46,31 @@ func (s *Store) PersonByID(ctx context.Context, workspace string, id identity.Pe
 	return p, known, nil
 }
 
+// People lists persons who have a user id, the newest first.
+func (s *Store) People(ctx context.Context, workspace string, before uint32, limit int) (people []identity.Person, next uint32, err error) {
+	t, err := s.fresh(ctx, workspace)
+	if t == nil || err != nil {
+		return nil, 0, err
+	}
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	people, next = t.graph.People(before, limit)
+	return people, next, nil
+}
+
+// Apart tells that an unmerge in force keeps two persons apart.
+func (s *Store) Apart(ctx context.Context, workspace string, a, b identity.PersonID) (apart bool, err error) {
+	t, err := s.fresh(ctx, workspace)
+	if t == nil || err != nil {
+		return false, err
+	}
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	_, x, _ := t.graph.ByID(a)
+	_, y, _ := t.graph.ByID(b)
+	return t.graph.Apart(x, y), nil
+}
+
 var errNoShelf = errors.New("the store was opened without a shelf")
 
 // Catalogue is a workspace's shelf at a revision; 0 means now. It is never older than

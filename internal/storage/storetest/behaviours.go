@@ -342,6 +342,40 @@ func mergeIsUndone(t *testing.T, h Home) {
 	}
 }
 
+func peopleAreListed(t *testing.T, h Home) {
+	s := h.Open(t, newShelf())
+	commit(t, s, track("ann", "a-1", "Product Viewed", 1, `{}`), track("", "a-2", "Product Viewed", 2, `{}`), track("bob", "", "Product Viewed", 3, `{}`), track("cyd", "", "Product Viewed", 4, `{}`))
+	var users []string
+	for from := uint32(0); ; {
+		people, next, err := s.People(ctx, shop, from, 2)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, p := range people {
+			users = append(users, p.Keys[len(p.Keys)-1].Value)
+		}
+		if from = next; next == 0 {
+			break
+		}
+	}
+	if !slices.Equal(users, []string{"cyd", "bob", "ann"}) {
+		t.Fatalf("listed: %v", users)
+	}
+	ann, bob := scope(t, s, identity.User("ann")).Person, scope(t, s, identity.User("bob")).Person
+	apart := func() bool { return must[bool](t)(s.Apart(ctx, shop, ann, bob)) }
+	if apart() {
+		t.Fatal("nobody said anything of ann and bob")
+	}
+	commit(t, s, put("unmerge", "m-1", "", 5, `{"keys":["user:ann","user:bob"]}`))
+	if !apart() {
+		t.Fatal("ann and bob were said to be two")
+	}
+	commit(t, s, put("merge", "m-2", "", 6, `{"keys":["user:ann","user:bob"]}`))
+	if apart() {
+		t.Fatal("a newer statement says that ann and bob are one")
+	}
+}
+
 func placeholdersNameNobody(t *testing.T, h Home) {
 	s := h.Open(t, newShelf())
 	commit(t, s,

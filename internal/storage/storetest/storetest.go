@@ -24,6 +24,8 @@ type Store interface {
 	Commit(ctx context.Context, b journal.Batch) (journal.Receipt, error)
 	Person(ctx context.Context, workspace string, key identity.Key) (identity.Person, bool, error)
 	PersonByID(ctx context.Context, workspace string, id identity.PersonID) (identity.Person, bool, error)
+	People(ctx context.Context, workspace string, before uint32, limit int) ([]identity.Person, uint32, error)
+	Apart(ctx context.Context, workspace string, a, b identity.PersonID) (bool, error)
 	Profile(ctx context.Context, s journal.Scope) (*profile.Profile, error)
 	Timeline(ctx context.Context, s journal.Scope, before time.Time, beforeID event.ID, limit int) ([]journal.Moment, error)
 	Event(ctx context.Context, workspace string, id event.ID) (journal.Moment, []identity.Key, bool, error)
@@ -77,6 +79,7 @@ func Run(t *testing.T, home func(t testing.TB) Home) {
 		{"a timeline goes by event time and turns its pages exactly", timelineIsExact},
 		{"a visitor who signs in becomes one person", visitorSignsIn},
 		{"a merge can be undone", mergeIsUndone},
+		{"persons are listed, and who was parted stays apart", peopleAreListed},
 		{"placeholders name nobody", placeholdersNameNobody},
 		{"one workspace sees nothing of another", workspacesAreApart},
 		{"a decision is in the ledger before it is answered", ledgerKeepsDecisions},
