@@ -32,7 +32,7 @@ var doors = map[string][]string{
 	"decision":     {"candidate", "need", "profile", "scene", "evidence"},
 	"treatment":    {"decision", "candidate", "need", "scene", "evidence"},
 	"outcome":      {"treatment", "decision", "event"},
-	"strategy":     {"need", "candidate", "decision", "treatment"},
+	"strategy":     {"need", "candidate", "decision", "treatment", "event", "evidence", "journal"}, // its switches follow the log
 	"pack":         {"strategy", "event", "identity", "profile", "need", "candidate", "decision", "treatment", "outcome", "scene", "evidence", "packs"},
 	"engine":       {"strategy", "event", "identity", "profile", "need", "candidate", "decision", "treatment", "outcome", "scene", "evidence", "ledger", "journal", "workspace", "conversation"},
 }

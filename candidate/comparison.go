@@ -219,8 +219,8 @@ var minorDigits = map[string]int{"JPY": 0, "KRW": 0, "VND": 0, "CLP": 0, "KWD": 
 
 var currencySigns = map[string]string{"CNY": "¥", "USD": "$", "EUR": "€", "GBP": "£"}
 
-// major is an amount in whole units of its currency.
-func (m *Money) major() float64 {
+// Major is an amount in whole units of its currency.
+func (m *Money) Major() float64 {
 	d, ok := minorDigits[m.Currency]
 	if !ok {
 		d = 2
@@ -246,14 +246,14 @@ func (t *thing) price() (Value, bool) {
 // prices is the price without its text, or the range of the variants' prices.
 func (t *thing) prices() (v Value, ok bool) {
 	if p := t.item.Price; p != nil {
-		x := p.major()
+		x := p.Major()
 		return Value{Numeric: true, Min: x, Max: x, Unit: p.sign()}, true
 	}
 	for _, s := range t.siblings() {
 		if s.Price == nil {
 			continue
 		}
-		x := s.Price.major()
+		x := s.Price.Major()
 		if !v.Numeric {
 			v = Value{Numeric: true, Min: x, Max: x, Unit: s.Price.sign()}
 		} else if s.Price.sign() == v.Unit {

@@ -253,7 +253,7 @@ func (c *chooser) walk(a *Action, i int, group *need.SignalState) {
 		}
 		return true
 	}
-	if !policies(ContactPolicy) || !c.welcome(b, a, i) || !policies(Consent) || !c.agreed(b, a, i) {
+	if c.stopped(b, a, i) || !policies(ContactPolicy) || !c.welcome(b, a, i) || !policies(Budget) || !c.funded(b, a, i) || !policies(Consent) || !c.agreed(b, a, i) {
 		return
 	}
 	if i >= 0 {

@@ -121,7 +121,11 @@ type Action struct {
 	Fallback   bool     // only for needs that nothing else serves
 	Consent    []string // purposes the person must have agreed to
 	Cap        *Cap
-	Form       []Field // what accepting it needs; known ones are prefilled
+	From       time.Time       // not offered before; zero: open
+	Until      time.Time       // nor from then on
+	Funds      []int           // indices of the plan's funds that an offer draws on
+	Cost       candidate.Money // what one costs the company
+	Form       []Field         // what accepting it needs; known ones are prefilled
 }
 
 // Prior is the additive log-odds of the action being taken: a base and named parts.
@@ -174,6 +178,8 @@ type Plan struct {
 	Explained []string
 	Contact   Contact // what Rapport may send by itself
 	Duty      []Duty  // whom a customer can be put through to, in the order of the packs
+	Funds     []Fund
+	Zone      *time.Location // of calendar periods; nil: UTC
 }
 
 // Input is all a decision rests on.
@@ -186,6 +192,8 @@ type Input struct {
 	Proven    bool
 	Scene     scene.Scene
 	Catalogue candidate.View
+	Stops     []Stop
+	Balances  []Balance // of the plan's Budgets; one that is missing is untouched
 	Seed      uint64
 	Limit     int // most actions; 0 means 3
 	Dialogue  Dialogue

@@ -5,13 +5,17 @@ import (
 	"context"
 	"encoding/binary"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
 	"github.com/rapport-cx/rapport/candidate"
 	"github.com/rapport-cx/rapport/decision"
+	"github.com/rapport-cx/rapport/event"
 	"github.com/rapport-cx/rapport/evidence"
 	"github.com/rapport-cx/rapport/identity"
+	"github.com/rapport-cx/rapport/journal"
+	"github.com/rapport-cx/rapport/ledger"
 	"github.com/rapport-cx/rapport/need"
 	"github.com/rapport-cx/rapport/profile"
 	"github.com/rapport-cx/rapport/scene"
@@ -34,11 +38,13 @@ type Inputs struct {
 	Converses bool              `json:"converses,omitempty"`
 	Seed      uint64            `json:"seed"`
 
-	Person   identity.PersonID `json:"person"`
-	Keys     []identity.Key    `json:"keys"` // whose events were folded
-	Position uint64            `json:"position"`
-	Profile  string            `json:"profile"` // digest of the fold
-	Personal bool              `json:"personal"`
+	Person   identity.PersonID  `json:"person"`
+	Keys     []identity.Key     `json:"keys"` // whose events were folded
+	Position uint64             `json:"position"`
+	Profile  string             `json:"profile"` // digest of the fold
+	Personal bool               `json:"personal"`
+	Stops    []decision.Stop    `json:"stops,omitempty"`
+	Balances []decision.Balance `json:"balances,omitempty"` // of the budgets drawn on
 
 	Catalogue uint64             `json:"catalogue"` // revision
 	Strategy  int                `json:"strategy"`
@@ -117,12 +123,9 @@ func (e *Engine) Answer(ctx context.Context, r Request) (*Answer, error) {
 		return nil, err
 	}
 	in.Converses = false
-	a, w, batch, err := e.decide(ctx, t, id, &in, m)
+	a, w, err := e.settle(ctx, t, id, &in, m, nil)
 	if err != nil {
 		return nil, err
-	}
-	if _, err := e.Store.Commit(ctx, batch); err != nil {
-		return nil, fmt.Errorf("ledger of %s: %w", id, err)
 	}
 	if r.Explain {
 		x, err := e.explain(&in, m, w, a)
@@ -132,6 +135,43 @@ func (e *Engine) Answer(ctx context.Context, r Request) (*Answer, error) {
 		a.Explanation, a.encoded = x, nil
 	}
 	return a, nil
+}
+
+// settle walks the rooms and makes the decision durable, together with the events
+// that said, if any, makes of it. When others have meanwhile used up a budget that
+// it draws on, it decides again without it.
+func (e *Engine) settle(ctx context.Context, t *tenant, id string, in *Inputs, m moment, said func(*Answer, *walked) ([]event.Event, error)) (*Answer, *walked, error) {
+	for {
+		w := e.walk(ctx, in, m)
+		a := assemble(id, in, m, &w)
+		var err error
+		if a.encoded, err = encode(a); err != nil {
+			return nil, nil, fmt.Errorf("answer %s: %w", id, err)
+		}
+		kept, err := (&record{Inputs: *in, Decided: w.decision.Digest(), Answer: a.encoded}).bytes()
+		if err != nil {
+			return nil, nil, fmt.Errorf("ledger entry %s: %w", id, err)
+		}
+		batch := Batch{Workspace: t.ID, At: e.now(), Decision: &ledger.Entry{
+			ID: id, Workspace: t.ID, Person: string(in.Person), Asker: askedBy(in.Asker), At: in.Scene.Time,
+			Strategy: in.Strategy, Placement: in.Placement, Actions: chosenActions(&w.decision), Bytes: kept,
+		}}
+		batch.Reserve = reservations(m.version.Decision.Holds(&w.input, &w.decision), batch.At)
+		if said != nil {
+			if batch.Events, err = said(a, &w); err != nil {
+				return nil, nil, err
+			}
+		}
+		_, err = e.Store.Commit(ctx, batch)
+		var short *journal.Exhausted
+		if errors.As(err, &short) && in.exhaust(short.Budgets) {
+			continue
+		}
+		if err != nil {
+			return nil, nil, fmt.Errorf("ledger of %s: %w", id, err)
+		}
+		return a, &w, nil
+	}
 }
 
 // prepare reads, once, everything a decision rests on, and names it in Inputs.
@@ -181,7 +221,11 @@ func (e *Engine) prepare(ctx context.Context, t *tenant, r Request) (id string, 
 		Dialogue: e.standing(t.ID, r.Conversation, &m.talk), Converses: true,
 		Catalogue: m.catalogue.Revision(), Strategy: m.version.Number, Digest: m.version.Digest, Build: e.Build,
 	}
-	return id, in, m, nil
+	if e.Switches != nil {
+		in.Stops = e.Switches.Stops(t.ID, in.Scene.Time)
+	}
+	in.Balances, err = e.balances(ctx, t.ID, m, &in, now)
+	return id, in, m, err
 }
 
 // walk is the flow from need to treatment. With in.Results set it decides from
@@ -197,7 +241,7 @@ func (e *Engine) walk(ctx context.Context, in *Inputs, m moment) (w walked) {
 	w.input = decision.Input{
 		Needs: w.recognition.Needs, Signals: w.recognition.Signals, Results: in.Results,
 		Person: who, Personal: in.Personal, Proven: in.Asker.Proven, Scene: in.Scene,
-		Catalogue: m.catalogue, Seed: in.Seed, Limit: in.Limit, Dialogue: in.Dialogue,
+		Catalogue: m.catalogue, Seed: in.Seed, Limit: in.Limit, Dialogue: in.Dialogue, Stops: in.Stops, Balances: in.Balances,
 	}
 	w.decision = decision.Decide(m.version.Decision, w.input)
 	w.solution = treatment.Compose(m.version.Treatment, &w.decision, in.Scene)

@@ -14,7 +14,6 @@ import (
 	"github.com/rapport-cx/rapport/decision"
 	"github.com/rapport-cx/rapport/event"
 	"github.com/rapport-cx/rapport/identity"
-	"github.com/rapport-cx/rapport/ledger"
 	"github.com/rapport-cx/rapport/need"
 	"github.com/rapport-cx/rapport/profile"
 	"github.com/rapport-cx/rapport/scene"
@@ -183,28 +182,30 @@ func (e *Engine) Converse(ctx context.Context, r Request, m Message) (*Answer, e
 		}
 		return withPerson(&in, mo.talk.state), nil
 	}
-	a, w, batch, err := e.decide(ctx, t, id, &in, mo)
-	if err != nil {
-		return nil, err
-	}
+	a, _, err := e.settle(ctx, t, id, &in, mo, func(a *Answer, w *walked) ([]event.Event, error) {
+		return e.said(&in, &mo.talk, &m, sent, a, w)
+	})
+	return a, err
+}
+
+// said is what a decision in a conversation adds to it: the customer's message, the
+// answer's, and the call for a person, if there is one.
+func (e *Engine) said(in *Inputs, talk *dialogue, m *Message, sent event.Event, a *Answer, w *walked) ([]event.Event, error) {
 	asked := matters(w, a)
-	received := m.event(&in, answerID(m.ID, conversation.Received), conversation.Received, conversation.Body{
+	all := []event.Event{sent, m.event(in, answerID(m.ID, conversation.Received), conversation.Received, conversation.Body{
 		Text: treatment.Plain(a.Blocks), Decision: a.ID, Asked: asked, Locale: string(in.Scene.Locale),
-	}, true)
-	batch.Events = []event.Event{sent, received}
-	if by := callsPerson(w); by != nil && mo.talk.state.Phase == conversation.WithAdviser {
-		brief, err := encode(e.brief(w, a, &mo.talk, by, m.Author))
-		if err != nil {
-			return nil, fmt.Errorf("brief of %s: %w", r.Conversation, err)
-		}
-		batch.Events = append(batch.Events, m.event(&in, answerID(m.ID, conversation.Requested), conversation.Requested, conversation.Body{
-			Decision: a.ID, Reason: by.Action, Brief: brief, Locale: string(in.Scene.Locale), Ahead: in.Dialogue.Ahead, Minutes: in.Dialogue.Minutes,
-		}, true))
+	}, true)}
+	by := callsPerson(w)
+	if by == nil || talk.state.Phase != conversation.WithAdviser {
+		return all, nil
 	}
-	if _, err := e.Store.Commit(ctx, batch); err != nil {
-		return nil, fmt.Errorf("ledger of %s: %w", id, err)
+	brief, err := encode(e.brief(w, a, talk, by, m.Author))
+	if err != nil {
+		return nil, fmt.Errorf("brief of %s: %w", in.Conversation, err)
 	}
-	return a, nil
+	return append(all, m.event(in, answerID(m.ID, conversation.Requested), conversation.Requested, conversation.Body{
+		Decision: a.ID, Reason: by.Action, Brief: brief, Locale: string(in.Scene.Locale), Ahead: in.Dialogue.Ahead, Minutes: in.Dialogue.Minutes,
+	}, true)), nil
 }
 
 // withPerson is the answer while a person has the word: nothing is decided.
@@ -660,22 +661,4 @@ func (e *Engine) Reply(ctx context.Context, workspace, id, text string, m Move, 
 		}
 	}
 	return e.talk(workspace, id, conversation.StateOf(d.entries)), nil
-}
-
-// decide walks the rooms and makes the commit of a decision, without carrying it out.
-func (e *Engine) decide(ctx context.Context, t *tenant, id string, in *Inputs, m moment) (*Answer, *walked, Batch, error) {
-	w := e.walk(ctx, in, m)
-	a := assemble(id, in, m, &w)
-	var err error
-	if a.encoded, err = encode(a); err != nil {
-		return nil, nil, Batch{}, fmt.Errorf("answer %s: %w", id, err)
-	}
-	kept, err := (&record{Inputs: *in, Decided: w.decision.Digest(), Answer: a.encoded}).bytes()
-	if err != nil {
-		return nil, nil, Batch{}, fmt.Errorf("ledger entry %s: %w", id, err)
-	}
-	return a, &w, Batch{Workspace: t.ID, Decision: &ledger.Entry{
-		ID: id, Workspace: t.ID, Person: string(in.Person), Asker: askedBy(in.Asker), At: in.Scene.Time,
-		Strategy: in.Strategy, Placement: in.Placement, Actions: chosenActions(&w.decision), Bytes: kept,
-	}}, nil
 }

@@ -34,6 +34,8 @@ type Options struct {
 	// Desk knows the conversations and who waits for a person; it should follow the
 	// store's log. nil: one that nobody tells anything, so nobody is seen waiting.
 	Desk *conversation.Desk
+	// Switches tells which actions are switched off; nil: none can be.
+	Switches *strategy.Switches
 	// Deadline is how long a source may take. 0: 800 ms, for those that ask the network.
 	Deadline time.Duration
 	// Clock tells the time; nil: the machine's. A test or a replay brings its own.

@@ -19,7 +19,7 @@ func (e *Engine) Observe(ctx context.Context, workspace string, events []event.E
 	if _, err := e.tenant(workspace); err != nil {
 		return Receipt{}, err
 	}
-	return e.Store.Commit(ctx, Batch{Workspace: workspace, Events: events})
+	return e.Store.Commit(ctx, Batch{Workspace: workspace, Events: events, At: e.now(), Settle: settlements(events)})
 }
 
 // Who resolves the ids of a request to a person and the keys whose events may be

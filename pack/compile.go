@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/rapport-cx/rapport/candidate"
 	"github.com/rapport-cx/rapport/decision"
@@ -285,6 +286,14 @@ func (c *content) compile() *compiled {
 	for i := range c.signals {
 		c.compileSignal(&c.signals[i], plan)
 	}
+	plan.Zone = c.location()
+	for i := range c.funds {
+		f := &c.funds[i]
+		if f.by != nil && !l.isFact(f.By) {
+			f.by.fault("%q is not a fact", f.By)
+		}
+		plan.Funds = append(plan.Funds, f.Fund)
+	}
 	for i := range c.actions {
 		plan.Actions = append(plan.Actions, c.compileAction(l, &c.actions[i]))
 	}
@@ -429,6 +438,16 @@ func (c *content) compileAction(l *language, a *actionText) decision.Action {
 	if a.signal != nil && !slices.ContainsFunc(c.signals, func(s signalText) bool { return s.ID == a.Signal }) {
 		a.signal.fault("there is no signal %q", a.Signal)
 	}
+	if a.from != nil {
+		out.From = a.from.moment(c.location(), false)
+	}
+	if a.until != nil {
+		out.Until = a.until.moment(c.location(), true)
+	}
+	if !out.From.IsZero() && !out.Until.IsZero() && !out.From.Before(out.Until) {
+		a.until.fault("it ends before it begins")
+	}
+	out.Funds = c.drawnOn(a)
 	compiled := func(v *value) decision.Rule {
 		if v == nil {
 			return nil
@@ -492,6 +511,38 @@ func (c *content) compileAction(l *language, a *actionText) decision.Action {
 		a.at.fault("a fallback brings a person: it needs \"handover: true\"")
 	}
 	return out
+}
+
+// location is the time zone in which days of packs and periods of budgets are
+// read: the one that the last pack names, else UTC.
+func (c *content) location() *time.Location {
+	if c.zone == nil {
+		return time.UTC
+	}
+	name, _ := c.zone.scalar()
+	zone, err := time.LoadLocation(name)
+	if err != nil || name == "" || name == "Local" {
+		c.zone.fault("%q is no time zone such as Asia/Shanghai", name)
+		c.zone = nil
+		return time.UTC
+	}
+	return zone
+}
+
+// drawnOn finds the budgets that an action names.
+func (c *content) drawnOn(a *actionText) (all []int) {
+	for _, name := range a.funds {
+		i := slices.IndexFunc(c.funds, func(f fundText) bool { return f.ID == name.name })
+		switch {
+		case i < 0:
+			name.at.fault("there is no budget %q", name.name)
+			continue
+		case c.funds[i].Currency != "" && a.Cost.Currency != c.funds[i].Currency:
+			name.at.fault("the budget %q is in %s: the action needs a cost in it", name.name, c.funds[i].Currency)
+		}
+		all = append(all, i)
+	}
+	return all
 }
 
 var stageOrder = map[decision.Stage]int{decision.Eligibility: 0, decision.Applicability: 1, decision.Suitability: 2, decision.ContactPolicy: 3, decision.Budget: 4, decision.Consent: 5, decision.Arbitration: 6}

@@ -35,6 +35,8 @@ type content struct {
 	contact    decision.Contact
 	duty       []decision.Duty
 	topics     []topic
+	funds      []fundText
+	zone       *value     // the name of the time zone in which calendars are read
 	dropped    []labelled // ids of actions of earlier packs that are left out
 	seen       map[string]value
 }
@@ -73,6 +75,15 @@ type actionText struct {
 	form       []fieldText
 	titleAt    value
 	weighed    []value // what a right may not have
+	from       *value
+	until      *value
+	funds      []labelled
+}
+
+type fundText struct {
+	decision.Fund
+	at value
+	by *value
 }
 
 type policyText struct {
@@ -153,6 +164,8 @@ func (c *content) read(v value) {
 				c.traits[k.node.Value] = decision.FactType(t)
 			})
 		},
+		"timezone":  func(v value) { c.zone = &v },
+		"budgets":   func(v value) { v.list(c.fund) },
 		"problems":  func(v value) { c.problems = labels(v) },
 		"explained": func(v value) { c.explained = labels(v) },
 		"draw": func(v value) {
@@ -449,6 +462,9 @@ func (c *content) action(v value) {
 				v.fault("a cap needs both \"shown\" and \"within\"")
 			}
 		},
+		"from": func(v value) { a.from = &v }, "until": func(v value) { a.until = &v },
+		"cost":       func(v value) { weighed(v); v.money(&a.Cost) },
+		"budgets":    func(v value) { weighed(v); a.funds = labels(v) },
 		"reasons":    func(v value) { v.list(a.reason) },
 		"treatments": func(v value) { v.list(a.treatment) },
 		"form":       func(v value) { v.list(a.field) },
@@ -461,7 +477,7 @@ func (c *content) action(v value) {
 	}
 	if a.Nature == decision.Right {
 		for _, w := range a.weighed {
-			w.fault("a right is not weighed, capped or asked consent for: it is told to whoever is entitled")
+			w.fault("a right is not weighed, capped, budgeted or asked consent for: it is told to whoever is entitled")
 		}
 	}
 	if i := slices.IndexFunc(c.actions, func(o actionText) bool { return o.ID == a.ID }); i >= 0 {
@@ -487,6 +503,47 @@ func (a *actionText) policy(v value, s decision.Stage) {
 		v.fault("the rule %q is there twice", p.ID)
 	}
 	a.policies = append(a.policies, p)
+}
+
+func (c *content) fund(v value) {
+	f := fundText{at: v}
+	f.Per = decision.Monthly
+	var money candidate.Money
+	v.object(fields{
+		"id":    func(v value) { v.name(&f.ID) },
+		"title": func(v value) { v.text(&f.Title) },
+		"pieces": func(v value) {
+			n := 0
+			v.integer(&n, 1)
+			f.Limit = int64(n)
+		},
+		"money": func(v value) { v.money(&money) },
+		"per": func(v value) {
+			var p string
+			v.choice(&p, "day", "week", "month", "year", "ever")
+			f.Per = decision.Period(p)
+		},
+		"by":    func(v value) { v.str(&f.By); f.by = &v },
+		"paced": func(v value) { v.boolean(&f.Paced) },
+		"hold":  func(v value) { v.duration(&f.Hold) },
+	}, "id", "title")
+	switch {
+	case (f.Limit > 0) == (money.Amount > 0):
+		v.fault("a budget has either \"pieces\" or \"money\"")
+	case money.Amount > 0:
+		f.Limit, f.Currency = money.Amount, money.Currency
+	}
+	if f.Paced && (f.Per == decision.Ever || f.Per == decision.Daily) {
+		v.fault("a budget can be paced over a week, a month or a year")
+	}
+	if f.ID == "" {
+		return
+	}
+	if i := slices.IndexFunc(c.funds, func(o fundText) bool { return o.ID == f.ID }); i >= 0 {
+		c.funds[i] = f
+		return
+	}
+	c.funds = append(c.funds, f)
 }
 
 // weight reads an addend of log-odds ("add") or a factor ("times", kept as its

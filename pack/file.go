@@ -289,6 +289,47 @@ func (v value) duration(into *time.Duration) {
 	v.fault(`a length of time such as 90d, 2w, 36h or 15m is expected, not %q`, s)
 }
 
+// money reads {amount, currency}, the amount in minor units.
+func (v value) money(into *candidate.Money) {
+	v.object(fields{
+		"amount": func(v value) {
+			n := 0
+			v.integer(&n, 1)
+			into.Amount = int64(n)
+		},
+		"currency": func(v value) {
+			v.str(&into.Currency)
+			if !currencyCode.MatchString(into.Currency) {
+				v.fault("%q is no currency code such as CNY", into.Currency)
+			}
+		},
+	}, "amount", "currency")
+}
+
+var currencyCode = regexp.MustCompile(`^[A-Z]{3}$`)
+
+// moment reads a day or an instant in a time zone. A day that ends something ends
+// it at its midnight.
+func (v value) moment(zone *time.Location, ends bool) (t time.Time) {
+	s, ok := v.scalar()
+	if !ok {
+		return t
+	}
+	if t, err := time.ParseInLocation(time.DateOnly, s, zone); err == nil {
+		if ends {
+			t = t.AddDate(0, 0, 1)
+		}
+		return t
+	}
+	for _, layout := range []string{time.RFC3339, "2006-01-02 15:04"} {
+		if t, err := time.ParseInLocation(layout, s, zone); err == nil {
+			return t
+		}
+	}
+	v.fault(`a day such as 2026-11-11, or a time such as 2026-11-11 20:00, is expected, not %q`, s)
+	return t
+}
+
 // text reads a sentence in both languages; either missing is a fault.
 func (v value) text(into *candidate.Text) {
 	v.object(fields{

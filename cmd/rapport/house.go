@@ -21,6 +21,7 @@ import (
 	"github.com/rapport-cx/rapport/pack"
 	"github.com/rapport-cx/rapport/packs"
 	"github.com/rapport-cx/rapport/profile"
+	"github.com/rapport-cx/rapport/strategy"
 )
 
 // The stores are the engine's, by shape.
@@ -63,7 +64,8 @@ func openHouse(ctx context.Context, dir, url string) (*house, error) {
 // openHouseOn puts the house together over a folder or a database.
 func openHouseOn(ctx context.Context, m memory, url string) (*house, error) {
 	shelves, registry, cohorts, desk := &candidate.Shelves{}, &profile.Registry{}, candidate.NewCohorts(), conversation.NewDesk()
-	store, alone, err := openStore(ctx, m, shelves, []journal.Follower{registry, cohorts, desk})
+	switches := &strategy.Switches{}
+	store, alone, err := openStore(ctx, m, shelves, []journal.Follower{registry, cohorts, desk, switches})
 	if err != nil {
 		return nil, err
 	}
@@ -74,6 +76,7 @@ func openHouseOn(ctx context.Context, m memory, url string) (*house, error) {
 		Sources:  func(workspace string) []candidate.Source { return candidate.Sources(cohorts.Of(workspace)) },
 		Counts:   cohorts.Opens,
 		Desk:     desk,
+		Switches: switches,
 		Build:    build(),
 	})
 	if err != nil {

@@ -89,6 +89,7 @@ func New(o Options) http.Handler {
 	s.peopleRoutes()
 	s.refRoutes()
 	s.strategyRoutes()
+	s.actionRoutes()
 	s.workspaceRoutes()
 	s.houseRoutes()
 	s.documentRoute()

@@ -8,6 +8,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/rapport-cx/rapport/conversation"
+	"github.com/rapport-cx/rapport/decision"
 	"github.com/rapport-cx/rapport/engine"
 	"github.com/rapport-cx/rapport/event"
 	"github.com/rapport-cx/rapport/identity"
@@ -114,6 +115,8 @@ type matcher interface {
 // strategist keeps the versions of a workspace's strategy.
 type strategist interface {
 	Strategies(ctx context.Context, workspace string) (all []strategy.Source, current int, err error)
+	Actions(ctx context.Context, workspace string) ([]decision.Action, []decision.Stop, error)
+	Budgets(ctx context.Context, workspace string) ([]engine.Budget, error)
 	Draft(ctx context.Context, workspace string, s strategy.Source) (strategy.Source, error)
 	Validate(ctx context.Context, workspace string, number int) error
 	Publish(ctx context.Context, workspace string, number int, note string) (strategy.Source, error)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/rapport-cx/rapport/candidate"
 	"github.com/rapport-cx/rapport/conversation"
+	"github.com/rapport-cx/rapport/decision"
 	"github.com/rapport-cx/rapport/engine"
 	"github.com/rapport-cx/rapport/event"
 	"github.com/rapport-cx/rapport/evidence"
@@ -344,6 +345,12 @@ func (h *house) Strategies(_ context.Context, workspace string) ([]strategy.Sour
 	defer h.mu.Unlock()
 	return slices.Clone(h.strategies[workspace]), h.current[workspace], nil
 }
+
+func (h *house) Actions(context.Context, string) ([]decision.Action, []decision.Stop, error) {
+	return nil, nil, nil
+}
+
+func (h *house) Budgets(context.Context, string) ([]engine.Budget, error) { return nil, nil }
 
 func (h *house) Draft(_ context.Context, workspace string, s strategy.Source) (strategy.Source, error) {
 	h.mu.Lock()
