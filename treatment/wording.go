@@ -3,6 +3,7 @@ package treatment
 import (
 	"embed"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -41,6 +42,20 @@ func load(path string) map[string]string {
 		panic(fmt.Sprintf("%s: %v", path, err))
 	}
 	return m
+}
+
+// States lists the states of a record that a customer can be told, in any language
+// of the house, sorted. What is not among them is never shown.
+func States() []string {
+	var all []string
+	for key := range catalogues[scene.Chinese] {
+		state, ok := strings.CutPrefix(key, "state_")
+		if _, both := catalogues[scene.English][key]; ok && both {
+			all = append(all, state)
+		}
+	}
+	slices.Sort(all)
+	return all
 }
 
 func wordingOf(at scene.Scene) wording {

@@ -15,6 +15,7 @@ import (
 	"github.com/rapport-cx/rapport/engine"
 	"github.com/rapport-cx/rapport/internal/api"
 	pages "github.com/rapport-cx/rapport/internal/console"
+	"github.com/rapport-cx/rapport/internal/ingest"
 	"github.com/rapport-cx/rapport/internal/postgres"
 	"github.com/rapport-cx/rapport/internal/sqlite"
 	"github.com/rapport-cx/rapport/journal"
@@ -22,13 +23,20 @@ import (
 	"github.com/rapport-cx/rapport/packs"
 	"github.com/rapport-cx/rapport/profile"
 	"github.com/rapport-cx/rapport/strategy"
+	"github.com/rapport-cx/rapport/treatment"
 )
 
 // The stores are the engine's, by shape.
 var (
-	_ engine.Store = (*sqlite.Store)(nil)
-	_ engine.Store = (*postgres.Store)(nil)
+	_ store = (*sqlite.Store)(nil)
+	_ store = (*postgres.Store)(nil)
 )
+
+// store is a memory with everything that the house keeps in one.
+type store interface {
+	engine.Store
+	ingest.Papers
+}
 
 // memory says where a house keeps what it knows: in a folder that is its alone, or in
 // a database that it shares with other houses like it.
@@ -39,7 +47,8 @@ type memory struct {
 
 // house is the product put together: memory, corridor, front door.
 type house struct {
-	store    engine.Store
+	store    store
+	sources  *ingest.Hub
 	alone    func(ctx context.Context, job string, do func() error) error // no other house does this job meanwhile
 	engine   *engine.Engine
 	handler  http.Handler
@@ -65,7 +74,8 @@ func openHouse(ctx context.Context, dir, url string) (*house, error) {
 func openHouseOn(ctx context.Context, m memory, url string) (*house, error) {
 	shelves, registry, cohorts, desk := &candidate.Shelves{}, &profile.Registry{}, candidate.NewCohorts(), conversation.NewDesk()
 	switches := &strategy.Switches{}
-	store, alone, err := openStore(ctx, m, shelves, []journal.Follower{registry, cohorts, desk, switches})
+	watch := ingest.NewWatch(treatment.States())
+	store, alone, err := openStore(ctx, m, shelves, []journal.Follower{registry, cohorts, desk, switches, watch})
 	if err != nil {
 		return nil, err
 	}
@@ -88,9 +98,10 @@ func openHouseOn(ctx context.Context, m memory, url string) (*house, error) {
 		store.Close()
 		return nil, err
 	}
+	h.sources = ingest.NewHub(store, &ingest.States{Watch: watch, House: h.engine, Log: store, Owners: registry, Now: h.clock})
 	h.stories = &stories{clock: h.clock}
 	h.handler = h.front(api.New(api.Options{
-		Engine: h.engine, Records: registry,
+		Engine: h.engine, Records: registry, Sources: h.sources,
 		Shelf: func(workspace string) api.Shelf { return shelves.Of(workspace) },
 		Ready: h.ready,
 		Packs: func() []api.Pack {
@@ -108,22 +119,22 @@ func openHouseOn(ctx context.Context, m memory, url string) (*house, error) {
 }
 
 // openStore opens the memory, and says how to do a job alone in it.
-func openStore(ctx context.Context, m memory, shelves *candidate.Shelves, followers []journal.Follower) (engine.Store, func(context.Context, string, func() error) error, error) {
+func openStore(ctx context.Context, m memory, shelves *candidate.Shelves, followers []journal.Follower) (store, func(context.Context, string, func() error) error, error) {
 	if m.database != "" {
-		store, err := postgres.Open(ctx, postgres.Options{URL: m.database, Shelf: shelves, Followers: followers})
+		pg, err := postgres.Open(ctx, postgres.Options{URL: m.database, Shelf: shelves, Followers: followers})
 		if err != nil {
 			return nil, nil, err
 		}
-		return store, store.Alone, nil
+		return pg, pg.Alone, nil
 	}
 	if err := os.MkdirAll(m.dir, 0o700); err != nil {
 		return nil, nil, err
 	}
-	store, err := sqlite.Open(ctx, sqlite.Options{Dir: m.dir, Shelf: shelves, Followers: followers})
+	lite, err := sqlite.Open(ctx, sqlite.Options{Dir: m.dir, Shelf: shelves, Followers: followers})
 	if err != nil {
 		return nil, nil, fmt.Errorf("data folder %s: %w", m.dir, err)
 	}
-	return store, func(_ context.Context, _ string, do func() error) error { return do() }, nil
+	return lite, func(_ context.Context, _ string, do func() error) error { return do() }, nil
 }
 
 // front puts the demo's stories before the API. It compares one path instead of
@@ -144,6 +155,17 @@ func (h *house) ready() error {
 		return errNotOpen
 	}
 	return h.engine.Ready()
+}
+
+// mend puts records again whose states become known, until ctx ends.
+func (h *house) mend(ctx context.Context) {
+	h.sources.Run(ctx, func() []string {
+		var ids []string
+		for _, w := range h.engine.Workspaces() {
+			ids = append(ids, w.ID)
+		}
+		return ids
+	})
 }
 
 func (h *house) close() error { return h.store.Close() }

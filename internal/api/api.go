@@ -22,6 +22,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/rapport-cx/rapport/event"
+	"github.com/rapport-cx/rapport/internal/ingest"
 	"github.com/rapport-cx/rapport/scene"
 )
 
@@ -32,6 +33,9 @@ type Options struct {
 	Shelf func(workspace string) Shelf
 	// Records finds whose a business record is; nil: they are read only with ?person=.
 	Records Registry
+	// Sources keeps where events and records come from, their dead letters and status
+	// dictionaries; nil: those routes are not there.
+	Sources *ingest.Hub
 	// Ready says why the server is not ready yet, nil when it is; nil asks the engine.
 	Ready func() error
 	// Packs lists the packs a strategy can be made of.
@@ -83,6 +87,7 @@ func New(o Options) http.Handler {
 	s.ids = func() event.ID { return event.ID(s.Random()) }
 	s.ingestRoutes()
 	s.importRoute()
+	s.sourceRoutes()
 	s.recordRoutes()
 	s.decisionRoutes()
 	s.conversationRoutes()

@@ -35,7 +35,7 @@ func newSpec(version string) *huma.OpenAPI {
 			},
 		},
 		Tags: []*huma.Tag{
-			{Name: "Events"}, {Name: "Catalogue"}, {Name: "Records"}, {Name: "Decisions"}, {Name: "Conversations"},
+			{Name: "Events"}, {Name: "Sources"}, {Name: "Catalogue"}, {Name: "Records"}, {Name: "Decisions"}, {Name: "Conversations"},
 			{Name: "People"}, {Name: "Oneself"}, {Name: "Evidence"}, {Name: "Strategies"}, {Name: "Workspaces"}, {Name: "House"},
 		},
 	}

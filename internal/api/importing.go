@@ -2,6 +2,7 @@ package api
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/json"
 	"errors"
 	"io"
@@ -10,8 +11,10 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/rapport-cx/rapport/event"
+	"github.com/rapport-cx/rapport/internal/ingest"
 )
 
 // Line is one record of an import: its kind and, beside it, what a put of that
@@ -39,6 +42,7 @@ type RejectedLine struct {
 	Line    int    `json:"line" doc:"From 1."`
 	Code    string `json:"code"`
 	Message string `json:"message"`
+	Column  int    `json:"column,omitempty" doc:"In characters, from 1."`
 	Pointer string `json:"pointer,omitempty"`
 }
 
@@ -53,6 +57,11 @@ var importable = []string{"event", "item", "relation", "article", "attribute", "
 func (s *server) importRoute() {
 	rt := route{
 		method: "POST", path: "/v1/import", tag: "Events", who: secretKey, summary: "Take in many records, one a line (NDJSON).",
+		query: []string{
+			"source: the source they are taken for; its status dictionary is used, and rejected lines are kept among its dead letters",
+			"map: true: lines are foreign and go through the source's mapping",
+			"dry_run: true: only check, take nothing",
+		},
 		details: "Streamed: plain or gzip, of any length, a line of at most 1 MB. Lines are committed in groups as they come; what was rejected is told line by line.",
 	}
 	s.document(rt, reflect.TypeFor[Line](), reflect.TypeFor[Imported]())
@@ -80,6 +89,10 @@ func (s *server) importRoute() {
 		}
 		im := &importing{call: call{caller: who, s: s, w: w, r: r}}
 		im.Rejected = []RejectedLine{}
+		if err := im.options(); err != nil {
+			s.problem(w, r, err)
+			return
+		}
 		answer := func(w http.ResponseWriter) error {
 			if err := im.run(source); err != nil {
 				return err
@@ -101,7 +114,13 @@ func (s *server) importRoute() {
 type importing struct {
 	call
 	Imported
-	events []event.Event
+	events       []event.Event
+	from         ingest.Definition // the source it is taken for; no name: import
+	dry          bool              // nothing is taken
+	foreignLines bool              // lines go through the source's mapping
+	first        *ingest.Letter    // the first fault since the last letter, without what came
+	letters      []ingest.Letter
+	line         []byte // that is being taken
 }
 
 func (im *importing) run(source io.Reader) error {
@@ -131,10 +150,8 @@ func (im *importing) run(source io.Reader) error {
 		}
 		if len(strings.TrimSpace(string(line))) > 0 {
 			im.Lines++
-			if refused := im.take(line); refused != nil {
-				im.reject(refused)
-			}
-			if len(im.events) >= importGroup {
+			im.one(line)
+			if len(im.events) >= importGroup || len(im.letters) >= importGroup {
 				if err := im.commit(); err != nil {
 					return err
 				}
@@ -172,27 +189,61 @@ func (im *importing) ended(err error) error {
 func (im *importing) reject(err error) {
 	r := refusalOf(err)
 	im.RejectedCount++
-	code, args, pointer, said := r.code, r.args, "", ""
+	code, args, pointer, said, column := r.code, r.args, "", "", 0
+	if r.at > 0 && r.at <= len(im.line) {
+		column = utf8.RuneCount(im.line[:r.at]) + 1
+	}
 	if len(r.faults) > 0 {
 		f := r.faults[0]
 		code, args, pointer = f.code, f.args, f.pointer
+		if f.column > 0 {
+			column = f.column
+		}
 		if f.said != nil {
 			said = f.said.In(language(im.r))
 		}
 	}
 	im.s.meters.rejected.WithLabelValues(code).Inc()
+	if im.from.Name != "" && im.first == nil {
+		f := im.s.faultOf(err)
+		if f.Column == 0 {
+			f.Column = column
+		}
+		if f.Line == 0 {
+			f.Line = im.Lines
+		}
+		im.first = &ingest.Letter{Code: f.Code, Said: f.Said, Place: f.Place}
+	}
 	if len(im.Rejected) == mostRejected {
 		return
 	}
 	if said == "" {
 		said = sentence(language(im.r), code, args)
 	}
-	im.Rejected = append(im.Rejected, RejectedLine{im.Lines, code, said, pointer})
+	im.Rejected = append(im.Rejected, RejectedLine{im.Lines, code, said, column, pointer})
 }
 
 func (im *importing) commit() error {
+	if im.dry {
+		im.Accepted += len(im.events)
+		clear(im.events)
+		im.events = im.events[:0]
+		return nil
+	}
+	if err := im.buryLines(); err != nil {
+		return unavailable(err)
+	}
 	if len(im.events) == 0 {
 		return nil
+	}
+	if im.s.Sources != nil {
+		name := im.from.Name
+		if name == "" {
+			name = "import"
+		}
+		for i := range im.events {
+			ingest.Stamp(&im.events[i], name)
+		}
 	}
 	receipt, err := im.s.Engine.Observe(im.r.Context(), im.workspace.ID, im.events)
 	if err != nil {
@@ -210,6 +261,71 @@ func (im *importing) commit() error {
 	clear(im.events)
 	im.events = im.events[:0]
 	return nil
+}
+
+// options reads what the address says of an import.
+func (im *importing) options() error {
+	q := im.r.URL.Query()
+	im.dry = q.Get("dry_run") == "true"
+	name := q.Get("source")
+	if name == "" || im.s.Sources == nil {
+		return nil
+	}
+	d, ok, err := im.s.Sources.Source(im.r.Context(), im.workspace.ID, name)
+	if err != nil {
+		return unavailable(err)
+	}
+	if !ok {
+		return refuse(http.StatusNotFound, "source_unknown", "source", name)
+	}
+	im.from = d
+	if im.foreignLines = q.Get("map") == "true"; im.foreignLines && d.Map == "" {
+		return &ingest.Fault{Code: "mapping_missing"}
+	}
+	return nil
+}
+
+// one takes one line; what is faulty of it is rejected, and kept for its source.
+func (im *importing) one(line []byte) {
+	before, number := im.RejectedCount, im.Lines
+	form := ingest.Line
+	im.line = line
+	if im.foreignLines {
+		form = ingest.Foreign
+		im.foreign(bytes.TrimSpace(line), nil, im.s.now())
+		for i := len(im.Rejected) - 1; i >= 0 && im.RejectedCount-before > len(im.Rejected)-1-i; i-- {
+			im.Rejected[i].Line = number // of the file, not of the records made of it
+		}
+	} else if refused := im.take(line); refused != nil {
+		im.reject(refused)
+	}
+	im.Lines, im.line = number, nil
+	if im.from.Name == "" || im.dry || im.RejectedCount == before {
+		return
+	}
+	if l := im.letter(form, bytes.TrimSpace(line), nil, im.s.now(), before); l != nil {
+		l.Place.Line = number
+		im.letters = append(im.letters, *l)
+	}
+}
+
+// buryLines keeps the rejected lines of the group.
+func (im *importing) buryLines() error {
+	letters := im.letters
+	im.letters = nil
+	return im.s.bury(im.r.Context(), im.workspace.ID, im.from.Name, letters)
+}
+
+// stateOf translates the state that an event of a source says of a case.
+func (im *importing) stateOf(events []event.Event) {
+	if im.from.Name == "" {
+		return
+	}
+	for i := range events {
+		if e := &events[i]; e.Name == "Service Case Updated" {
+			e.Body = im.s.stated(im.workspace.ID, im.from.Name, "case", e.Body)
+		}
+	}
 }
 
 // take reads one line into an event.
@@ -248,13 +364,19 @@ func (im *importing) take(line []byte) error {
 	}
 	if head.Record == "event" {
 		var err error
-		im.events, _, err = event.Decode(im.events, event.Typed, line, im.s.reader(im.caller))
+		n := len(im.events)
+		if im.events, _, err = event.Decode(im.events, event.Typed, line, im.s.reader(im.caller)); err == nil {
+			im.stateOf(im.events[n:])
+		}
 		return err
 	}
 	if head.ID == "" && head.Record != "relation" && head.Record != "person" {
 		return faulty("/id", "missing")
 	}
 	body := without(line, "record", "id")
+	if im.from.Name != "" && im.s.bodies[head.Record] != nil {
+		body = im.s.stated(im.workspace.ID, im.from.Name, head.Record, body)
+	}
 	var p event.Put
 	var err error
 	switch head.Record {

@@ -2,6 +2,7 @@ package api
 
 import (
 	"encoding/json"
+	"errors"
 	"net/http"
 	"reflect"
 	"strconv"
@@ -121,7 +122,14 @@ func (s *server) take(w http.ResponseWriter, r *http.Request, kind event.Kind, w
 	}()
 	events, faults, err := event.Decode((*pooled)[:0], kind, body, s.reader(who))
 	if err != nil {
+		var p *event.Problem
+		if kind != event.Batch && errors.As(err, &p) && p.Code != event.TooLarge {
+			s.buryCalls(r.Context(), who, body, []event.Fault{{Code: p.Code, Pointer: p.Pointer}}, kind)
+		}
 		return err
+	}
+	if len(faults) > 0 {
+		s.buryCalls(r.Context(), who, body, faults, kind)
 	}
 	*pooled = events
 	duplicates := 0

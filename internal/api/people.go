@@ -452,6 +452,9 @@ func (s *server) erase(c *call, find finder) (Receipt, error) {
 		return Receipt{}, unavailable(err)
 	}
 	s.answers.forget(c.workspace.ID, string(scope.Person))
+	if err := s.forgetLetters(c.context(), c.workspace.ID, scope.Keys); err != nil {
+		return Receipt{}, unavailable(err)
+	}
 	return Receipt{Person: string(scope.Person), Erased: s.now(), Events: done.Events, Decisions: done.Decisions}, nil
 }
 

@@ -12,6 +12,7 @@ import (
 	"github.com/rapport-cx/rapport/candidate"
 	"github.com/rapport-cx/rapport/engine"
 	"github.com/rapport-cx/rapport/event"
+	"github.com/rapport-cx/rapport/internal/ingest"
 	"github.com/rapport-cx/rapport/scene"
 )
 
@@ -32,6 +33,8 @@ type Fault struct {
 	Pointer string `json:"pointer" doc:"JSON pointer (RFC 6901) into the body."`
 	Code    string `json:"code"`
 	Message string `json:"message" doc:"One sentence in the caller's language."`
+	Line    int    `json:"line,omitempty" doc:"Of the text that stands there, a mapping for example; from 1."`
+	Column  int    `json:"column,omitempty" doc:"In characters, from 1."`
 }
 
 // refusal is a problem before it has a language.
@@ -52,6 +55,8 @@ type flaw struct {
 	code    string
 	args    []string
 	said    *candidate.Text
+	line    int // of a text in the body; 0: not told
+	column  int
 }
 
 func (r *refusal) Error() string {
@@ -83,10 +88,13 @@ func refusalOf(err error) *refusal {
 		r       *refusal
 		problem *event.Problem
 		faults  candidate.Faults
+		foreign *ingest.Fault
 	)
 	switch {
 	case errors.As(err, &r):
 		return r
+	case errors.As(err, &foreign):
+		return &refusal{status: http.StatusBadRequest, code: "body_faulty", faults: []flaw{flawOfFault(foreign)}, cause: err}
 	case errors.As(err, &problem):
 		status := http.StatusBadRequest
 		if problem.Code == event.TooLarge || problem.Code == event.TooMany {
@@ -137,7 +145,7 @@ func (r *refusal) in(l scene.Locale) Problem {
 		} else {
 			said = sentence(l, f.code, f.args)
 		}
-		p.Errors = append(p.Errors, Fault{Pointer: f.pointer, Code: f.code, Message: said})
+		p.Errors = append(p.Errors, Fault{Pointer: f.pointer, Code: f.code, Message: said, Line: f.line, Column: f.column})
 	}
 	return p
 }

@@ -58,6 +58,7 @@ type Order struct {
 	Lines       []OrderLine `json:"lines,omitempty" maxItems:"1000"`
 	DeliveredAt string      `json:"delivered_at,omitempty"`
 	Address     any         `json:"address,omitempty"`
+	Source      string      `json:"source,omitempty" maxLength:"64" doc:"Where it comes from; its status is translated by that source's dictionary."`
 }
 
 // OrderLine is one product of an order.
@@ -78,6 +79,7 @@ type Asset struct {
 	BoughtAt      string     `json:"bought_at,omitempty"`
 	WarrantyUntil string     `json:"warranty_until,omitempty"`
 	State         any        `json:"state,omitempty"`
+	Source        string     `json:"source,omitempty" maxLength:"64" doc:"Where it comes from; its status is translated by that source's dictionary."`
 }
 
 // Case is one matter that is being looked after.
@@ -91,6 +93,7 @@ type Case struct {
 	OrderID    string     `json:"order_id,omitempty"`
 	Symptom    string     `json:"symptom,omitempty"`
 	PromisedAt string     `json:"promised_at,omitempty"`
+	Source     string     `json:"source,omitempty" maxLength:"64" doc:"Where it comes from; its status is translated by that source's dictionary."`
 }
 
 // Holding is one financial product that a customer holds.
@@ -101,6 +104,7 @@ type Holding struct {
 	Amount    *candidate.Money `json:"amount,omitempty"`
 	MaturesAt string           `json:"matures_at,omitempty"`
 	RiskLevel any              `json:"risk_level,omitempty"`
+	Source    string           `json:"source,omitempty" maxLength:"64" doc:"Where it comes from; its status is translated by that source's dictionary."`
 }
 
 // Enrolment is one course that a learner takes.
@@ -109,6 +113,7 @@ type Enrolment struct {
 	UpdatedAt *time.Time `json:"updated_at,omitempty"`
 	CourseID  string     `json:"course_id,omitempty"`
 	Mastery   []Mastery  `json:"mastery,omitempty" maxItems:"1000"`
+	Source    string     `json:"source,omitempty" maxLength:"64" doc:"Where it comes from; its status is translated by that source's dictionary."`
 }
 
 // Mastery is how well one skill is known.
@@ -122,6 +127,7 @@ type Mastery struct {
 type Contract struct {
 	Person    string     `json:"person" maxLength:"512"`
 	UpdatedAt *time.Time `json:"updated_at,omitempty"`
+	Source    string     `json:"source,omitempty" maxLength:"64" doc:"Where it comes from; its status is translated by that source's dictionary."`
 }
 
 // longestRecord bounds one record, an article with its body being the largest.
@@ -424,11 +430,31 @@ func (s *server) ownedPut(ctx context.Context, workspace, kind, id string, body 
 	if person == "" {
 		return event.Put{}, faulty("/person", "missing")
 	}
+	rest = s.stated(workspace, "", kind, rest)
 	user, anonymous, err := s.whose(ctx, workspace, person)
 	if err != nil {
 		return event.Put{}, err
 	}
 	return event.Put{Workspace: workspace, Name: kind, ID: id, UserID: user, AnonymousID: anonymous, UpdatedAt: updated, Body: rest}, nil
+}
+
+// stated translates the state of a record that names its source, or comes from one.
+// What is put one by one and names none is taken as it is.
+func (s *server) stated(workspace, source, kind string, body []byte) []byte {
+	if s.Sources == nil {
+		return body
+	}
+	if source == "" {
+		for name, value := range event.Members(body) {
+			if name == "source" && json.Unmarshal(value, &source) != nil {
+				return body
+			}
+		}
+	}
+	if source == "" {
+		return body
+	}
+	return s.Sources.Translated(workspace, source, kind, body)
 }
 
 // whose turns the person of a record into the id that its event carries. A user or
