@@ -10,13 +10,14 @@ import (
 	"github.com/rapport-cx/rapport/event"
 	"github.com/rapport-cx/rapport/evidence"
 	"github.com/rapport-cx/rapport/identity"
+	"github.com/rapport-cx/rapport/profile/click"
 )
 
 // The checkpoint form: a version, then the fields in the order of the code below.
 // Numbers are varints, times milliseconds, each event but its body some thirty
 // bytes. A text that repeats (names, ids of the person) is written once and then
 // named by its number. An "evt_" ref is its sixteen bytes.
-const checkpointVersion = 1
+const checkpointVersion = 2
 
 // MarshalBinary writes everything of the profile that folding on needs. Events are
 // kept whole, at the precision of the log (milliseconds).
@@ -101,7 +102,7 @@ func (p *Profile) MarshalBinary() ([]byte, error) {
 		e.ref(part.ref)
 	}
 	e.refs(p.Preferences.Evidence)
-	return e.b, nil
+	return p.watch.Append(e.b), nil
 }
 
 // UnmarshalBinary reads what MarshalBinary wrote into an empty profile. The data
@@ -198,6 +199,10 @@ func (p *Profile) UnmarshalBinary(data []byte) error {
 		p.Preferences.parts = append(p.Preferences.parts, preferencePart{d.name(), d.ref()})
 	}
 	p.Preferences.Evidence = d.refs()
+	var ok bool
+	if p.watch, d.b, ok = click.ReadWatch(d.b); !ok {
+		d.fail()
+	}
 	if d.bad || len(d.b) != 0 {
 		person := p.Person
 		*p = Profile{}

@@ -9,6 +9,7 @@ import (
 	"github.com/rapport-cx/rapport/event"
 	"github.com/rapport-cx/rapport/evidence"
 	"github.com/rapport-cx/rapport/identity"
+	"github.com/rapport-cx/rapport/profile/click"
 )
 
 // share marks parts of a profile that a snapshot reads, too: whoever changes one
@@ -87,6 +88,9 @@ func (p *Profile) Apply(e *event.Event, position uint64) (ok bool) {
 	p.Events++
 	p.Last, p.newest = milliseconds(e.Time), e.ID
 	p.remember(e)
+	for _, f := range p.watch.See(e) {
+		p.remember(f.Event(e))
+	}
 	p.learn(e)
 	return true
 }
@@ -112,7 +116,7 @@ func (p *Profile) insert(e *event.Event, position uint64) bool {
 		p.Position = max(p.Position, position)
 		return true
 	}
-	if teaches(e) || p.dropped > 0 || p.forgotten[name] > 0 || len(list) >= HistoryLimit || len(e.Body) > smallBody {
+	if teaches(e) || p.watches(e) || p.dropped > 0 || p.forgotten[name] > 0 || len(list) >= HistoryLimit || len(e.Body) > smallBody {
 		return false
 	}
 	if list == nil && len(p.History) >= MaxNames {
@@ -133,6 +137,23 @@ func (p *Profile) insert(e *event.Event, position uint64) bool {
 	}
 	p.Position = max(p.Position, position)
 	return true
+}
+
+// watches tells that the place of the event among the others may change what is found
+// in clicks.
+func (p *Profile) watches(e *event.Event) bool {
+	if e.Kind == event.Record {
+		return false
+	}
+	if click.Watched(e.Name) {
+		return true
+	}
+	for name := range click.Touching {
+		if len(p.History[name]) > 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // historyName is the name under which an event stays in History, "" for calls

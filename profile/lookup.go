@@ -5,6 +5,7 @@ import (
 
 	"github.com/rapport-cx/rapport/event"
 	"github.com/rapport-cx/rapport/evidence"
+	"github.com/rapport-cx/rapport/profile/click"
 )
 
 // Event finds an event that the profile keeps by its ref; one that history has
@@ -16,12 +17,29 @@ func (p *Profile) Event(ref evidence.Ref) (*event.Event, bool) {
 	}
 	for _, events := range p.History {
 		for _, e := range events {
-			if e.ID == id {
+			if e.ID != id {
+				continue
+			}
+			if _, found := click.Behind(e); !found { // its ref opens onto the event that was sent
 				return e, true
 			}
 		}
 	}
 	return nil, false
+}
+
+// Behind are the events that prove one of the history: those in which it was found,
+// oldest first, when it was found in clicks, else itself.
+func Behind(e *event.Event) []evidence.Ref {
+	by, found := click.Behind(e)
+	if !found {
+		return []evidence.Ref{evidence.Ref(e.ID.String())}
+	}
+	refs := make([]evidence.Ref, len(by))
+	for i, id := range by {
+		refs[i] = evidence.Ref(id.String())
+	}
+	return refs
 }
 
 // Sources are the events that made a derived fact (order, case, trait …), oldest first.

@@ -13,6 +13,7 @@ import (
 	"github.com/rapport-cx/rapport/event"
 	"github.com/rapport-cx/rapport/evidence"
 	"github.com/rapport-cx/rapport/identity"
+	"github.com/rapport-cx/rapport/profile/click"
 )
 
 // Trait is one stated property of the person (Segment's traits: email,
@@ -117,10 +118,13 @@ type Profile struct {
 	First    time.Time      // event time of the first one
 	Last     time.Time      // event time of the last one
 
-	Traits      map[string]Trait
-	Records     map[evidence.Kind]map[string]*Record
-	History     map[string][]*event.Event // by event name, in (time, id) order, the newest HistoryLimit
-	Contacts    []Contact                 // in order of Shown, the newest HistoryLimit
+	Traits  map[string]Trait
+	Records map[evidence.Kind]map[string]*Record
+	// History is by event name, in (time, id) order, the newest HistoryLimit. What was
+	// found in clicks (click.Dead, click.Rage, click.Abandoned) stands in it, too, as
+	// events that bear the id of the one they are about; see [Behind].
+	History     map[string][]*event.Event
+	Contacts    []Contact // in order of Shown, the newest HistoryLimit
 	Preferences Preferences
 	// Hidden says what [Profile.Masked] took away and why: field → reason.
 	Hidden map[string]Reason
@@ -128,6 +132,7 @@ type Profile struct {
 	newest    event.ID          // id of the event at Last
 	forgotten map[string]uint32 // by name: how many events History no longer keeps
 	dropped   uint32            // how many names History no longer keeps
+	watch     click.Watch       // what their last clicks may still come to
 	shared    share
 	clip      bool     // spare room at the end of slices belongs to somebody else
 	frozen    bool     // handed out

@@ -22,6 +22,7 @@ import (
 	"github.com/rapport-cx/rapport/pack"
 	"github.com/rapport-cx/rapport/packs"
 	"github.com/rapport-cx/rapport/profile"
+	"github.com/rapport-cx/rapport/profile/click"
 	"github.com/rapport-cx/rapport/strategy"
 	"github.com/rapport-cx/rapport/treatment"
 )
@@ -65,6 +66,39 @@ var compiler = &pack.Compiler{FS: packs.Files}
 
 var errNotOpen = errors.New("the first workspaces are still being made")
 
+// kept is what the house derives from the log and keeps in memory, each part by itself.
+type kept struct {
+	registry *profile.Registry
+	cohorts  *candidate.Cohorts
+	desk     *conversation.Desk
+	switches *strategy.Switches
+	watch    *ingest.Watch
+	heat     *click.Heat
+}
+
+func newKept() *kept {
+	return &kept{
+		registry: &profile.Registry{},
+		cohorts:  candidate.NewCohorts(),
+		desk:     conversation.NewDesk(),
+		switches: &strategy.Switches{},
+		watch:    ingest.NewWatch(treatment.States()),
+		heat:     &click.Heat{},
+	}
+}
+
+// all are the followers of the log, in the order in which they are told.
+func (k *kept) all() []journal.Follower {
+	return []journal.Follower{
+		k.registry,
+		k.cohorts,
+		k.desk,
+		k.switches,
+		k.watch,
+		k.heat,
+	}
+}
+
 // openHouse puts the house together over a data folder; url is where it is reached.
 func openHouse(ctx context.Context, dir, url string) (*house, error) {
 	return openHouseOn(ctx, memory{dir: dir}, url)
@@ -72,10 +106,8 @@ func openHouse(ctx context.Context, dir, url string) (*house, error) {
 
 // openHouseOn puts the house together over a folder or a database.
 func openHouseOn(ctx context.Context, m memory, url string) (*house, error) {
-	shelves, registry, cohorts, desk := &candidate.Shelves{}, &profile.Registry{}, candidate.NewCohorts(), conversation.NewDesk()
-	switches := &strategy.Switches{}
-	watch := ingest.NewWatch(treatment.States())
-	store, alone, err := openStore(ctx, m, shelves, []journal.Follower{registry, cohorts, desk, switches, watch})
+	shelves, kept := &candidate.Shelves{}, newKept()
+	store, alone, err := openStore(ctx, m, shelves, kept.all())
 	if err != nil {
 		return nil, err
 	}
@@ -83,10 +115,10 @@ func openHouseOn(ctx context.Context, m memory, url string) (*house, error) {
 	h.engine, err = engine.Open(ctx, engine.Options{
 		Store:    store,
 		Compiler: compiler,
-		Sources:  func(workspace string) []candidate.Source { return candidate.Sources(cohorts.Of(workspace)) },
-		Counts:   cohorts.Opens,
-		Desk:     desk,
-		Switches: switches,
+		Sources:  func(workspace string) []candidate.Source { return candidate.Sources(kept.cohorts.Of(workspace)) },
+		Counts:   kept.cohorts.Opens,
+		Desk:     kept.desk,
+		Switches: kept.switches,
 		Build:    build(),
 	})
 	if err != nil {
@@ -98,10 +130,10 @@ func openHouseOn(ctx context.Context, m memory, url string) (*house, error) {
 		store.Close()
 		return nil, err
 	}
-	h.sources = ingest.NewHub(store, &ingest.States{Watch: watch, House: h.engine, Log: store, Owners: registry, Now: h.clock})
+	h.sources = ingest.NewHub(store, &ingest.States{Watch: kept.watch, House: h.engine, Log: store, Owners: kept.registry, Now: h.clock})
 	h.stories = &stories{clock: h.clock}
 	h.handler = h.front(api.New(api.Options{
-		Engine: h.engine, Records: registry, Sources: h.sources,
+		Engine: h.engine, Records: kept.registry, Sources: h.sources, Heat: kept.heat,
 		Shelf: func(workspace string) api.Shelf { return shelves.Of(workspace) },
 		Ready: h.ready,
 		Packs: func() []api.Pack {

@@ -10,18 +10,11 @@ import (
 	"github.com/rapport-cx/rapport/internal/postgres"
 	"github.com/rapport-cx/rapport/internal/sqlite"
 	"github.com/rapport-cx/rapport/internal/storage/witness"
-	"github.com/rapport-cx/rapport/journal"
-	"github.com/rapport-cx/rapport/profile"
 )
 
 type rebuildCommand struct {
 	folder `embed:""`
 	Verify bool `help:"Change nothing: rebuild everything beside what is stored, compare the two, and exit with 1 when they differ."`
-}
-
-// followers are those that keep something derived from the log, as a server has them.
-func followers() []journal.Follower {
-	return []journal.Follower{&profile.Registry{}, candidate.NewCohorts()}
 }
 
 var errDiffers = errors.New("what is stored is not what the log gives")
@@ -36,7 +29,7 @@ func (r *rebuildCommand) Run(ctx context.Context, con *console) error {
 	if r.Verify {
 		return r.verify(ctx, con, what)
 	}
-	shelf, followers, err := &candidate.Shelves{}, followers(), error(nil)
+	shelf, followers, err := &candidate.Shelves{}, newKept().all(), error(nil)
 	if r.Database != "" {
 		err = postgres.Rebuild(ctx, postgres.Options{URL: r.Database, Shelf: shelf, Followers: followers})
 	} else {
@@ -57,7 +50,7 @@ func (r *rebuildCommand) Run(ctx context.Context, con *console) error {
 // beside it, and tells what differs.
 func (r *rebuildCommand) verify(ctx context.Context, con *console, what string) error {
 	started := time.Now()
-	shelf, stored := &candidate.Shelves{}, followers()
+	shelf, stored := &candidate.Shelves{}, newKept().all()
 	var log interface {
 		witness.Log
 		Close() error
@@ -72,7 +65,7 @@ func (r *rebuildCommand) verify(ctx context.Context, con *console, what string) 
 		return fmt.Errorf("verify %s: %w", what, err)
 	}
 	defer log.Close()
-	report, err := witness.Compare(ctx, log, stored, followers())
+	report, err := witness.Compare(ctx, log, stored, newKept().all())
 	if err != nil {
 		return fmt.Errorf("verify %s: %w", what, err)
 	}

@@ -36,6 +36,8 @@ type Options struct {
 	// Sources keeps where events and records come from, their dead letters and status
 	// dictionaries; nil: those routes are not there.
 	Sources *ingest.Hub
+	// Heat counts the clicks of pages; nil: there is no heat map.
+	Heat Heat
 	// Ready says why the server is not ready yet, nil when it is; nil asks the engine.
 	Ready func() error
 	// Packs lists the packs a strategy can be made of.
@@ -92,6 +94,7 @@ func New(o Options) http.Handler {
 	s.decisionRoutes()
 	s.conversationRoutes()
 	s.peopleRoutes()
+	s.heatRoute()
 	s.refRoutes()
 	s.strategyRoutes()
 	s.actionRoutes()

@@ -22,6 +22,7 @@ import (
 	"github.com/rapport-cx/rapport/pack"
 	"github.com/rapport-cx/rapport/packs"
 	"github.com/rapport-cx/rapport/profile"
+	"github.com/rapport-cx/rapport/profile/click"
 	"github.com/rapport-cx/rapport/strategy"
 )
 
@@ -41,9 +42,9 @@ func wholeIn(t testing.TB, dir string) (d *door, shut func()) {
 	t.Helper()
 	d = &door{t: t, now: noon, logins: NewLogins()}
 	clock := func() time.Time { return d.now }
-	shelves, registry, cohorts, desk := &candidate.Shelves{}, &profile.Registry{}, candidate.NewCohorts(), conversation.NewDesk()
+	shelves, registry, cohorts, desk, heat := &candidate.Shelves{}, &profile.Registry{}, candidate.NewCohorts(), conversation.NewDesk(), &click.Heat{}
 	switches := &strategy.Switches{}
-	store, err := sqlite.Open(t.Context(), sqlite.Options{Dir: dir, Shelf: shelves, Clock: clock, Followers: []journal.Follower{registry, cohorts, desk, switches}})
+	store, err := sqlite.Open(t.Context(), sqlite.Options{Dir: dir, Shelf: shelves, Clock: clock, Followers: []journal.Follower{registry, cohorts, desk, switches, heat}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -65,7 +66,7 @@ func wholeIn(t testing.TB, dir string) (d *door, shut func()) {
 		}
 	}
 	d.Handler = New(Options{
-		Engine: e, Clock: clock, Logins: d.logins, Records: registry, Logger: slog.New(slog.DiscardHandler),
+		Engine: e, Clock: clock, Logins: d.logins, Records: registry, Heat: heat, Logger: slog.New(slog.DiscardHandler),
 		Shelf: func(w string) Shelf { return shelves.Of(w) },
 	})
 	return d, shut
@@ -250,4 +251,45 @@ func BenchmarkBareJSONPost(b *testing.B) {
 		_ = json.NewEncoder(w).Encode(map[string]int{"accepted": 1})
 	})
 	posted(b, mux, "/v1/track", viewed)
+}
+
+func TestTheHeatMapShowsWhereAPageFails(t *testing.T) {
+	t.Parallel()
+	d := whole(t)
+	press := func(n int, after time.Duration, selector string, x, y int) {
+		at := noon.Add(after - time.Hour).Format(time.RFC3339Nano)
+		d.want(200, "", "POST", "/v1/track", "wk_shop", fmt.Sprintf(`{"messageId":"k%d","anonymousId":"a9","event":"Element Clicked","timestamp":"%s","context":{"userAgent":"Mozilla/5.0 (iPhone; CPU iPhone OS 17_0 like Mac OS X) Mobile"},"properties":{"path":"/checkout?step=2","selector":"%s","x":%d,"y":%d,"width":1000,"height":2000}}`, n, at, selector, x, y))
+	}
+	press(1, 0, "button.pay", 500, 1000)
+	press(2, 300*time.Millisecond, "button.pay", 500, 1000)
+	press(3, 600*time.Millisecond, "button.pay", 500, 1000)
+	press(4, 10*time.Second, "a.help", 10, 10)
+	press(5, 12*time.Second, "a.help", 10, 10)
+	m := d.want(200, "", "GET", "/v1/heatmap?path=/checkout&device=mobile&from="+noon.Add(-2*time.Hour).Format(time.RFC3339), "sk_shop", "").json(t)
+	total := m["total"].(map[string]any)
+	if total["clicks"] != 5.0 || total["rage"] != 1.0 || total["dead"] != 1.0 {
+		t.Errorf("the page as a whole: %v", total)
+	}
+	if cells := m["cells"].([]any); len(cells) != 2 || fmt.Sprint(cells[1]) != "map[abandoned:0 clicks:3 column:10 dead:0 rage:1 row:25]" {
+		t.Errorf("cells: %v", cells)
+	}
+	if e := m["elements"].([]any)[0].(map[string]any); e["selector"] != "button.pay" || e["clicks"] != 3.0 {
+		t.Errorf("the most clicked element: %v", e)
+	}
+	if all := d.want(200, "", "GET", "/v1/heatmap", "sk_shop", "").json(t); fmt.Sprint(all["pages"].([]any)[0].(map[string]any)["name"]) != "/checkout" {
+		t.Errorf("pages: %v", all)
+	}
+	if other := d.want(200, "", "GET", "/v1/heatmap?path=/checkout&device=desktop", "sk_shop", "").json(t); other["total"].(map[string]any)["clicks"] != 0.0 {
+		t.Errorf("desktop: %v", other)
+	}
+	d.want(400, "bad_timestamp", "GET", "/v1/heatmap?from=yesterday", "sk_shop", "")
+	d.want(400, "one_of", "GET", "/v1/heatmap?device=fridge", "sk_shop", "")
+	if bank := d.want(200, "", "GET", "/v1/heatmap", "sk_bank", "").json(t); len(bank["pages"].([]any)) != 0 {
+		t.Errorf("the bank sees %v", bank)
+	}
+	// What was found is among the person's events, and opens onto a click.
+	p := d.want(200, "", "GET", "/v1/people/anon:a9", "sk_shop", "").json(t)
+	if counts := p["counts"]; counts == nil || counts.(map[string]any)["Rage Click"] != 1.0 || counts.(map[string]any)["Dead Click"] != 1.0 {
+		t.Errorf("the person's events: %v", p)
+	}
 }

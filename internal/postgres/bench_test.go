@@ -23,6 +23,7 @@ import (
 	"github.com/rapport-cx/rapport/internal/storage/pgtest"
 	"github.com/rapport-cx/rapport/journal"
 	"github.com/rapport-cx/rapport/profile"
+	"github.com/rapport-cx/rapport/profile/click"
 )
 
 // spent is processor time: of this process, and of the server with its connections.
@@ -108,7 +109,7 @@ func BenchmarkBesideBareCopy(b *testing.B) {
 	var oursWall, bareWall time.Duration
 	for i := range b.N {
 		s := open(b, Options{URL: house(fmt.Sprint("ours", i)), Shelf: new(candidate.Shelves),
-			Followers: []journal.Follower{&profile.Registry{}, candidate.NewCohorts()}})
+			Followers: []journal.Follower{&profile.Registry{}, candidate.NewCohorts(), &click.Heat{}}})
 		commit(b, s)
 		from, began := used(server), time.Now()
 		send(b, s, batches, senders)

@@ -19,6 +19,7 @@ import (
 	"github.com/rapport-cx/rapport/journal"
 	"github.com/rapport-cx/rapport/ledger"
 	"github.com/rapport-cx/rapport/profile"
+	"github.com/rapport-cx/rapport/profile/click"
 )
 
 // cpu is the processor time of this process so far. Wall time on a shared machine
@@ -63,7 +64,7 @@ func send(b *testing.B, s *Store, batches [][]event.Event, senders int) {
 
 // followers are those of the product.
 func followers() []journal.Follower {
-	return []journal.Follower{&profile.Registry{}, candidate.NewCohorts()}
+	return []journal.Follower{&profile.Registry{}, candidate.NewCohorts(), &click.Heat{}}
 }
 
 func benchCommit(b *testing.B, n, batch, senders int) {

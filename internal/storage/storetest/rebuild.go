@@ -14,6 +14,7 @@ import (
 	"github.com/rapport-cx/rapport/internal/storage/witness"
 	"github.com/rapport-cx/rapport/journal"
 	"github.com/rapport-cx/rapport/profile"
+	"github.com/rapport-cx/rapport/profile/click"
 )
 
 // town is a month of n events of some customers in time order, with sign-ins, a merge,
@@ -38,7 +39,12 @@ func town(r *rand.Rand, people, n int) []event.Event {
 		case 5:
 			all = append(all, put("item", fmt.Sprintf("kettle-%d", r.IntN(9)), "", minute, fmt.Sprintf(`{"kind":"product","title":{"en":"Kettle %d"}}`, i)))
 		case 6:
-			all = append(all, track("", anonymous, "Element Clicked", minute, fmt.Sprintf(`{"path":"/kettles","selector":"button.buy","x":%d,"y":80,"width":400,"height":800}`, r.IntN(400))))
+			for k := range 1 + r.IntN(3) {
+				e := track("", anonymous, "Element Clicked", minute, fmt.Sprintf(`{"path":"/kettles","selector":"button.buy","x":%d,"y":80,"width":400,"height":800}`, 10*k))
+				e.Time = e.Time.Add(time.Duration(k) * 700 * time.Millisecond)
+				all = append(all, e)
+			}
+			all = append(all, track("", anonymous, "Field Focused", minute+1, `{"path":"/checkout","field":"phone"}`), track("", anonymous, "Page Viewed", minute+2, `{"path":"/"}`))
 		case 7:
 			all = append(all, put("preference", "", user, minute, fmt.Sprintf(`{"personalization":"%s","consent":{"marketing":%t}}`, []string{"on", "off"}[r.IntN(2)], r.IntN(2) == 0)))
 		default:
@@ -129,7 +135,9 @@ func storedIsWhatTheLogGives(t *testing.T, h Home) {
 	t.Logf("seed %d", seed)
 	r := rand.New(rand.NewPCG(seed, 2))
 	sent := astray(r, town(r, 8, 3000))
-	kept := func() []journal.Follower { return []journal.Follower{&profile.Registry{}, candidate.NewCohorts()} }
+	kept := func() []journal.Follower {
+		return []journal.Follower{&profile.Registry{}, candidate.NewCohorts(), &click.Heat{}}
+	}
 	compare := func(s Store, stored []journal.Follower) witness.Report {
 		t.Helper()
 		log, ok := s.(witness.Log)
@@ -156,20 +164,20 @@ func storedIsWhatTheLogGives(t *testing.T, h Home) {
 	}
 	followers := kept()
 	s := h.Open(t, newShelf(), followers...)
-	if report := compare(s, followers); report.Events == 0 || report.Persons == 0 || report.Checkpoints == 0 || report.Followers != 2 {
+	if report := compare(s, followers); report.Events == 0 || report.Persons == 0 || report.Checkpoints == 0 || report.Followers != 3 {
 		t.Fatalf("hardly anything was compared: %+v", report)
 	}
 	// A store that holds something else is found out.
 	wrong := kept()
 	wrong[0].Follow(journal.Committed{Workspace: shop, Position: 1, Event: &event.Event{Kind: event.Record, Name: "order", Subject: "never put", UserID: "u-2"}})
 	report, err := witness.Compare(ctx, s.(witness.Log), wrong, kept())
-	if err != nil || len(report.Differences) != 2 {
+	if err != nil || len(report.Differences) != 3 {
 		t.Fatalf("a follower that holds a record nobody put, and one that was told nothing: %+v, %v", report, err)
 	}
 	if _, err := s.Erase(ctx, shop, scope(t, s, identity.User("u-1")).Keys); err != nil {
 		t.Fatal(err)
 	}
-	if report := compare(s, followers); report.Erased == 0 || len(report.Skipped) != 2 {
+	if report := compare(s, followers); report.Erased == 0 || len(report.Skipped) != 3 {
 		t.Fatalf("after an erasure: %+v", report)
 	}
 }
