@@ -26,6 +26,7 @@ type target struct {
 // client speaks the public API with one secret key.
 type client struct {
 	base, key string
+	language  string // of reasons; "" leaves it to the server
 	http      *http.Client
 }
 
@@ -58,6 +59,9 @@ func (c *client) do(ctx context.Context, method, path string, body io.Reader, in
 		return err
 	}
 	req.Header.Set("Authorization", "Bearer "+c.key)
+	if c.language != "" {
+		req.Header.Set("Accept-Language", c.language)
+	}
 	if body != nil {
 		req.Header.Set("Content-Type", "application/json")
 	}
@@ -95,10 +99,18 @@ func problem(res *http.Response) error {
 		if p.Detail == "" {
 			p.Detail = p.Title
 		}
-		return fmt.Errorf("%d %s: %s", res.StatusCode, p.Code, p.Detail)
+		return &refusedError{res.StatusCode, fmt.Sprintf("%d %s: %s", res.StatusCode, p.Code, p.Detail)}
 	}
-	return fmt.Errorf("%s: %s", res.Status, strings.TrimSpace(string(text)))
+	return &refusedError{res.StatusCode, fmt.Sprintf("%s: %s", res.Status, strings.TrimSpace(string(text)))}
 }
+
+// refusedError is an answer that is no success.
+type refusedError struct {
+	status int
+	said   string
+}
+
+func (e *refusedError) Error() string { return e.said }
 
 // demoFile is what demo.json in a data folder holds.
 type demoFile struct {

@@ -1,11 +1,8 @@
 package main
 
 import (
-	"bufio"
 	"bytes"
 	"context"
-	"encoding/csv"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -14,34 +11,80 @@ import (
 	"strings"
 	"time"
 
-	"github.com/itchyny/gojq"
 	"go.yaml.in/yaml/v3"
+
+	"github.com/rapport-cx/rapport/internal/ingest"
+	"github.com/rapport-cx/rapport/scene"
 )
 
 type importCommand struct {
 	target   `embed:""`
-	Paths    []string  `arg:"" help:"NDJSON files of import records; with --map, the folder or files that the mapping names." type:"path"`
-	Map      string    `help:"YAML mapping of foreign files to records, in jq." type:"existingfile" placeholder:"FILE"`
-	At       time.Time `help:"Time of records whose files carry none (RFC 3339)." format:"2006-01-02T15:04:05Z07:00" placeholder:"TIME"`
-	DryRun   bool      `help:"Map and count, send nothing."`
-	Rejected string    `help:"Write refused records with their reasons to this file (NDJSON)." type:"path" placeholder:"FILE"`
+	Paths    []string      `arg:"" help:"NDJSON files of import records; with --map, the folder or files that the mapping names. A name that ends in .gz is unpacked." type:"path"`
+	Map      string        `help:"YAML mapping of foreign files to records, in jq." type:"existingfile" placeholder:"FILE"`
+	Source   string        `help:"Source that the records come from: its status dictionary is used, and what the server refuses is kept among its dead letters, too." placeholder:"NAME"`
+	At       time.Time     `help:"Time of records whose files carry none (RFC 3339); default: when the file was written." format:"2006-01-02T15:04:05Z07:00" placeholder:"TIME"`
+	DryRun   bool          `help:"Map and count, take nothing; with --url and --key the server checks every record, too."`
+	Rejected string        `help:"Write refused rows with their reasons to this file (NDJSON); default: beside the first file, when there are any." type:"path" placeholder:"FILE"`
+	State    string        `help:"File that remembers how far this import is, so that it can be taken up again; default: in the cache folder." type:"path" placeholder:"FILE"`
+	Restart  bool          `help:"Begin anew instead of taking an interrupted import up again."`
+	Patience time.Duration `help:"How long to wait for a server that does not answer." default:"2m"`
+	Language string        `help:"Language of reasons; default: the environment's." enum:"en,zh-CN," default:""`
 }
 
-// mapping says, in jq, what records a foreign file holds. No code of ours knows
-// the format.
+// mapping says, in jq, what records foreign files hold. No code of ours knows the
+// format.
 type mapping struct {
-	Files []mappedFile `yaml:"files"`
+	Source string       `yaml:"source"`
+	Files  []mappedFile `yaml:"files"`
 }
 
 type mappedFile struct {
-	Path   string `yaml:"path"`   // relative to the folder given
-	Format string `yaml:"format"` // json (the program sees the whole document), ndjson or csv (it sees each row as an object)
-	Map    string `yaml:"map"`    // gives any number of records; $at is --at
+	Path      string            `yaml:"path"`      // relative to the folder given
+	Format    string            `yaml:"format"`    // json (the program sees the whole document), ndjson or csv (it sees each row as an object)
+	Encoding  string            `yaml:"encoding"`  // utf-8 (the default), gb18030, gbk, utf-16
+	Delimiter string            `yaml:"delimiter"` // csv: between fields; a comma when not given, \t a tab
+	Zone      string            `yaml:"zone"`      // csv: of times that name none, Asia/Shanghai for example; UTC when not given
+	Columns   map[string]string `yaml:"columns"`   // csv: text, number, integer, boolean or time; with ? it may be empty
+	Map       program           `yaml:"map"`       // gives any number of records; $at, $file, $line and $source are known to it
 
-	code *gojq.Code
+	columns ingest.Columns
+	code    *ingest.Mapping
 }
 
-func readMapping(path string) (*mapping, error) {
+// program is a jq program and where it stands in its YAML file.
+type program struct {
+	text    string
+	line    int
+	literal bool // a block: its first line stands below line
+}
+
+func (p *program) UnmarshalYAML(n *yaml.Node) error {
+	p.line, p.literal = n.Line, n.Style&(yaml.LiteralStyle|yaml.FoldedStyle) != 0
+	return n.Decode(&p.text)
+}
+
+// compile turns a fault's place in the program into its place in the YAML file.
+func (p *program) compile(path string, yamlText []byte) (*ingest.Mapping, error) {
+	m, err := ingest.Compile(p.text)
+	var f *ingest.Fault
+	if errors.As(err, &f) {
+		f.File = path
+		if p.literal {
+			lines := bytes.Split(yamlText, []byte("\n"))
+			if p.line < len(lines) {
+				first := lines[p.line]
+				f.Column += len(first) - len(bytes.TrimLeft(first, " "))
+			}
+			f.Line += p.line
+		} else {
+			f.Line, f.Column = p.line+f.Line-1, 0
+		}
+	}
+	return m, err
+}
+
+// readMapping reads a mapping and finds all its faults at once.
+func readMapping(path string, l scene.Locale) (*mapping, error) {
 	text, err := os.ReadFile(path)
 	if err != nil {
 		return nil, err
@@ -52,101 +95,150 @@ func readMapping(path string) (*mapping, error) {
 	if err := dec.Decode(&m); err != nil {
 		return nil, fmt.Errorf("mapping %s: %w", path, err)
 	}
+	var faults []error
 	for i := range m.Files {
 		f := &m.Files[i]
-		query, err := gojq.Parse(f.Map)
-		if err != nil {
-			return nil, fmt.Errorf("mapping %s: %s: %w", path, f.Path, err)
+		var err error
+		if f.code, err = f.Map.compile(path, text); err != nil {
+			var fault *ingest.Fault
+			if errors.As(err, &fault) {
+				err = fmt.Errorf("%s: %s", fault.Place, fault.In(l))
+			}
+			faults = append(faults, err)
 		}
-		if f.code, err = gojq.Compile(query, gojq.WithVariables([]string{"$at"})); err != nil {
-			return nil, fmt.Errorf("mapping %s: %s: %w", path, f.Path, err)
+		if err := f.prepare(); err != nil {
+			faults = append(faults, fmt.Errorf("mapping %s: %s: %w", path, f.Path, err))
 		}
 	}
-	return &m, nil
+	return &m, errors.Join(faults...)
+}
+
+func (f *mappedFile) prepare() error {
+	switch f.Format {
+	case "", "json", "ndjson", "csv":
+	default:
+		return fmt.Errorf("format %q is none of json, ndjson, csv", f.Format)
+	}
+	f.columns.Types = f.Columns
+	if d := []rune(strings.ReplaceAll(f.Delimiter, `\t`, "\t")); len(d) == 1 {
+		f.columns.Delimiter = d[0]
+	} else if len(d) > 1 {
+		return fmt.Errorf("delimiter %q is more than one character", f.Delimiter)
+	}
+	if f.Zone != "" {
+		var err error
+		if f.columns.Zone, err = time.LoadLocation(f.Zone); err != nil {
+			return fmt.Errorf("zone: %w", err)
+		}
+	}
+	if _, err := ingest.Encoding(f.Encoding); err != nil {
+		return err
+	}
+	return f.columns.Check()
+}
+
+// feed is one file on its way in.
+type feed struct {
+	mappedFile
+	full     string
+	size     int64
+	modified time.Time
+}
+
+func (i *importCommand) locale() scene.Locale {
+	said := i.Language
+	for _, name := range []string{"LC_ALL", "LC_MESSAGES", "LANG"} {
+		if said == "" {
+			said = os.Getenv(name)
+		}
+	}
+	if strings.HasPrefix(said, "zh") {
+		return scene.Chinese
+	}
+	return scene.English
 }
 
 func (i *importCommand) Run(ctx context.Context, con *console) error {
-	var c *client
-	if !i.DryRun {
-		var err error
-		if c, err = i.open(); err != nil {
-			return err
-		}
-	}
-	s := &shipment{client: c, con: con, started: time.Now(), kinds: map[string]int{}}
-	if i.Rejected != "" {
-		f, err := os.Create(i.Rejected)
-		if err != nil {
-			return err
-		}
-		defer f.Close()
-		s.rejects = f
-	}
-	if err := i.feed(ctx, s); err != nil {
+	l := i.locale()
+	feeds, text, err := i.feeds(l)
+	if err != nil {
 		return err
 	}
-	if err := s.flush(ctx); err != nil {
+	s := &shipment{con: con, language: l, patience: i.Patience, source: i.Source, dry: i.DryRun, started: time.Now(), rejectsPath: i.Rejected, Kinds: map[string]int{}}
+	if s.rejectsPath == "" {
+		s.rejectsPath = feeds[0].full + ".rejected.ndjson"
+	}
+	for _, f := range feeds {
+		s.total += f.size
+	}
+	if !i.DryRun || i.URL != "" && i.Key != "" {
+		if s.client, err = i.open(); err != nil {
+			return err
+		}
+		s.client.language = string(l)
+	}
+	if !i.DryRun {
+		if err := s.recall(i.State, i.Restart, jobOf(s.client, i.Source, text, feeds)); err != nil {
+			return err
+		}
+	}
+	defer s.close()
+	if err := i.run(ctx, s, feeds); err != nil {
 		return err
 	}
 	return s.finish(con)
 }
 
-func (i *importCommand) feed(ctx context.Context, s *shipment) error {
+// feeds lists the files to read, and the text that says how.
+func (i *importCommand) feeds(l scene.Locale) ([]feed, []byte, error) {
+	var feeds []feed
+	var text []byte
 	if i.Map == "" {
 		for _, p := range i.Paths {
-			if err := eachLine(p, func(line []byte) error { return s.add(ctx, line) }); err != nil {
-				return err
-			}
+			feeds = append(feeds, feed{mappedFile: mappedFile{Path: filepath.Base(p), Format: "ndjson"}, full: p})
 		}
-		return nil
-	}
-	m, err := readMapping(i.Map)
-	if err != nil {
-		return err
-	}
-	at := any(nil)
-	if !i.At.IsZero() {
-		at = i.At.UTC().Format(time.RFC3339)
-	}
-	for _, f := range m.Files {
-		path, err := i.find(f.Path)
+	} else {
+		m, err := readMapping(i.Map, l)
 		if err != nil {
-			return err
+			return nil, nil, err
 		}
-		err = f.each(path, func(input any) error {
-			out := f.code.RunWithContext(ctx, input, at)
-			for {
-				v, ok := out.Next()
-				if !ok {
-					return nil
-				}
-				if err, bad := v.(error); bad {
-					return fmt.Errorf("%s: %w", path, err)
-				}
-				line, err := gojq.Marshal(v)
-				if err != nil {
-					return fmt.Errorf("%s: %w", path, err)
-				}
-				if err := s.add(ctx, line); err != nil {
-					return err
-				}
+		if i.Source == "" {
+			i.Source = m.Source
+		}
+		if text, err = os.ReadFile(i.Map); err != nil {
+			return nil, nil, err
+		}
+		for _, f := range m.Files {
+			full, err := i.find(f.Path)
+			if err != nil {
+				return nil, nil, err
 			}
-		})
-		if err != nil {
-			return err
+			feeds = append(feeds, feed{mappedFile: f, full: full})
 		}
 	}
-	return nil
+	if len(feeds) == 0 {
+		return nil, nil, errors.New("the mapping names no files")
+	}
+	for n := range feeds {
+		info, err := os.Stat(feeds[n].full)
+		if err != nil {
+			return nil, nil, err
+		}
+		feeds[n].size, feeds[n].modified = info.Size(), info.ModTime()
+	}
+	return feeds, text, nil
 }
 
 // find looks for a mapped file in the folders given, or among the files given.
 func (i *importCommand) find(name string) (string, error) {
 	for _, p := range i.Paths {
 		if info, err := os.Stat(p); err == nil && info.IsDir() {
-			if full := filepath.Join(p, name); exists(full) {
-				return full, nil
+			for _, n := range []string{name, name + ".gz"} {
+				if full := filepath.Join(p, n); exists(full) {
+					return full, nil
+				}
 			}
-		} else if filepath.Base(p) == name {
+		} else if b := filepath.Base(p); b == name || b == name+".gz" {
 			return p, nil
 		}
 	}
@@ -155,190 +247,143 @@ func (i *importCommand) find(name string) (string, error) {
 
 func exists(path string) bool { _, err := os.Stat(path); return err == nil }
 
-func eachLine(path string, do func([]byte) error) error {
-	f, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	r := bufio.NewReaderSize(f, 1<<20)
-	for {
-		line, err := r.ReadBytes('\n')
-		if line = bytes.TrimSpace(line); len(line) > 0 {
-			if err := do(line); err != nil {
-				return err
+// run reads and maps on one goroutine and sends on another.
+func (i *importCommand) run(ctx context.Context, s *shipment, feeds []feed) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	pieces := make(chan *piece, 2)
+	read := make(chan error, 1)
+	from := s.state
+	go func() {
+		defer close(pieces)
+		l := &loader{source: s.source, from: from, pieces: pieces, at: i.At}
+		read <- l.load(ctx, feeds)
+	}()
+	for p := range pieces {
+		if err := s.send(ctx, p); err != nil {
+			cancel()
+			for range pieces { // let the reader end
 			}
-		}
-		if errors.Is(err, io.EOF) {
-			return nil
-		}
-		if err != nil {
 			return err
 		}
 	}
+	return <-read
 }
 
-// each hands every input of a foreign file to its program.
-func (f *mappedFile) each(path string, do func(any) error) error {
-	switch f.Format {
-	case "json", "":
-		text, err := os.ReadFile(path)
-		if err != nil {
+// loader reads files and packs what they hold into pieces.
+type loader struct {
+	source string
+	from   importState
+	pieces chan<- *piece
+	at     time.Time
+	piece  *piece
+}
+
+func (l *loader) load(ctx context.Context, feeds []feed) error {
+	for n := range feeds {
+		f := &feeds[n]
+		if n < l.from.File {
+			continue
+		}
+		var from ingest.Mark
+		if n == l.from.File {
+			from = l.from.Mark
+		}
+		if err := l.file(ctx, n, f, from); err != nil {
+			return fmt.Errorf("%s: %w", f.full, err)
+		}
+		if err := l.flush(ctx); err != nil {
 			return err
 		}
-		var doc any
-		if err := json.Unmarshal(text, &doc); err != nil {
-			return fmt.Errorf("%s: %w", path, err)
-		}
-		return do(doc)
-	case "ndjson":
-		return eachLine(path, func(line []byte) error {
-			var doc any
-			if err := json.Unmarshal(line, &doc); err != nil {
-				return fmt.Errorf("%s: %w", path, err)
-			}
-			return do(doc)
-		})
-	case "csv":
-		return eachRow(path, do)
 	}
-	return fmt.Errorf("mapping of %s: format %q is none of json, ndjson, csv", f.Path, f.Format)
+	return nil
 }
 
-func eachRow(path string, do func(any) error) error {
-	file, err := os.Open(path)
+func (l *loader) file(ctx context.Context, n int, f *feed, from ingest.Mark) error {
+	file, err := ingest.OpenFile(f.full, f.Encoding, from)
 	if err != nil {
 		return err
 	}
 	defer file.Close()
-	r := csv.NewReader(bufio.NewReaderSize(file, 1<<20))
-	header, err := r.Read()
+	at := l.at
+	if at.IsZero() {
+		at = f.modified
+	}
+	vars := ingest.Vars{At: at.UTC().Format(time.RFC3339), File: filepath.Base(f.full), Source: l.source}
+	source, err := file.Source(f.Format, f.columns, from)
 	if err != nil {
-		return fmt.Errorf("%s: header: %w", path, err)
+		return err
 	}
 	for {
-		row, err := r.Read()
-		if errors.Is(err, io.EOF) {
+		in, err := source.Read(ctx)
+		var fault *ingest.Fault
+		switch {
+		case err == io.EOF:
 			return nil
-		}
-		if err != nil {
-			return fmt.Errorf("%s: %w", path, err) // names the line and column
-		}
-		doc := make(map[string]any, len(header))
-		for i, name := range header {
-			doc[name] = row[i]
-		}
-		if err := do(doc); err != nil {
+		case errors.As(err, &fault):
+			l.refuse(n, fault, file.Read())
+		case err != nil:
 			return err
+		default:
+			l.take(ctx, n, f, in, vars, at, file.Read())
+		}
+		if l.piece.full() {
+			if err := l.flush(ctx); err != nil {
+				return err
+			}
 		}
 	}
 }
 
-// shipment sends records in pieces and counts what became of them.
-type shipment struct {
-	client  *client
-	con     *console
-	started time.Time
-	shown   time.Time
-	buf     bytes.Buffer
-	lines   [][2]int // of the pending records, where they start and end in buf
-	kinds   map[string]int
-	rejects io.Writer
-
-	Records    int              `json:"records"`
-	Accepted   int              `json:"accepted"`
-	Duplicates int              `json:"duplicates"`
-	Rejected   int              `json:"rejected"`
-	Faults     []map[string]any `json:"faults,omitempty"` // the first twenty
+// take maps one input and packs its records.
+func (l *loader) take(ctx context.Context, n int, f *feed, in ingest.Input, vars ingest.Vars, at time.Time, read int64) {
+	p := l.packing()
+	lines := [][]byte{in.Raw}
+	if f.code != nil {
+		var err error
+		vars.Line = in.Place.Line
+		if lines, err = f.code.Apply(ctx, in.Value, vars); err != nil {
+			var fault *ingest.Fault
+			if !errors.As(err, &fault) {
+				fault = &ingest.Fault{Code: "mapping_failed", Args: []string{"reason", err.Error()}}
+			}
+			fault.Place, fault.Raw, fault.Next = in.Place, bytes.Clone(in.Raw), in.Next
+			l.refuse(n, fault, read)
+			return
+		}
+	}
+	seed := ""
+	for i, line := range lines {
+		if seed == "" {
+			seed = ingest.Seed(fmt.Sprintf("%s:%d", in.Place.File, in.Place.Line), in.Raw)
+		}
+		p.add(ingest.WithDefaults(line, seed, i, at), in.Place)
+	}
+	p.file, p.mark, p.read = n, in.Next, read
 }
 
-// pieceSize is how much is sent in one request.
-const pieceSize = 512 << 10
-
-func (s *shipment) add(ctx context.Context, line []byte) error {
-	var head struct {
-		Record string `json:"record"`
-	}
-	json.Unmarshal(line, &head) // a line that is no JSON is the server's to refuse, with its place
-	s.kinds[head.Record]++
-	s.Records++
-	start := s.buf.Len()
-	s.buf.Write(line)
-	s.lines = append(s.lines, [2]int{start, s.buf.Len()})
-	s.buf.WriteByte('\n')
-	if s.buf.Len() >= pieceSize {
-		return s.flush(ctx)
-	}
-	return nil
+func (l *loader) refuse(n int, f *ingest.Fault, read int64) {
+	p := l.packing()
+	p.faults = append(p.faults, f)
+	p.file, p.mark, p.read = n, f.Next, read
 }
 
-func (s *shipment) flush(ctx context.Context) error {
-	if s.buf.Len() == 0 {
+func (l *loader) packing() *piece {
+	if l.piece == nil {
+		l.piece = &piece{kinds: map[string]int{}}
+	}
+	return l.piece
+}
+
+func (l *loader) flush(ctx context.Context) error {
+	if l.piece == nil {
 		return nil
 	}
-	if s.client != nil {
-		var receipt struct {
-			Accepted   int              `json:"accepted"`
-			Duplicates int              `json:"duplicates"`
-			Rejected   []map[string]any `json:"rejected"`
-		}
-		if err := s.client.do(ctx, "POST", "/v1/import", bytes.NewReader(s.buf.Bytes()), &receipt); err != nil {
-			return err
-		}
-		s.Accepted += receipt.Accepted
-		s.Duplicates += receipt.Duplicates
-		s.Rejected += len(receipt.Rejected)
-		for _, r := range receipt.Rejected {
-			s.refused(r)
-		}
+	select {
+	case l.pieces <- l.piece:
+		l.piece = nil
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
 	}
-	s.buf.Reset()
-	s.lines = s.lines[:0]
-	s.progress()
-	return nil
-}
-
-func (s *shipment) refused(r map[string]any) {
-	if len(s.Faults) < 20 {
-		s.Faults = append(s.Faults, r)
-	}
-	if s.rejects == nil {
-		return
-	}
-	if i, ok := r["index"].(float64); ok && int(i) < len(s.lines) {
-		at := s.lines[int(i)]
-		r["line"] = json.RawMessage(s.buf.Bytes()[at[0]:at[1]])
-	}
-	if text, err := json.Marshal(r); err == nil {
-		s.rejects.Write(append(text, '\n'))
-	}
-}
-
-func (s *shipment) progress() {
-	if !s.con.terminal || time.Since(s.shown) < 100*time.Millisecond {
-		return
-	}
-	s.shown = time.Now()
-	fmt.Fprintf(s.con.err, "\r\033[K%d records, %.0f/s, %d rejected", s.Records, float64(s.Records)/time.Since(s.started).Seconds(), s.Rejected)
-}
-
-func (s *shipment) finish(con *console) error {
-	if con.terminal {
-		fmt.Fprint(con.err, "\r\033[K")
-	}
-	if con.json {
-		return con.print(s)
-	}
-	fmt.Fprintf(con.out, "%d records in %.1f s: %d accepted, %d there already, %d rejected\n",
-		s.Records, time.Since(s.started).Seconds(), s.Accepted, s.Duplicates, s.Rejected)
-	for _, kind := range sortedKeys(s.kinds) {
-		fmt.Fprintf(con.out, "  %-12s %d\n", kind, s.kinds[kind])
-	}
-	for _, f := range s.Faults {
-		fmt.Fprintf(con.out, "  rejected: %v %v %v\n", f["index"], f["code"], f["message"])
-	}
-	if s.Rejected > 0 {
-		return fmt.Errorf("%d records were rejected", s.Rejected)
-	}
-	return nil
 }

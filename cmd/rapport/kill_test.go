@@ -36,7 +36,12 @@ type child struct {
 
 func startChild(t *testing.T, dir string) *child {
 	t.Helper()
-	c := &child{cmd: exec.Command(os.Args[0], "serve", "--addr", "127.0.0.1:0", "--data", dir)}
+	return startChildAt(t, dir, "127.0.0.1:0")
+}
+
+func startChildAt(t *testing.T, dir, addr string) *child {
+	t.Helper()
+	c := &child{cmd: exec.Command(os.Args[0], "serve", "--addr", addr, "--data", dir)}
 	c.cmd.Env = append(os.Environ(), asServer+"=1")
 	said, err := c.cmd.StderrPipe()
 	if err != nil {

@@ -275,8 +275,16 @@ func (im *importing) options() error {
 	if err != nil {
 		return unavailable(err)
 	}
-	if !ok {
-		return refuse(http.StatusNotFound, "source_unknown", "source", name)
+	if !ok { // whoever imports for a source declares it by that
+		d = ingest.Definition{Name: name, UpdatedAt: im.s.now()}
+		if im.dry {
+			_, err = d.Check()
+		} else {
+			d, err = im.s.Sources.Declare(im.r.Context(), im.workspace.ID, d)
+		}
+		if err != nil {
+			return definitionRefused(err)
+		}
 	}
 	im.from = d
 	if im.foreignLines = q.Get("map") == "true"; im.foreignLines && d.Map == "" {
