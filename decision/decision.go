@@ -197,9 +197,20 @@ type Input struct {
 	Seed      uint64
 	Limit     int // most actions; 0 means 3
 	Dialogue  Dialogue
+	Behalf    *Behalf // nil: they ask for themselves
 	// Unasked: nobody asked; what is chosen is sent by Rapport itself, so contact
 	// policies bind it.
 	Unasked bool
+}
+
+// Behalf says by which relation somebody asks for another person; the records in
+// Person are then the other's.
+type Behalf struct {
+	Type     string // guardian_of, pays_for, acts_for, member_of …
+	Role     string
+	Scope    []string // kinds of record that may be asked about
+	Until    time.Time
+	Evidence []evidence.Ref
 }
 
 // Dialogue is what is known of the conversation that an enquiry stands in; zero

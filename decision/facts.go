@@ -38,6 +38,11 @@ func KnownFacts() []Fact { return slices.Clone(facts) }
 
 var facts = []Fact{
 	{"assets.count", Int, candidate.Text{Zh: "登记的设备数", En: "registered devices"}},
+	{"behalf.asked", Bool, candidate.Text{Zh: "是否替别人来问", En: "it is asked for somebody else"}},
+	{"behalf.role", Text, candidate.Text{Zh: "代办人的身份", En: "role of who asks for somebody else"}},
+	{"behalf.scope", List, candidate.Text{Zh: "代办的范围", En: "kinds of record that may be asked about for somebody else"}},
+	{"behalf.type", Text, candidate.Text{Zh: "与被代办人的关系", En: "relation by which it is asked for somebody else"}},
+	{"behalf.until", Time, candidate.Text{Zh: "代办关系何时到期", En: "when that relation ends"}},
 	{"case.age_days", Int, candidate.Text{Zh: "服务单已开天数", En: "days since the case was opened"}},
 	{"case.id", Text, candidate.Text{Zh: "服务单号", En: "case number"}},
 	{"case.kind", Text, candidate.Text{Zh: "服务单类型", En: "kind of case"}},
@@ -113,6 +118,8 @@ var facts = []Fact{
 	{"person.personalized", Bool, candidate.Text{Zh: "个性化是否开启", En: "personalisation is on"}},
 	{"person.proven", Bool, candidate.Text{Zh: "身份是否已核实", En: "the identity is proven"}},
 	{"person.refuses", List, candidate.Text{Zh: "客户明确不同意的用途", En: "purposes the customer has refused"}},
+	{"person.relations", List, candidate.Text{Zh: "有效的人际关系", En: "relations to others that are in force"}},
+	{"person.roles", List, candidate.Text{Zh: "在公司里的身份", En: "roles in companies"}},
 	{"person.tags", List, candidate.Text{Zh: "标签", En: "tags"}},
 	{"returnable.created_at", Time, candidate.Text{Zh: "还能退的订单的下单时间", En: "when the order that can be returned was placed"}},
 	{"returnable.days", Int, candidate.Text{Zh: "还能退的订单还有几天可退", En: "days left to return it"}},
@@ -242,6 +249,8 @@ func (b *binding) fact(name string) (any, bool) {
 		return b.itemFact(rest)
 	case "duty":
 		return b.dutyFact(rest)
+	case "behalf":
+		return b.behalfFact(rest)
 	case "orders":
 		switch rest {
 		case "count":
@@ -399,6 +408,39 @@ func (m *moment) item(id string) *candidate.Item {
 	return nil
 }
 
+// ties lists what the relations in force say, each once.
+func (b *binding) ties(say func(*profile.Tie) string) []string {
+	out := []string{}
+	for _, t := range b.person.Ties(b.now) {
+		if v := say(&t); v != "" && !slices.Contains(out, v) {
+			out = append(out, v)
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+func (b *binding) behalfFact(name string) (any, bool) {
+	by := b.in.Behalf
+	switch {
+	case name == "asked":
+		return by != nil, true
+	case by == nil:
+		return nil, false
+	}
+	switch name {
+	case "type":
+		return text(by.Type)
+	case "role":
+		return text(by.Role)
+	case "scope":
+		return by.Scope, true
+	case "until":
+		return by.Until, !by.Until.IsZero()
+	}
+	return nil, false
+}
+
 func (b *binding) personFact(name string) (any, bool) {
 	switch name {
 	case "proven":
@@ -407,6 +449,10 @@ func (b *binding) personFact(name string) (any, bool) {
 		return b.in.Personal, true
 	case "tags":
 		return b.tags()
+	case "relations":
+		return b.ties(func(t *profile.Tie) string { return t.Type }), true
+	case "roles":
+		return b.ties(func(t *profile.Tie) string { return t.Role }), true
 	case "refuses":
 		refused := []string{}
 		for purpose, given := range b.person.Preferences.Consent {
@@ -620,7 +666,18 @@ func (b *binding) cite(name string) []evidence.Ref {
 		}
 	case "item":
 		return b.citeItem(rest)
+	case "behalf":
+		if b.in.Behalf != nil {
+			return b.in.Behalf.Evidence
+		}
 	case "person":
+		if rest == "relations" || rest == "roles" {
+			var refs []evidence.Ref
+			for _, t := range b.person.Ties(b.now) {
+				refs = join(refs, t.Evidence)
+			}
+			return refs
+		}
 		trait, ok := strings.CutPrefix(rest, "traits.")
 		if t, stated := strings.CutPrefix(rest, "stated_days."); stated {
 			trait, ok = t, true

@@ -45,6 +45,7 @@ type Inputs struct {
 	Personal bool               `json:"personal"`
 	Stops    []decision.Stop    `json:"stops,omitempty"`
 	Balances []decision.Balance `json:"balances,omitempty"` // of the budgets drawn on
+	Behalf   *Behalf            `json:"behalf,omitempty"`   // whom they asked for
 
 	Catalogue uint64             `json:"catalogue"` // revision
 	Strategy  int                `json:"strategy"`
@@ -55,7 +56,8 @@ type Inputs struct {
 
 // moment is a decision's surroundings, read once: the fold, the shelf, the version.
 type moment struct {
-	who       *profile.Profile // as known, unmasked
+	who       *profile.Profile // as known, unmasked; of whom they ask for, the matters that may be asked about
+	behalf    *decision.Behalf // by which ties they ask for another, nil: for themselves
 	catalogue candidate.View
 	version   *strategy.Version
 	sources   []candidate.Source
@@ -221,6 +223,9 @@ func (e *Engine) prepare(ctx context.Context, t *tenant, r Request) (id string, 
 		Dialogue: e.standing(t.ID, r.Conversation, &m.talk), Converses: true,
 		Catalogue: m.catalogue.Revision(), Strategy: m.version.Number, Digest: m.version.Digest, Build: e.Build,
 	}
+	if in.Behalf, err = e.behalfOf(ctx, &r, &m); err != nil {
+		return "", in, m, err
+	}
 	if e.Switches != nil {
 		in.Stops = e.Switches.Stops(t.ID, in.Scene.Time)
 	}
@@ -241,7 +246,7 @@ func (e *Engine) walk(ctx context.Context, in *Inputs, m moment) (w walked) {
 	w.input = decision.Input{
 		Needs: w.recognition.Needs, Signals: w.recognition.Signals, Results: in.Results,
 		Person: who, Personal: in.Personal, Proven: in.Asker.Proven, Scene: in.Scene,
-		Catalogue: m.catalogue, Seed: in.Seed, Limit: in.Limit, Dialogue: in.Dialogue, Stops: in.Stops, Balances: in.Balances,
+		Catalogue: m.catalogue, Seed: in.Seed, Limit: in.Limit, Dialogue: in.Dialogue, Stops: in.Stops, Balances: in.Balances, Behalf: m.behalf,
 	}
 	w.decision = decision.Decide(m.version.Decision, w.input)
 	w.solution = treatment.Compose(m.version.Treatment, &w.decision, in.Scene)
@@ -251,9 +256,13 @@ func (e *Engine) walk(ctx context.Context, in *Inputs, m moment) (w walked) {
 // assemble makes the outer form: evidence named ev1, ev2 … and opened once.
 func assemble(id string, in *Inputs, m moment, w *walked) *Answer {
 	n := namer{in: in, moment: m}
+	behalf := ""
+	if in.Behalf != nil {
+		behalf = string(in.Behalf.Person)
+	}
 	a := &Answer{
 		ID:       id,
-		Person:   AnswerPerson{ID: string(in.Person), Personalized: in.Personal && len(in.Keys) > 0},
+		Person:   AnswerPerson{ID: string(in.Person), Personalized: in.Personal && len(in.Keys) > 0, Behalf: behalf},
 		Strategy: AnswerStrategy{Version: in.Strategy},
 		Locale:   in.Scene.Locale, At: in.Scene.Time, Enquiry: in.Enquiry.Text,
 		Needs:    n.needs(w.solution.Needs),

@@ -103,7 +103,7 @@ func (n *namer) table() map[string]evidence.Record {
 	for i, r := range n.refs {
 		f := n.open(r)
 		t["ev"+strconv.Itoa(i+1)] = evidence.Record{
-			Kind: r.Kind(), Ref: Qualified(r, string(n.in.Person)), At: f.At, Summary: treatment.Summarise(f, n.in.Scene),
+			Kind: r.Kind(), Ref: Qualified(r, n.in.owner(r.Kind())), At: f.At, Summary: treatment.Summarise(f, n.in.Scene),
 		}
 	}
 	return t
@@ -155,7 +155,7 @@ func (n *namer) open(r evidence.Ref) treatment.Fact {
 // something only together with whose they are.
 var personal = []evidence.Kind{
 	evidence.Order, evidence.Asset, evidence.Case, evidence.Holding, evidence.Enrolment,
-	evidence.Contract, evidence.Trait, evidence.Tag, evidence.Signal, evidence.Preference,
+	evidence.Contract, evidence.Relationship, evidence.Trait, evidence.Tag, evidence.Signal, evidence.Preference,
 }
 
 // Qualified is a ref as it leaves the house: a personal record's carries its

@@ -10,6 +10,7 @@ import (
 	"github.com/rapport-cx/rapport/event"
 	"github.com/rapport-cx/rapport/evidence"
 	"github.com/rapport-cx/rapport/identity"
+	"github.com/rapport-cx/rapport/profile"
 	"github.com/rapport-cx/rapport/scene"
 	"github.com/rapport-cx/rapport/strategy"
 	"github.com/rapport-cx/rapport/treatment"
@@ -70,7 +71,12 @@ func (e *Engine) OpenRef(ctx context.Context, workspace, ref string, at scene.Sc
 		if err != nil {
 			return nil, err
 		}
-		if !ok || !mayRead(viewer, keys) {
+		if ok && !mayRead(viewer, keys) {
+			if ok, err = e.mayAsk(ctx, workspace, viewer, keys, profile.Subject(&m.Event)); err != nil {
+				return nil, err
+			}
+		}
+		if !ok {
 			return nil, notFound
 		}
 		f.At, f.Name, f.Fields = m.Event.Time, m.Event.Name, m.Event.Properties()
@@ -92,8 +98,13 @@ func (e *Engine) OpenRef(ctx context.Context, workspace, ref string, at scene.Sc
 			person = string(viewer.Person)
 		}
 		s, err := e.PersonScope(ctx, workspace, person)
-		if err != nil || viewer != nil && viewer.Person != s.Person {
+		if err != nil {
 			return nil, notFound
+		}
+		if viewer != nil && viewer.Person != s.Person {
+			if may, err := e.mayAsk(ctx, workspace, viewer, s.Keys, kind); err != nil || !may {
+				return nil, notFound
+			}
 		}
 		who, err := e.Profile(ctx, s)
 		if err != nil {

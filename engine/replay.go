@@ -78,6 +78,13 @@ func (e *Engine) revisit(ctx context.Context, workspace string, in *Inputs, with
 			return m, fmt.Errorf("profile of %s at %d: %w", in.Person, in.Position, err)
 		}
 	}
+	if b := in.Behalf; b != nil {
+		other, err := e.Store.Profile(ctx, Scope{Workspace: workspace, Keys: b.Keys, Person: b.Person, UpTo: max(b.Position, 1), Without: without})
+		if err != nil {
+			return m, fmt.Errorf("profile of %s at %d: %w", b.Person, b.Position, err)
+		}
+		m.ask(in.Scene.Time, other)
+	}
 	if m.catalogue, err = e.Store.Catalogue(ctx, workspace, max(in.Catalogue, 1)); err != nil {
 		return m, fmt.Errorf("catalogue at %d: %w", in.Catalogue, err)
 	}

@@ -18,6 +18,7 @@ import (
 type Request struct {
 	Workspace    string
 	Asker        identity.Asker
+	Behalf       string // whom they ask for: per_…, kind:value or a bare id; "" for themselves, or for whom the words mean
 	Conversation string
 	Placement    string
 	Enquiry      need.Enquiry // Text may be empty: what should be offered unasked
@@ -58,6 +59,7 @@ type AnswerNeed = need.Need
 type AnswerPerson struct {
 	ID           string `json:"id"`
 	Personalized bool   `json:"personalized"`
+	Behalf       string `json:"on_behalf_of,omitempty"` // whom they asked for
 }
 
 // AnswerStrategy says under which strategy.
@@ -171,6 +173,7 @@ var (
 	ErrForbidden   = errors.New("not yours to see")
 	ErrGone        = errors.New("erased")
 	ErrNoStrategy  = errors.New("no strategy is published")
+	ErrNoRelation  = errors.New("no relation in force allows it")
 	ErrHeld        = errors.New("another has the conversation")
 	ErrState       = errors.New("the strategy is not in a state for that")
 )

@@ -36,6 +36,8 @@ const (
 	Cohort     Kind = "cohort"
 	Decision   Kind = "decision"
 	Preference Kind = "preference"
+	// Relationship is what one person is to another; Relation is between items.
+	Relationship Kind = "relationship"
 )
 
 // Ref names one record. Events are "evt_" and 26 characters of base32; everything

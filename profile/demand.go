@@ -52,6 +52,7 @@ type Edge struct {
 var strengths = map[string]float64{
 	"viewed": 1, "read": 1, "added": 3, "placed": 5, "bought": 5, "contains": 5, "owns": 5, "holds": 5, "takes": 5,
 	"returns": 6, "has": 8, "about": 8, "suffers": 8,
+	"guardian_of": 5, "pays_for": 5, "acts_for": 5, "member_of": 5, "related_to": 5,
 }
 
 // Graph is the person's demand graph at a time; events after it do not count.
@@ -100,6 +101,19 @@ func (p *Profile) Graph(at time.Time) Graph {
 		}
 		if order := f.id("order_id"); order != "" {
 			g.proven(c, g.node("order", order), "about", r)
+		}
+	}
+	for _, t := range p.Ties(at) {
+		kind := t.Type
+		if strengths[kind] == 0 {
+			kind = "related_to"
+		}
+		other := "person"
+		if t.To.Kind == "company" {
+			other = t.To.Kind
+		}
+		if r := p.Record(evidence.Relationship, t.ID); r != nil {
+			g.proven(me, g.node(other, t.To.String()), kind, r)
 		}
 	}
 	for kind, tie := range map[evidence.Kind][2]string{evidence.Asset: {"product_id", "owns"}, evidence.Holding: {"product_id", "holds"}, evidence.Enrolment: {"course_id", "takes"}} {

@@ -15,7 +15,7 @@ import (
 
 // businessKinds are the records that say something about one person.
 var businessKinds = map[string]bool{
-	"order": true, "asset": true, "case": true, "holding": true, "enrolment": true, "contract": true, "promotion": true,
+	"order": true, "asset": true, "case": true, "holding": true, "enrolment": true, "contract": true, "promotion": true, "relationship": true,
 }
 
 // lessons are the event names from which facts follow, each with what it teaches.

@@ -5,8 +5,11 @@ import (
 	"encoding/json"
 	"maps"
 	"slices"
+	"strconv"
+	"strings"
 	"sync"
 
+	"github.com/rapport-cx/rapport/evidence"
 	"github.com/rapport-cx/rapport/identity"
 	"github.com/rapport-cx/rapport/journal"
 )
@@ -19,13 +22,22 @@ type Registry struct {
 	mu    sync.RWMutex
 	owner map[shelfmark]map[string]identity.Key // of each id
 	ids   map[shelfmark][]string                // sorted, made when a list is asked for, dropped when an id comes or goes
+	// towards has every relationship that was ever put towards a key, in no order:
+	// which of them still say so, their records tell.
+	towards map[toward]map[string]bool
+}
+
+// toward is one key of one workspace that relationships lead to.
+type toward struct {
+	workspace string
+	key       identity.Key
 }
 
 // shelfmark is one kind of record of one workspace.
 type shelfmark struct{ workspace, kind string }
 
 // registered are the kinds of record that belong to a person.
-var registered = []string{"order", "asset", "case", "holding", "enrolment", "contract", "promotion"}
+var registered = []string{"order", "asset", "case", "holding", "enrolment", "contract", "promotion", "relationship"}
 
 // Name is the follower's.
 func (r *Registry) Name() string { return "registry" }
@@ -43,6 +55,28 @@ func (r *Registry) Follow(c journal.Committed) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.note(shelfmark{c.Workspace, e.Name}, e.Subject, key, e.Deleted)
+	if e.Name == string(evidence.Relationship) && !e.Deleted {
+		if to, ok := identity.ParseKey(fields(e.Properties()).id("to")); ok {
+			r.lead(toward{c.Workspace, to}, e.Subject)
+		}
+	}
+}
+
+func (r *Registry) lead(to toward, id string) {
+	if r.towards == nil {
+		r.towards = map[toward]map[string]bool{}
+	}
+	if r.towards[to] == nil {
+		r.towards[to] = map[string]bool{}
+	}
+	r.towards[to][id] = true
+}
+
+// Towards lists the relationships that were ever put towards a key, by id.
+func (r *Registry) Towards(workspace string, key identity.Key) []string {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	return slices.Sorted(maps.Keys(r.towards[toward{workspace, key}]))
 }
 
 func (r *Registry) note(at shelfmark, id string, key identity.Key, deleted bool) {
@@ -79,8 +113,18 @@ func (r *Registry) ForgetKeys(workspace string, keys []identity.Key) {
 			if slices.Contains(keys, key) {
 				delete(owners, id)
 				delete(r.ids, at)
+				if at.kind == string(evidence.Relationship) {
+					for to, all := range r.towards {
+						if to.workspace == workspace {
+							delete(all, id)
+						}
+					}
+				}
 			}
 		}
+	}
+	for _, k := range keys {
+		delete(r.towards, toward{workspace, k})
 	}
 }
 
@@ -115,6 +159,8 @@ type noted struct {
 	Kind      string       `json:"k"`
 	ID        string       `json:"i"`
 	Key       identity.Key `json:"o"`
+	// Towards: the record was put towards the key, whosever it is.
+	Towards bool `json:"t,omitempty"`
 }
 
 // Save writes the registry for the next start: the same records give the same bytes.
@@ -124,11 +170,16 @@ func (r *Registry) Save() ([]byte, error) {
 	var all []noted
 	for at, owners := range r.owner {
 		for id, key := range owners {
-			all = append(all, noted{at.workspace, at.kind, id, key})
+			all = append(all, noted{at.workspace, at.kind, id, key, false})
+		}
+	}
+	for to, ids := range r.towards {
+		for id := range ids {
+			all = append(all, noted{to.workspace, string(evidence.Relationship), id, to.key, true})
 		}
 	}
 	slices.SortFunc(all, func(a, b noted) int {
-		return cmp.Or(cmp.Compare(a.Workspace, b.Workspace), cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.ID, b.ID))
+		return cmp.Or(cmp.Compare(a.Workspace, b.Workspace), cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.ID, b.ID), a.Key.Compare(b.Key), strings.Compare(strconv.FormatBool(a.Towards), strconv.FormatBool(b.Towards)))
 	})
 	return json.Marshal(all)
 }
@@ -142,7 +193,12 @@ func (r *Registry) Load(data []byte) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.owner, r.ids = map[shelfmark]map[string]identity.Key{}, map[shelfmark][]string{}
+	r.towards = nil
 	for _, n := range all {
+		if n.Towards {
+			r.lead(toward{n.Workspace, n.Key}, n.ID)
+			continue
+		}
 		at := shelfmark{n.Workspace, n.Kind}
 		if r.owner[at] == nil {
 			r.owner[at] = map[string]identity.Key{}

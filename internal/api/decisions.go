@@ -29,6 +29,7 @@ type Asking struct {
 // DecisionRequest is one enquiry, or, without one, the question what to offer at a placement.
 type DecisionRequest struct {
 	Asking
+	Behalf         string   `json:"on_behalf_of,omitempty" maxLength:"512" doc:"Whom they ask for, when not for themselves: a relation in force must allow it. Without it, whom the words mean."`
 	ConversationID string   `json:"conversation_id,omitempty" maxLength:"512"`
 	Placement      string   `json:"placement,omitempty" maxLength:"200"`
 	Enquiry        *Enquiry `json:"enquiry,omitempty"`
@@ -234,7 +235,7 @@ func (s *server) request(c *call, in *DecisionRequest) (engine.Request, error) {
 		return engine.Request{}, err
 	}
 	r := engine.Request{
-		Workspace: c.workspace.ID, Asker: asker, Conversation: in.ConversationID, Placement: in.Placement,
+		Workspace: c.workspace.ID, Asker: asker, Behalf: in.Behalf, Conversation: in.ConversationID, Placement: in.Placement,
 		Fallback: c.locale, Limit: in.Limit, Explain: in.Explain && c.secret,
 	}
 	if e := in.Enquiry; e != nil {
@@ -264,6 +265,7 @@ func (in *DecisionRequest) faults() *refusal {
 		}
 	}
 	bound("/user_id", in.UserID, 512)
+	bound("/on_behalf_of", in.Behalf, 512)
 	bound("/anonymous_id", in.AnonymousID, 512)
 	bound("/conversation_id", in.ConversationID, 512)
 	bound("/placement", in.Placement, 200)

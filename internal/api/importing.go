@@ -52,7 +52,7 @@ const (
 	mostRejected = 1000    // listed; all are counted
 )
 
-var importable = []string{"event", "item", "relation", "article", "attribute", "person", "order", "asset", "case", "holding", "enrolment", "contract", "promotion"}
+var importable = []string{"event", "item", "relation", "article", "attribute", "person", "order", "asset", "case", "holding", "enrolment", "contract", "promotion", "relationship"}
 
 func (s *server) importRoute() {
 	rt := route{

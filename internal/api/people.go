@@ -33,6 +33,7 @@ type Person struct {
 	Holdings    []PersonRecord         `json:"holdings"`
 	Enrolments  []PersonRecord         `json:"enrolments"`
 	Contracts   []PersonRecord         `json:"contracts"`
+	Relations   []PersonRelation       `json:"relations" doc:"To other people and companies, and of others to them; in_force tells which hold now."`
 	Preferences PersonPreferences      `json:"preferences"`
 	Consent     map[string]bool        `json:"consent"`
 	Contacts    []PersonContact        `json:"contact_history" doc:"What was shown to them, newest first."`
@@ -153,6 +154,18 @@ func (s *server) peopleRoutes() {
 	})
 
 	s.suggestionRoutes()
+	add(s, route{method: "GET", path: person + "/relations", tag: "People", who: secretKey, summary: "What they are to others, and others to them."}, func(c *call, _ *none) (PersonRelations, error) {
+		scope, err := s.byPath(c)
+		if err != nil {
+			return PersonRelations{}, err
+		}
+		who, err := s.Engine.Profile(c.context(), scope)
+		if err != nil {
+			return PersonRelations{}, err
+		}
+		all, err := s.relationsOf(c, who)
+		return PersonRelations{Items: all}, err
+	})
 
 	add(s, route{method: "GET", path: "/v1/me", tag: "Oneself", who: oneself, summary: "What is known of oneself."}, func(c *call, _ *none) (Person, error) {
 		return s.person(c, s.byToken)
@@ -231,7 +244,8 @@ func (s *server) known(c *call, scope engine.Scope) (Person, error) {
 	for name := range who.History {
 		p.Counts[name] = who.Total(name)
 	}
-	return p, nil
+	p.Relations, err = s.relationsOf(c, who)
+	return p, err
 }
 
 func (s *server) demand(c *call, find finder) (profile.Graph, error) {

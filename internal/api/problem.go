@@ -115,6 +115,8 @@ func refusalOf(err error) *refusal {
 		return r
 	case errors.Is(err, engine.ErrNotFound), errors.Is(err, engine.ErrNoWorkspace):
 		return &refusal{status: http.StatusNotFound, code: "not_found", cause: err}
+	case errors.Is(err, engine.ErrNoRelation):
+		return &refusal{status: http.StatusForbidden, code: "no_relation", cause: err}
 	case errors.Is(err, engine.ErrForbidden):
 		return &refusal{status: http.StatusForbidden, code: "forbidden", cause: err}
 	case errors.Is(err, engine.ErrGone):

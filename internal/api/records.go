@@ -33,6 +33,8 @@ type Registry interface {
 	Owner(workspace, kind, id string) (identity.Key, bool)
 	// List pages through the ids of a kind in order, beginning behind after.
 	List(workspace, kind, after string, limit int) []string
+	// Towards lists the relationships that were put towards a key, by id.
+	Towards(workspace string, key identity.Key) []string
 }
 
 // Put is what became of a record: it is durable, applied and visible.
@@ -145,6 +147,7 @@ func (s *server) recordRoutes() {
 	owned[Holding](s, "holding")
 	owned[Enrolment](s, "enrolment")
 	owned[Contract](s, "contract")
+	owned[Relationship](s, "relationship")
 }
 
 // shelved registers the routes of a kind that belongs to nobody.
@@ -434,6 +437,11 @@ func (s *server) ownedPut(ctx context.Context, workspace, kind, id string, body 
 	user, anonymous, err := s.whose(ctx, workspace, person)
 	if err != nil {
 		return event.Put{}, err
+	}
+	if kind == "relationship" {
+		if rest, err = s.towards(ctx, workspace, rest); err != nil {
+			return event.Put{}, err
+		}
 	}
 	return event.Put{Workspace: workspace, Name: kind, ID: id, UserID: user, AnonymousID: anonymous, UpdatedAt: updated, Body: rest}, nil
 }
