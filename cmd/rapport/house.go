@@ -23,6 +23,7 @@ import (
 	"github.com/rapport-cx/rapport/packs"
 	"github.com/rapport-cx/rapport/profile"
 	"github.com/rapport-cx/rapport/profile/click"
+	"github.com/rapport-cx/rapport/profile/topic"
 	"github.com/rapport-cx/rapport/strategy"
 	"github.com/rapport-cx/rapport/treatment"
 )
@@ -74,6 +75,7 @@ type kept struct {
 	switches *strategy.Switches
 	watch    *ingest.Watch
 	heat     *click.Heat
+	topics   *topic.Topics
 }
 
 func newKept() *kept {
@@ -84,6 +86,7 @@ func newKept() *kept {
 		switches: &strategy.Switches{},
 		watch:    ingest.NewWatch(treatment.States()),
 		heat:     &click.Heat{},
+		topics:   &topic.Topics{},
 	}
 }
 
@@ -96,6 +99,7 @@ func (k *kept) all() []journal.Follower {
 		k.switches,
 		k.watch,
 		k.heat,
+		k.topics,
 	}
 }
 
@@ -133,7 +137,7 @@ func openHouseOn(ctx context.Context, m memory, url string) (*house, error) {
 	h.sources = ingest.NewHub(store, &ingest.States{Watch: kept.watch, House: h.engine, Log: store, Owners: kept.registry, Now: h.clock})
 	h.stories = &stories{clock: h.clock}
 	h.handler = h.front(api.New(api.Options{
-		Engine: h.engine, Records: kept.registry, Sources: h.sources, Heat: kept.heat,
+		Engine: h.engine, Records: kept.registry, Sources: h.sources, Heat: kept.heat, Topics: kept.topics,
 		Shelf: func(workspace string) api.Shelf { return shelves.Of(workspace) },
 		Ready: h.ready,
 		Packs: func() []api.Pack {
