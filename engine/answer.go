@@ -49,7 +49,8 @@ type Inputs struct {
 
 	Catalogue uint64             `json:"catalogue"` // revision
 	Strategy  int                `json:"strategy"`
-	Digest    string             `json:"digest"` // of the strategy's sources
+	Arm       string             `json:"arm,omitempty"` // of a canary
+	Digest    string             `json:"digest"`        // of the strategy's sources
 	Build     string             `json:"build,omitempty"`
 	Results   []candidate.Result `json:"results"` // what each source said
 }
@@ -156,7 +157,7 @@ func (e *Engine) settle(ctx context.Context, t *tenant, id string, in *Inputs, m
 		}
 		batch := Batch{Workspace: t.ID, At: e.now(), Decision: &ledger.Entry{
 			ID: id, Workspace: t.ID, Person: string(in.Person), Asker: askedBy(in.Asker), At: in.Scene.Time,
-			Strategy: in.Strategy, Placement: in.Placement, Actions: chosenActions(&w.decision), Bytes: kept,
+			Strategy: in.Strategy, Arm: in.Arm, Placement: in.Placement, Actions: chosenActions(&w.decision), Bytes: kept,
 		}}
 		batch.Reserve = reservations(m.version.Decision.Holds(&w.input, &w.decision), batch.At)
 		if said != nil {
@@ -178,12 +179,13 @@ func (e *Engine) settle(ctx context.Context, t *tenant, id string, in *Inputs, m
 
 // prepare reads, once, everything a decision rests on, and names it in Inputs.
 func (e *Engine) prepare(ctx context.Context, t *tenant, r Request) (id string, in Inputs, m moment, err error) {
-	m = moment{version: t.current.Load(), sources: t.sources}
-	if m.version == nil {
-		return "", in, m, fmt.Errorf("workspace %s: %w", t.ID, ErrNoStrategy)
-	}
+	m = moment{sources: t.sources}
 	scope, err := e.Who(ctx, t.ID, r.Asker)
 	if err != nil {
+		return "", in, m, err
+	}
+	var arm string
+	if m.version, arm, err = e.serving(ctx, t, string(scope.Person)); err != nil {
 		return "", in, m, err
 	}
 	if m.who, err = e.Profile(ctx, scope); err != nil {
@@ -221,7 +223,7 @@ func (e *Engine) prepare(ctx context.Context, t *tenant, r Request) (id string, 
 		Person: scope.Person, Keys: scope.Keys, Position: m.who.Position, Profile: m.who.Digest(),
 		Personal: !m.who.Preferences.PersonalizationOff,
 		Dialogue: e.standing(t.ID, r.Conversation, &m.talk), Converses: true,
-		Catalogue: m.catalogue.Revision(), Strategy: m.version.Number, Digest: m.version.Digest, Build: e.Build,
+		Catalogue: m.catalogue.Revision(), Strategy: m.version.Number, Arm: arm, Digest: m.version.Digest, Build: e.Build,
 	}
 	if in.Behalf, err = e.behalfOf(ctx, &r, &m); err != nil {
 		return "", in, m, err
@@ -263,7 +265,7 @@ func assemble(id string, in *Inputs, m moment, w *walked) *Answer {
 	a := &Answer{
 		ID:       id,
 		Person:   AnswerPerson{ID: string(in.Person), Personalized: in.Personal && len(in.Keys) > 0, Behalf: behalf},
-		Strategy: AnswerStrategy{Version: in.Strategy},
+		Strategy: AnswerStrategy{Version: in.Strategy, Arm: in.Arm},
 		Locale:   in.Scene.Locale, At: in.Scene.Time, Enquiry: in.Enquiry.Text,
 		Needs:    n.needs(w.solution.Needs),
 		Blocks:   n.blocks(w.solution.Blocks),

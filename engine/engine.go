@@ -36,6 +36,9 @@ type Options struct {
 	Desk *conversation.Desk
 	// Switches tells which actions are switched off; nil: none can be.
 	Switches *strategy.Switches
+	// Rollouts tells which versions are canaries or scheduled; nil: a version comes
+	// into force for everybody at once.
+	Rollouts *strategy.Rollouts
 	// Deadline is how long a source may take. 0: 800 ms, for those that ask the network.
 	Deadline time.Duration
 	// Clock tells the time; nil: the machine's. A test or a replay brings its own.
@@ -146,7 +149,7 @@ func (e *Engine) AddWorkspace(ctx context.Context, w Workspace, packs []string) 
 	if err != nil {
 		return w, err
 	}
-	_, err = e.Publish(ctx, w.ID, s.Number, "first version")
+	_, err = e.Publish(ctx, w.ID, s.Number, Publication{Note: "first version"})
 	return w, err
 }
 

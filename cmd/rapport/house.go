@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"os"
 	"runtime/debug"
@@ -73,6 +74,7 @@ type kept struct {
 	cohorts  *candidate.Cohorts
 	desk     *conversation.Desk
 	switches *strategy.Switches
+	rollouts *strategy.Rollouts
 	watch    *ingest.Watch
 	heat     *click.Heat
 	topics   *topic.Topics
@@ -84,6 +86,7 @@ func newKept() *kept {
 		cohorts:  candidate.NewCohorts(),
 		desk:     conversation.NewDesk(),
 		switches: &strategy.Switches{},
+		rollouts: &strategy.Rollouts{},
 		watch:    ingest.NewWatch(treatment.States()),
 		heat:     &click.Heat{},
 		topics:   &topic.Topics{},
@@ -97,6 +100,7 @@ func (k *kept) all() []journal.Follower {
 		k.cohorts,
 		k.desk,
 		k.switches,
+		k.rollouts,
 		k.watch,
 		k.heat,
 		k.topics,
@@ -123,6 +127,7 @@ func openHouseOn(ctx context.Context, m memory, url string) (*house, error) {
 		Counts:   kept.cohorts.Opens,
 		Desk:     kept.desk,
 		Switches: kept.switches,
+		Rollouts: kept.rollouts,
 		Build:    build(),
 	})
 	if err != nil {
@@ -218,4 +223,27 @@ func build() string {
 		}
 	}
 	return version
+}
+
+// tendEvery is how often the house looks at the clock: a scheduled version is in
+// force, and a harmful canary taken back, about as soon.
+const tendEvery = time.Second
+
+// tend does what is due until ctx ends.
+func (h *house) tend(ctx context.Context) {
+	tick := time.NewTicker(tendEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		if !h.open.Load() {
+			continue
+		}
+		if err := h.engine.Tend(ctx); err != nil && ctx.Err() == nil {
+			slog.Error("what was due could not be done", "error", err)
+		}
+	}
 }

@@ -126,6 +126,7 @@ func (s *server) run(ctx context.Context) error {
 		defer cancel()
 		return web.Shutdown(finish)
 	})
+	work.Go(func() error { h.tend(ctx); return nil })
 	work.Go(func() error {
 		<-compiled
 		if err := h.alone(ctx, "first workspaces", func() error { return s.prepare(ctx, h, url) }); err != nil {

@@ -119,8 +119,11 @@ type strategist interface {
 	Budgets(ctx context.Context, workspace string) ([]engine.Budget, error)
 	Draft(ctx context.Context, workspace string, s strategy.Source) (strategy.Source, error)
 	Validate(ctx context.Context, workspace string, number int) error
-	Publish(ctx context.Context, workspace string, number int, note string) (strategy.Source, error)
+	Publish(ctx context.Context, workspace string, number int, p engine.Publication) (strategy.Source, error)
 	Rollback(ctx context.Context, workspace string, number int) (strategy.Source, error)
+	Rollout(workspace string, number int) (strategy.Rollout, bool)
+	Simulate(ctx context.Context, workspace string, number int, p engine.Past) (*engine.Simulation, error)
+	Compare(ctx context.Context, workspace string, number, against int) (*engine.Difference, error)
 }
 
 // landlord keeps the tenants.

@@ -369,7 +369,7 @@ func (h *house) Validate(_ context.Context, workspace string, number int) error 
 	return nil
 }
 
-func (h *house) Publish(_ context.Context, workspace string, number int, note string) (strategy.Source, error) {
+func (h *house) Publish(_ context.Context, workspace string, number int, p engine.Publication) (strategy.Source, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	all := h.strategies[workspace]
@@ -379,8 +379,18 @@ func (h *house) Publish(_ context.Context, workspace string, number int, note st
 	if all[number-1].State != "draft" {
 		return strategy.Source{}, engine.ErrState
 	}
-	all[number-1].State, all[number-1].Note, h.current[workspace] = "published", note, number
+	all[number-1].State, all[number-1].Note, h.current[workspace] = "published", p.Note, number
 	return all[number-1], nil
+}
+
+func (h *house) Rollout(string, int) (strategy.Rollout, bool) { return strategy.Rollout{}, false }
+
+func (h *house) Simulate(context.Context, string, int, engine.Past) (*engine.Simulation, error) {
+	return nil, engine.ErrNotFound
+}
+
+func (h *house) Compare(context.Context, string, int, int) (*engine.Difference, error) {
+	return nil, engine.ErrNotFound
 }
 
 func (h *house) Rollback(_ context.Context, workspace string, number int) (strategy.Source, error) {

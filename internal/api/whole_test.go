@@ -45,8 +45,8 @@ func wholeIn(t testing.TB, dir string) (d *door, shut func()) {
 	d = &door{t: t, now: noon, logins: NewLogins()}
 	clock := func() time.Time { return d.now }
 	shelves, registry, cohorts, desk, heat, topics := &candidate.Shelves{}, &profile.Registry{}, candidate.NewCohorts(), conversation.NewDesk(), &click.Heat{}, &topic.Topics{}
-	switches := &strategy.Switches{}
-	store, err := sqlite.Open(t.Context(), sqlite.Options{Dir: dir, Shelf: shelves, Clock: clock, Followers: []journal.Follower{registry, cohorts, desk, switches, heat, topics}})
+	switches, rollouts := &strategy.Switches{}, &strategy.Rollouts{}
+	store, err := sqlite.Open(t.Context(), sqlite.Options{Dir: dir, Shelf: shelves, Clock: clock, Followers: []journal.Follower{registry, cohorts, desk, switches, rollouts, heat, topics}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -56,7 +56,7 @@ func wholeIn(t testing.TB, dir string) (d *door, shut func()) {
 		}
 	}
 	e, err := engine.Open(t.Context(), engine.Options{
-		Store: store, Compiler: compiler(), Clock: clock, Counts: cohorts.Opens, Desk: desk, Switches: switches,
+		Store: store, Compiler: compiler(), Clock: clock, Counts: cohorts.Opens, Desk: desk, Switches: switches, Rollouts: rollouts,
 		Sources: func(w string) []candidate.Source { return candidate.Sources(cohorts.Of(w)) },
 	})
 	if err != nil {
@@ -67,6 +67,7 @@ func wholeIn(t testing.TB, dir string) (d *door, shut func()) {
 			t.Fatal(err)
 		}
 	}
+	d.corridor = e
 	d.Handler = New(Options{
 		Engine: e, Clock: clock, Logins: d.logins, Records: registry, Heat: heat, Topics: topics, Logger: slog.New(slog.DiscardHandler),
 		Shelf: func(w string) Shelf { return shelves.Of(w) },
