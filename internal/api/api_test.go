@@ -38,7 +38,6 @@ type door struct {
 	now    time.Time
 	logins *Logins
 	http.Handler
-	corridor *engine.Engine // of a whole house
 }
 
 func open2(t *testing.T) *door {
