@@ -11,6 +11,7 @@ import (
 
 	"github.com/rapport-cx/rapport/candidate"
 	"github.com/rapport-cx/rapport/decision"
+	"github.com/rapport-cx/rapport/event"
 	"github.com/rapport-cx/rapport/evidence"
 	"github.com/rapport-cx/rapport/identity"
 	"github.com/rapport-cx/rapport/journal"
@@ -36,8 +37,6 @@ type Inputs struct {
 	Dialogue  decision.Dialogue `json:"dialogue,omitzero"`
 	Converses bool              `json:"converses,omitempty"`
 	Seed      uint64            `json:"seed"`
-	// Unasked is what made Rapport speak by itself; nil when somebody asked.
-	Unasked *Occasion `json:"unasked,omitempty"`
 
 	Person   identity.PersonID  `json:"person"`
 	Keys     []identity.Key     `json:"keys"` // whose events were folded
@@ -50,7 +49,8 @@ type Inputs struct {
 
 	Catalogue uint64             `json:"catalogue"` // revision
 	Strategy  int                `json:"strategy"`
-	Digest    string             `json:"digest"` // of the strategy's sources
+	Arm       string             `json:"arm,omitempty"` // of a canary
+	Digest    string             `json:"digest"`        // of the strategy's sources
 	Build     string             `json:"build,omitempty"`
 	Results   []candidate.Result `json:"results"` // what each source said
 }
@@ -140,10 +140,10 @@ func (e *Engine) Answer(ctx context.Context, r Request) (*Answer, error) {
 	return a, nil
 }
 
-// settle walks the rooms and makes the decision durable, together with what beside, if
-// any, adds to the commit; an error of it leaves nothing behind. When others have meanwhile used up a budget that
+// settle walks the rooms and makes the decision durable, together with the events
+// that said, if any, makes of it. When others have meanwhile used up a budget that
 // it draws on, it decides again without it.
-func (e *Engine) settle(ctx context.Context, t *tenant, id string, in *Inputs, m moment, beside func(*Answer, *walked, *Batch) error) (*Answer, *walked, error) {
+func (e *Engine) settle(ctx context.Context, t *tenant, id string, in *Inputs, m moment, said func(*Answer, *walked) ([]event.Event, error)) (*Answer, *walked, error) {
 	for {
 		w := e.walk(ctx, in, m)
 		a := assemble(id, in, m, &w)
@@ -157,11 +157,11 @@ func (e *Engine) settle(ctx context.Context, t *tenant, id string, in *Inputs, m
 		}
 		batch := Batch{Workspace: t.ID, At: e.now(), Decision: &ledger.Entry{
 			ID: id, Workspace: t.ID, Person: string(in.Person), Asker: askedBy(in.Asker), At: in.Scene.Time,
-			Strategy: in.Strategy, Placement: in.Placement, Actions: chosenActions(&w.decision), Bytes: kept,
+			Strategy: in.Strategy, Arm: in.Arm, Placement: in.Placement, Actions: chosenActions(&w.decision), Bytes: kept,
 		}}
 		batch.Reserve = reservations(m.version.Decision.Holds(&w.input, &w.decision), batch.At)
-		if beside != nil {
-			if err = beside(a, &w, &batch); err != nil {
+		if said != nil {
+			if batch.Events, err = said(a, &w); err != nil {
 				return nil, nil, err
 			}
 		}
@@ -179,12 +179,13 @@ func (e *Engine) settle(ctx context.Context, t *tenant, id string, in *Inputs, m
 
 // prepare reads, once, everything a decision rests on, and names it in Inputs.
 func (e *Engine) prepare(ctx context.Context, t *tenant, r Request) (id string, in Inputs, m moment, err error) {
-	m = moment{version: t.current.Load(), sources: t.sources}
-	if m.version == nil {
-		return "", in, m, fmt.Errorf("workspace %s: %w", t.ID, ErrNoStrategy)
-	}
+	m = moment{sources: t.sources}
 	scope, err := e.Who(ctx, t.ID, r.Asker)
 	if err != nil {
+		return "", in, m, err
+	}
+	var arm string
+	if m.version, arm, err = e.serving(ctx, t, string(scope.Person)); err != nil {
 		return "", in, m, err
 	}
 	if m.who, err = e.Profile(ctx, scope); err != nil {
@@ -222,7 +223,7 @@ func (e *Engine) prepare(ctx context.Context, t *tenant, r Request) (id string, 
 		Person: scope.Person, Keys: scope.Keys, Position: m.who.Position, Profile: m.who.Digest(),
 		Personal: !m.who.Preferences.PersonalizationOff,
 		Dialogue: e.standing(t.ID, r.Conversation, &m.talk), Converses: true,
-		Catalogue: m.catalogue.Revision(), Strategy: m.version.Number, Digest: m.version.Digest, Build: e.Build,
+		Catalogue: m.catalogue.Revision(), Strategy: m.version.Number, Arm: arm, Digest: m.version.Digest, Build: e.Build,
 	}
 	if in.Behalf, err = e.behalfOf(ctx, &r, &m); err != nil {
 		return "", in, m, err
@@ -239,9 +240,6 @@ func (e *Engine) prepare(ctx context.Context, t *tenant, r Request) (id string, 
 func (e *Engine) walk(ctx context.Context, in *Inputs, m moment) (w walked) {
 	who := m.who.Masked(profile.Mask{Off: !in.Personal, On: in.Personal})
 	w.recognition = m.version.Need.Recognise(in.Enquiry, who, in.Scene, m.catalogue)
-	if in.Unasked != nil {
-		w.recognition = m.version.Need.Only(w.recognition, in.Unasked.Signal, in.Unasked.Group)
-	}
 	if in.Results == nil {
 		in.Results = candidate.Gather(ctx, m.sources, &candidate.Request{
 			Needs: w.recognition.Needs, Person: who, Signals: w.recognition.Signals, Scene: in.Scene, Catalogue: m.catalogue, Plan: m.version.Candidate,
@@ -250,7 +248,7 @@ func (e *Engine) walk(ctx context.Context, in *Inputs, m moment) (w walked) {
 	w.input = decision.Input{
 		Needs: w.recognition.Needs, Signals: w.recognition.Signals, Results: in.Results,
 		Person: who, Personal: in.Personal, Proven: in.Asker.Proven, Scene: in.Scene,
-		Catalogue: m.catalogue, Seed: in.Seed, Limit: in.Limit, Dialogue: in.Dialogue, Stops: in.Stops, Balances: in.Balances, Behalf: m.behalf, Unasked: in.Unasked != nil,
+		Catalogue: m.catalogue, Seed: in.Seed, Limit: in.Limit, Dialogue: in.Dialogue, Stops: in.Stops, Balances: in.Balances, Behalf: m.behalf,
 	}
 	w.decision = decision.Decide(m.version.Decision, w.input)
 	w.solution = treatment.Compose(m.version.Treatment, &w.decision, in.Scene)
@@ -267,7 +265,7 @@ func assemble(id string, in *Inputs, m moment, w *walked) *Answer {
 	a := &Answer{
 		ID:       id,
 		Person:   AnswerPerson{ID: string(in.Person), Personalized: in.Personal && len(in.Keys) > 0, Behalf: behalf},
-		Strategy: AnswerStrategy{Version: in.Strategy},
+		Strategy: AnswerStrategy{Version: in.Strategy, Arm: in.Arm},
 		Locale:   in.Scene.Locale, At: in.Scene.Time, Enquiry: in.Enquiry.Text,
 		Needs:    n.needs(w.solution.Needs),
 		Blocks:   n.blocks(w.solution.Blocks),

@@ -9,6 +9,7 @@ import (
 	"github.com/rapport-cx/rapport/identity"
 	"github.com/rapport-cx/rapport/journal"
 	"github.com/rapport-cx/rapport/need"
+	"github.com/rapport-cx/rapport/outcome"
 	"github.com/rapport-cx/rapport/profile"
 	"github.com/rapport-cx/rapport/scene"
 )
@@ -19,11 +20,8 @@ func (e *Engine) Observe(ctx context.Context, workspace string, events []event.E
 	if _, err := e.tenant(workspace); err != nil {
 		return Receipt{}, err
 	}
-	receipt, err := e.Store.Commit(ctx, Batch{Workspace: workspace, Events: events, At: e.now(), Settle: settlements(events)})
-	if err == nil {
-		e.nudge()
-	}
-	return receipt, err
+	outcome.Feel(events)
+	return e.Store.Commit(ctx, Batch{Workspace: workspace, Events: events, At: e.now(), Settle: settlements(events)})
 }
 
 // Who resolves the ids of a request to a person and the keys whose events may be

@@ -11,6 +11,8 @@ import (
 // States of a strategy version.
 const (
 	StateDraft      = strategy.StateDraft
+	StateScheduled  = "scheduled"
+	StateCanary     = "canary"
 	StatePublished  = "published"
 	StateSuperseded = "superseded"
 )
@@ -80,8 +82,10 @@ func (e *Engine) Validate(ctx context.Context, workspace string, number int) err
 	return err
 }
 
-// Publish compiles a version and puts it in force for the next decision.
-func (e *Engine) Publish(ctx context.Context, workspace string, number int, note string) (strategy.Source, error) {
+// Publish compiles a version and puts it in force for the next decision, for all
+// customers or for a share of them, now or later. Publishing a canary for all
+// promotes it.
+func (e *Engine) Publish(ctx context.Context, workspace string, number int, p Publication) (strategy.Source, error) {
 	t, err := e.tenant(workspace)
 	if err != nil {
 		return strategy.Source{}, err
@@ -90,21 +94,28 @@ func (e *Engine) Publish(ctx context.Context, workspace string, number int, note
 	if err != nil {
 		return s, err
 	}
-	if s.State != StateDraft {
+	if s.State == StatePublished || s.State == StateSuperseded {
 		return s, fmt.Errorf("publish of version %d, which is %s: %w", number, s.State, ErrState)
 	}
 	v, s, err := e.Compiler.Compile(ctx, s)
 	if err != nil {
 		return s, err
 	}
-	s.State, s.At, s.Note = StatePublished, e.now(), note
+	if p.Canary > 0 || p.At.After(e.now()) {
+		return e.rollOut(ctx, t, s, p)
+	}
+	s.State, s.At, s.Note = StatePublished, e.now(), p.Note
 	if err := e.Store.SaveStrategy(ctx, workspace, s); err != nil {
+		return s, err
+	}
+	if err := e.endRollout(ctx, t, number, "published"); err != nil {
 		return s, err
 	}
 	return s, e.enforce(ctx, t, s, v)
 }
 
-// Rollback puts an older published version in force again.
+// Rollback puts an older published version in force again, and ends whatever canary
+// runs beside the one in force.
 func (e *Engine) Rollback(ctx context.Context, workspace string, number int) (strategy.Source, error) {
 	t, err := e.tenant(workspace)
 	if err != nil {
@@ -114,8 +125,15 @@ func (e *Engine) Rollback(ctx context.Context, workspace string, number int) (st
 	if err != nil {
 		return s, err
 	}
-	if s.State == StateDraft {
+	if s.State != StatePublished && s.State != StateSuperseded {
 		return s, fmt.Errorf("rollback to version %d, which was never published: %w", number, ErrState)
+	}
+	if e.Rollouts != nil {
+		if x, ok := e.Rollouts.Canary(workspace); ok {
+			if err := e.takeBack(ctx, t, x.Version, fmt.Sprintf("rolled back to version %d", number)); err != nil {
+				return s, err
+			}
+		}
 	}
 	v, err := e.version(ctx, t, number)
 	if err != nil {

@@ -111,4 +111,7 @@ type Compiler interface {
 	// Compile reports all faults at once as pack.Faults. It trains the classifier
 	// unless s.Model holds one that fits, and returns the source with the model in it.
 	Compile(ctx context.Context, s strategy.Source) (*strategy.Version, strategy.Source, error)
+	// Files are the files that a source is compiled from, those of its packs
+	// included, by path.
+	Files(s strategy.Source) map[string]string
 }

@@ -51,6 +51,16 @@ func (c *Compiler) Compile(ctx context.Context, s strategy.Source) (*strategy.Ve
 	return &out, s, nil
 }
 
+// Files are the files that a source is compiled from, those of its packs included.
+func (c *Compiler) Files(s strategy.Source) map[string]string {
+	files, _ := c.files(s) // a pack that is not there has none
+	all := make(map[string]string, len(files))
+	for _, f := range files {
+		all[f.path] = f.text
+	}
+	return all
+}
+
 // compiled is what files were compiled to, with what the test cases need of it.
 type compiled struct {
 	version *strategy.Version

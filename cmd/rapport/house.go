@@ -19,13 +19,12 @@ import (
 	"github.com/rapport-cx/rapport/internal/ingest"
 	"github.com/rapport-cx/rapport/internal/postgres"
 	"github.com/rapport-cx/rapport/internal/sqlite"
-	"github.com/rapport-cx/rapport/internal/webhook"
 	"github.com/rapport-cx/rapport/journal"
-	"github.com/rapport-cx/rapport/outbox"
 	"github.com/rapport-cx/rapport/pack"
 	"github.com/rapport-cx/rapport/packs"
 	"github.com/rapport-cx/rapport/profile"
 	"github.com/rapport-cx/rapport/profile/click"
+	"github.com/rapport-cx/rapport/profile/topic"
 	"github.com/rapport-cx/rapport/strategy"
 	"github.com/rapport-cx/rapport/treatment"
 )
@@ -75,9 +74,10 @@ type kept struct {
 	cohorts  *candidate.Cohorts
 	desk     *conversation.Desk
 	switches *strategy.Switches
+	rollouts *strategy.Rollouts
 	watch    *ingest.Watch
 	heat     *click.Heat
-	box      *outbox.Box
+	topics   *topic.Topics
 }
 
 func newKept() *kept {
@@ -86,9 +86,10 @@ func newKept() *kept {
 		cohorts:  candidate.NewCohorts(),
 		desk:     conversation.NewDesk(),
 		switches: &strategy.Switches{},
+		rollouts: &strategy.Rollouts{},
 		watch:    ingest.NewWatch(treatment.States()),
 		heat:     &click.Heat{},
-		box:      outbox.NewBox(),
+		topics:   &topic.Topics{},
 	}
 }
 
@@ -99,9 +100,10 @@ func (k *kept) all() []journal.Follower {
 		k.cohorts,
 		k.desk,
 		k.switches,
+		k.rollouts,
 		k.watch,
 		k.heat,
-		k.box,
+		k.topics,
 	}
 }
 
@@ -117,7 +119,6 @@ func openHouseOn(ctx context.Context, m memory, url string) (*house, error) {
 	if err != nil {
 		return nil, err
 	}
-	courier := webhook.New(store, nil)
 	h := &house{store: store, alone: alone, clock: time.Now, logins: api.NewLogins(), loopback: &http.Client{Timeout: 5 * time.Minute}}
 	h.engine, err = engine.Open(ctx, engine.Options{
 		Store:    store,
@@ -126,9 +127,7 @@ func openHouseOn(ctx context.Context, m memory, url string) (*house, error) {
 		Counts:   kept.cohorts.Opens,
 		Desk:     kept.desk,
 		Switches: kept.switches,
-		Box:      kept.box,
-		Courier:  courier,
-		Report:   func(err error) { slog.Error("work that nobody waits for failed", "error", err) },
+		Rollouts: kept.rollouts,
 		Build:    build(),
 	})
 	if err != nil {
@@ -143,7 +142,7 @@ func openHouseOn(ctx context.Context, m memory, url string) (*house, error) {
 	h.sources = ingest.NewHub(store, &ingest.States{Watch: kept.watch, House: h.engine, Log: store, Owners: kept.registry, Now: h.clock})
 	h.stories = &stories{clock: h.clock}
 	h.handler = h.front(api.New(api.Options{
-		Engine: h.engine, Records: kept.registry, Sources: h.sources, Heat: kept.heat, Webhooks: courier,
+		Engine: h.engine, Records: kept.registry, Sources: h.sources, Heat: kept.heat, Topics: kept.topics,
 		Shelf: func(workspace string) api.Shelf { return shelves.Of(workspace) },
 		Ready: h.ready,
 		Packs: func() []api.Pack {
@@ -224,4 +223,27 @@ func build() string {
 		}
 	}
 	return version
+}
+
+// tendEvery is how often the house looks at the clock: a scheduled version is in
+// force, and a harmful canary taken back, about as soon.
+const tendEvery = time.Second
+
+// tend does what is due until ctx ends.
+func (h *house) tend(ctx context.Context) {
+	tick := time.NewTicker(tendEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		if !h.open.Load() {
+			continue
+		}
+		if err := h.engine.Tend(ctx); err != nil && ctx.Err() == nil {
+			slog.Error("what was due could not be done", "error", err)
+		}
+	}
 }

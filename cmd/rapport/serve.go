@@ -126,6 +126,7 @@ func (s *server) run(ctx context.Context) error {
 		defer cancel()
 		return web.Shutdown(finish)
 	})
+	work.Go(func() error { h.tend(ctx); return nil })
 	work.Go(func() error {
 		<-compiled
 		if err := h.alone(ctx, "first workspaces", func() error { return s.prepare(ctx, h, url) }); err != nil {
@@ -133,7 +134,6 @@ func (s *server) run(ctx context.Context) error {
 		}
 		h.open.Store(true)
 		work.Go(func() error { h.mend(ctx); return nil })
-		work.Go(func() error { h.engine.Serve(ctx, h.alone); return nil })
 		s.greet(h, url)
 		// Opening and compiling leave more garbage than the house keeps; a server
 		// at rest would hold it until traffic comes.

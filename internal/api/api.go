@@ -38,8 +38,8 @@ type Options struct {
 	Sources *ingest.Hub
 	// Heat counts the clicks of pages; nil: there is no heat map.
 	Heat Heat
-	// Webhooks keeps where messages that nobody asked for are sent; nil: no such routes.
-	Webhooks Webhooks
+	// Topics gathers what is said in public; nil: there are no topics.
+	Topics Topics
 	// Ready says why the server is not ready yet, nil when it is; nil asks the engine.
 	Ready func() error
 	// Packs lists the packs a strategy can be made of.
@@ -95,10 +95,9 @@ func New(o Options) http.Handler {
 	s.recordRoutes()
 	s.decisionRoutes()
 	s.conversationRoutes()
-	s.webhookRoutes()
-	s.firingRoutes()
 	s.peopleRoutes()
 	s.heatRoute()
+	s.topicRoutes()
 	s.refRoutes()
 	s.strategyRoutes()
 	s.actionRoutes()

@@ -38,6 +38,7 @@ type door struct {
 	now    time.Time
 	logins *Logins
 	http.Handler
+	corridor *engine.Engine // of a whole house
 }
 
 func open2(t *testing.T) *door {

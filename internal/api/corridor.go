@@ -15,7 +15,6 @@ import (
 	"github.com/rapport-cx/rapport/journal"
 	"github.com/rapport-cx/rapport/ledger"
 	"github.com/rapport-cx/rapport/need"
-	"github.com/rapport-cx/rapport/outbox"
 	"github.com/rapport-cx/rapport/outcome"
 	"github.com/rapport-cx/rapport/profile"
 	"github.com/rapport-cx/rapport/scene"
@@ -35,8 +34,6 @@ type Engine interface {
 	observer
 	adviser
 	talker
-	sender
-	watcher
 	recaller
 	knower
 	matcher
@@ -73,24 +70,6 @@ type talker interface {
 	// Said opens an entry that Listen told of.
 	Said(ctx context.Context, workspace string, en conversation.Entry) (engine.Spoken, error)
 	Listen(workspace, id string) (entries <-chan conversation.Entry, leave func(), ok bool)
-	// Attend tells that a conversation is open before its customer; belongs, whether it
-	// was opened under a key.
-	Attend(workspace, id string, belongs func(identity.Key) bool) (leave func())
-}
-
-// sender knows what was sent to customers who did not ask.
-type sender interface {
-	// Letters lists those of a workspace that are under way or ended lately, the oldest first.
-	Letters(workspace string) []outbox.Letter
-	Letter(workspace, decision string) (outbox.Letter, bool)
-	// SendAgain tries a letter again that was given up.
-	SendAgain(ctx context.Context, l *outbox.Letter) error
-}
-
-// watcher tells what signals have fired.
-type watcher interface {
-	// Firings lists them, the first found first.
-	Firings(ctx context.Context, q journal.FiringQuery) ([]journal.Firing, error)
 }
 
 // recaller reads decisions back, tells why, and makes them again. What is not
@@ -140,8 +119,11 @@ type strategist interface {
 	Budgets(ctx context.Context, workspace string) ([]engine.Budget, error)
 	Draft(ctx context.Context, workspace string, s strategy.Source) (strategy.Source, error)
 	Validate(ctx context.Context, workspace string, number int) error
-	Publish(ctx context.Context, workspace string, number int, note string) (strategy.Source, error)
+	Publish(ctx context.Context, workspace string, number int, p engine.Publication) (strategy.Source, error)
 	Rollback(ctx context.Context, workspace string, number int) (strategy.Source, error)
+	Rollout(workspace string, number int) (strategy.Rollout, bool)
+	Simulate(ctx context.Context, workspace string, number int, p engine.Past) (*engine.Simulation, error)
+	Compare(ctx context.Context, workspace string, number, against int) (*engine.Difference, error)
 }
 
 // landlord keeps the tenants.

@@ -19,7 +19,6 @@ import (
 	"github.com/rapport-cx/rapport/journal"
 	"github.com/rapport-cx/rapport/ledger"
 	"github.com/rapport-cx/rapport/need"
-	"github.com/rapport-cx/rapport/outbox"
 	"github.com/rapport-cx/rapport/outcome"
 	"github.com/rapport-cx/rapport/profile"
 	"github.com/rapport-cx/rapport/scene"
@@ -51,15 +50,6 @@ type log struct {
 
 func newHouse(tenants ...engine.Workspace) *house {
 	return &house{desk: conversation.NewDesk(), tenants: tenants, logs: map[string]*log{}, strategies: map[string][]strategy.Source{}, current: map[string]int{}}
-}
-
-func (h *house) Attend(string, string, func(identity.Key) bool) func() { return func() {} }
-func (h *house) Letters(string) []outbox.Letter                        { return nil }
-func (h *house) Letter(string, string) (outbox.Letter, bool)           { return outbox.Letter{}, false }
-func (h *house) SendAgain(context.Context, *outbox.Letter) error       { return nil }
-
-func (h *house) Firings(context.Context, journal.FiringQuery) ([]journal.Firing, error) {
-	return nil, nil
 }
 
 func (h *house) log(workspace string) *log {
@@ -379,7 +369,7 @@ func (h *house) Validate(_ context.Context, workspace string, number int) error 
 	return nil
 }
 
-func (h *house) Publish(_ context.Context, workspace string, number int, note string) (strategy.Source, error) {
+func (h *house) Publish(_ context.Context, workspace string, number int, p engine.Publication) (strategy.Source, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	all := h.strategies[workspace]
@@ -389,8 +379,18 @@ func (h *house) Publish(_ context.Context, workspace string, number int, note st
 	if all[number-1].State != "draft" {
 		return strategy.Source{}, engine.ErrState
 	}
-	all[number-1].State, all[number-1].Note, h.current[workspace] = "published", note, number
+	all[number-1].State, all[number-1].Note, h.current[workspace] = "published", p.Note, number
 	return all[number-1], nil
+}
+
+func (h *house) Rollout(string, int) (strategy.Rollout, bool) { return strategy.Rollout{}, false }
+
+func (h *house) Simulate(context.Context, string, int, engine.Past) (*engine.Simulation, error) {
+	return nil, engine.ErrNotFound
+}
+
+func (h *house) Compare(context.Context, string, int, int) (*engine.Difference, error) {
+	return nil, engine.ErrNotFound
 }
 
 func (h *house) Rollback(_ context.Context, workspace string, number int) (strategy.Source, error) {

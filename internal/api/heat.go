@@ -35,13 +35,9 @@ func (s *server) heatRoute() {
 	}, func(c *call, _ *none) (HeatMap, error) {
 		q := c.r.URL.Query()
 		ask := click.Question{Path: q.Get("path"), Device: q.Get("device"), Segment: q.Get("segment")}
-		for name, to := range map[string]*time.Time{"from": &ask.From, "to": &ask.To} {
-			if text := q.Get(name); text != "" {
-				var err error
-				if *to, err = time.Parse(time.RFC3339, text); err != nil {
-					return HeatMap{}, refuse(http.StatusBadRequest, "bad_timestamp")
-				}
-			}
+		var err error
+		if ask.From, ask.To, err = stretch(c.r); err != nil {
+			return HeatMap{}, err
 		}
 		switch ask.Device {
 		case "", "desktop", "mobile", "tablet":
@@ -50,4 +46,17 @@ func (s *server) heatRoute() {
 		}
 		return HeatMap{moment(ask.From), moment(ask.To), ask.Device, ask.Segment, s.Heat.Ask(c.workspace.ID, ask)}, nil
 	})
+}
+
+// stretch reads ?from= and &to=; a zero time is open.
+func stretch(r *http.Request) (from, to time.Time, err error) {
+	q := r.URL.Query()
+	for name, into := range map[string]*time.Time{"from": &from, "to": &to} {
+		if text := q.Get(name); text != "" {
+			if *into, err = time.Parse(time.RFC3339, text); err != nil {
+				return from, to, refuse(http.StatusBadRequest, "bad_timestamp")
+			}
+		}
+	}
+	return from, to, nil
 }

@@ -7,7 +7,10 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/rogpeppe/go-internal/diff"
+
 	"github.com/rapport-cx/rapport/candidate"
+	"github.com/rapport-cx/rapport/engine"
 	"github.com/rapport-cx/rapport/strategy"
 )
 
@@ -17,10 +20,11 @@ type Strategy struct {
 	Base    int               `json:"base,omitempty"`
 	Packs   []string          `json:"packs"`
 	Files   map[string]string `json:"files,omitempty" doc:"Overrides by path; only when one version is read."`
-	State   string            `json:"state" enum:"draft,published,superseded"`
+	State   string            `json:"state" enum:"draft,scheduled,canary,published,superseded"`
 	Current bool              `json:"current"`
 	At      time.Time         `json:"at"`
 	Note    string            `json:"note,omitempty"`
+	Rollout *strategy.Rollout `json:"rollout,omitempty" doc:"How it came into force, when it did so for a share or by the clock."`
 }
 
 // StrategyDraft is what a new version is made of.
@@ -33,7 +37,33 @@ type StrategyDraft struct {
 
 // StrategyPublish says how a version comes into force.
 type StrategyPublish struct {
-	Note string `json:"note,omitempty" maxLength:"2000"`
+	Note       string               `json:"note,omitempty" maxLength:"2000"`
+	At         *time.Time           `json:"at,omitempty" doc:"Later than now: it is published by itself, then."`
+	Canary     float64              `json:"canary,omitempty" minimum:"0" maximum:"0.99" doc:"For this share of the customers; publishing it again without a share promotes it, rolling back to the version in force takes it back."`
+	Guardrails []strategy.Guardrail `json:"guardrails,omitempty" maxItems:"20" doc:"Each takes the canary back when it breaks: {metric, max or min, after}."`
+}
+
+// StrategySimulate says which of the logged past is decided again.
+type StrategySimulate struct {
+	Since  *time.Time `json:"since,omitempty" doc:"30 days back when missing."`
+	People []string   `json:"people,omitempty" maxItems:"1000" doc:"per_… or user:…; everybody when missing."`
+	Limit  int        `json:"limit,omitempty" minimum:"0" maximum:"20000" doc:"Most decisions, the newest; 1,000 when missing."`
+}
+
+// StrategyDifference is what two versions differ in.
+type StrategyDifference struct {
+	Version int                  `json:"version"`
+	Against int                  `json:"against"`
+	Files   []StrategyFileChange `json:"files"`
+	Added   []string             `json:"actions_added"`
+	Removed []string             `json:"actions_removed"`
+}
+
+// StrategyFileChange is one file that is not the same in both.
+type StrategyFileChange struct {
+	Path   string `json:"path"`
+	Change string `json:"change" enum:"added,removed,changed"`
+	Diff   string `json:"diff" doc:"Unified."`
 }
 
 // StrategyFaults are all that is wrong with a version.
@@ -85,7 +115,7 @@ func (s *server) strategyRoutes() {
 		var out []Strategy
 		for i := len(all) - 1; i >= 0 && len(out) <= limit; i-- {
 			if below == 0 || all[i].Number < below {
-				v := versionOf(all[i], current)
+				v := s.versionOf(c, all[i], current)
 				v.Files = nil
 				out = append(out, v)
 			}
@@ -111,7 +141,7 @@ func (s *server) strategyRoutes() {
 		if err != nil {
 			return Strategy{}, err
 		}
-		return versionOf(v, 0), nil
+		return s.versionOf(c, v, 0), nil
 	})
 	add(s, route{method: "POST", path: "/v1/strategies/{v}/validate", tag: "Strategies", who: secretKey, summary: "Say all that is wrong with a version."}, func(c *call, _ *none) (StrategyFaults, error) {
 		number, err := number(c)
@@ -132,10 +162,39 @@ func (s *server) strategyRoutes() {
 		if err != nil {
 			return Strategy{}, err
 		}
-		if _, err := s.Engine.Publish(c.context(), c.workspace.ID, number, in.Note); err != nil {
+		p, err := publication(in)
+		if err != nil {
+			return Strategy{}, err
+		}
+		if _, err := s.Engine.Publish(c.context(), c.workspace.ID, number, p); err != nil {
 			return Strategy{}, refusedStrategy(err)
 		}
 		return s.strategy(c, number)
+	})
+	add(s, route{method: "POST", path: "/v1/strategies/{v}/simulate", tag: "Strategies", who: secretKey, optional: true, summary: "Say what a version would have changed of the logged past."}, func(c *call, in *StrategySimulate) (*engine.Simulation, error) {
+		number, err := number(c)
+		if err != nil {
+			return nil, err
+		}
+		past := engine.Past{Since: s.now().AddDate(0, 0, -30), Limit: in.Limit}
+		if in.Since != nil {
+			past.Since = in.Since.UTC()
+		}
+		for _, id := range in.People {
+			scope, err := s.Engine.PersonScope(c.context(), c.workspace.ID, id)
+			if err != nil {
+				return nil, err
+			}
+			past.People = append(past.People, string(scope.Person))
+		}
+		out, err := s.Engine.Simulate(c.context(), c.workspace.ID, number, past)
+		if err != nil {
+			return nil, refusedStrategy(err)
+		}
+		return out, nil
+	})
+	add(s, route{method: "GET", path: "/v1/strategies/{v}/diff", tag: "Strategies", who: secretKey, query: []string{"against: another version; the one in force when missing"}, summary: "Say what two versions differ in."}, func(c *call, _ *none) (StrategyDifference, error) {
+		return s.difference(c)
 	})
 	add(s, route{method: "POST", path: "/v1/strategies/{v}/rollback", tag: "Strategies", who: secretKey, optional: true, summary: "Put an older version in force again."}, func(c *call, _ *StrategyPublish) (Strategy, error) {
 		number, err := number(c)
@@ -156,6 +215,53 @@ func (s *server) strategyRoutes() {
 	})
 }
 
+// publication reads how a version is to come into force.
+func publication(in *StrategyPublish) (engine.Publication, error) {
+	p := engine.Publication{Note: in.Note, Canary: in.Canary, Guardrails: in.Guardrails}
+	if in.At != nil {
+		p.At = in.At.UTC()
+	}
+	for i, g := range in.Guardrails {
+		if err := g.Check(); err != nil {
+			return p, &refusal{status: http.StatusBadRequest, code: "bad_guardrail", cause: err, detail: err.Error(),
+				faults: []flaw{{pointer: fmt.Sprintf("/guardrails/%d", i), code: "bad_guardrail", said: &candidate.Text{En: err.Error()}}}}
+		}
+	}
+	return p, nil
+}
+
+func (s *server) difference(c *call) (StrategyDifference, error) {
+	n, err := number(c)
+	if err != nil {
+		return StrategyDifference{}, err
+	}
+	against := 0
+	if q := c.r.URL.Query().Get("against"); q != "" {
+		if against, err = strconv.Atoi(q); err != nil || against < 1 {
+			return StrategyDifference{}, refuse(http.StatusNotFound, "not_found")
+		}
+	} else if _, against, err = s.Engine.Strategies(c.context(), c.workspace.ID); err != nil {
+		return StrategyDifference{}, err
+	}
+	d, err := s.Engine.Compare(c.context(), c.workspace.ID, n, against)
+	if err != nil {
+		return StrategyDifference{}, err
+	}
+	out := StrategyDifference{Version: n, Against: against, Files: []StrategyFileChange{}, Added: d.Added, Removed: d.Removed}
+	for _, f := range d.Files {
+		change := "changed"
+		switch {
+		case f.Before == "":
+			change = "added"
+		case f.After == "":
+			change = "removed"
+		}
+		out.Files = append(out.Files, StrategyFileChange{Path: f.Path, Change: change,
+			Diff: string(diff.Diff(fmt.Sprintf("%s of version %d", f.Path, against), []byte(f.Before), fmt.Sprintf("%s of version %d", f.Path, n), []byte(f.After)))})
+	}
+	return out, nil
+}
+
 func number(c *call) (int, error) {
 	n, err := strconv.Atoi(c.r.PathValue("v"))
 	if err != nil || n < 1 {
@@ -171,16 +277,19 @@ func (s *server) strategy(c *call, number int) (Strategy, error) {
 	}
 	for _, v := range all {
 		if v.Number == number {
-			return versionOf(v, current), nil
+			return s.versionOf(c, v, current), nil
 		}
 	}
 	return Strategy{}, refuse(http.StatusNotFound, "not_found")
 }
 
-func versionOf(v strategy.Source, current int) Strategy {
+func (s *server) versionOf(c *call, v strategy.Source, current int) Strategy {
 	out := Strategy{Version: v.Number, Base: v.Base, Packs: v.Packs, Files: v.Files, State: v.State, Current: v.Number == current && current != 0, At: v.At, Note: v.Note}
 	if out.Packs == nil {
 		out.Packs = []string{}
+	}
+	if x, ok := s.Engine.Rollout(c.workspace.ID, v.Number); ok {
+		out.Rollout = &x
 	}
 	return out
 }

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strings"
 	"sync"
 	"testing"
@@ -23,6 +24,7 @@ import (
 	"github.com/rapport-cx/rapport/packs"
 	"github.com/rapport-cx/rapport/profile"
 	"github.com/rapport-cx/rapport/profile/click"
+	"github.com/rapport-cx/rapport/profile/topic"
 	"github.com/rapport-cx/rapport/strategy"
 )
 
@@ -42,9 +44,9 @@ func wholeIn(t testing.TB, dir string) (d *door, shut func()) {
 	t.Helper()
 	d = &door{t: t, now: noon, logins: NewLogins()}
 	clock := func() time.Time { return d.now }
-	shelves, registry, cohorts, desk, heat := &candidate.Shelves{}, &profile.Registry{}, candidate.NewCohorts(), conversation.NewDesk(), &click.Heat{}
-	switches := &strategy.Switches{}
-	store, err := sqlite.Open(t.Context(), sqlite.Options{Dir: dir, Shelf: shelves, Clock: clock, Followers: []journal.Follower{registry, cohorts, desk, switches, heat}})
+	shelves, registry, cohorts, desk, heat, topics := &candidate.Shelves{}, &profile.Registry{}, candidate.NewCohorts(), conversation.NewDesk(), &click.Heat{}, &topic.Topics{}
+	switches, rollouts := &strategy.Switches{}, &strategy.Rollouts{}
+	store, err := sqlite.Open(t.Context(), sqlite.Options{Dir: dir, Shelf: shelves, Clock: clock, Followers: []journal.Follower{registry, cohorts, desk, switches, rollouts, heat, topics}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -54,7 +56,7 @@ func wholeIn(t testing.TB, dir string) (d *door, shut func()) {
 		}
 	}
 	e, err := engine.Open(t.Context(), engine.Options{
-		Store: store, Compiler: compiler(), Clock: clock, Counts: cohorts.Opens, Desk: desk, Switches: switches,
+		Store: store, Compiler: compiler(), Clock: clock, Counts: cohorts.Opens, Desk: desk, Switches: switches, Rollouts: rollouts,
 		Sources: func(w string) []candidate.Source { return candidate.Sources(cohorts.Of(w)) },
 	})
 	if err != nil {
@@ -65,8 +67,9 @@ func wholeIn(t testing.TB, dir string) (d *door, shut func()) {
 			t.Fatal(err)
 		}
 	}
+	d.corridor = e
 	d.Handler = New(Options{
-		Engine: e, Clock: clock, Logins: d.logins, Records: registry, Heat: heat, Logger: slog.New(slog.DiscardHandler),
+		Engine: e, Clock: clock, Logins: d.logins, Records: registry, Heat: heat, Topics: topics, Logger: slog.New(slog.DiscardHandler),
 		Shelf: func(w string) Shelf { return shelves.Of(w) },
 	})
 	return d, shut
@@ -292,4 +295,26 @@ func TestTheHeatMapShowsWhereAPageFails(t *testing.T) {
 	if counts := p["counts"]; counts == nil || counts.(map[string]any)["Rage Click"] != 1.0 || counts.(map[string]any)["Dead Click"] != 1.0 {
 		t.Errorf("the person's events: %v", p)
 	}
+}
+
+func TestWhatIsSaidInPublicBelongsToATopicAndAPerson(t *testing.T) {
+	t.Parallel()
+	d := whole(t)
+	d.want(200, "", "POST", "/v1/track", "sk_shop", `{"messageId":"s1","userId":"u7","event":"Social Interaction","timestamp":"2026-04-30T08:00:00Z","properties":{"network":"weibo","kind":"comment","text":"#云雀3# 又死机了，太失望了"}}`)
+	d.want(200, "", "POST", "/v1/track", "sk_shop", `{"messageId":"s2","anonymousId":"weibo:88","event":"Social Interaction","timestamp":"2026-04-30T09:00:00Z","properties":{"network":"weibo","kind":"mention","text":"#云雀3# 音质很好，喜欢"}}`)
+	one := d.want(200, "", "GET", "/v1/topics/"+url.PathEscape("云雀3"), "sk_shop", "").json(t)
+	if one["interactions"] != 2.0 || one["negative"] != 1.0 || one["positive"] != 1.0 {
+		t.Errorf("the topic: %v", one)
+	}
+	ref := one["recent"].([]any)[1].(string)
+	if r := d.want(200, "", "GET", "/v1/refs/"+ref, "sk_shop", ""); !strings.Contains(r.body, `"sentiment_label":"negative"`) {
+		t.Errorf("what was said opens as %s", r.body)
+	}
+	if l := d.want(200, "", "GET", "/v1/topics", "sk_shop", "").json(t); len(l["items"].([]any)) != 1 {
+		t.Error(l)
+	}
+	if l := d.want(200, "", "GET", "/v1/people/u7/timeline", "sk_shop", ""); !strings.Contains(l.body, "Social Interaction") {
+		t.Errorf("the person's timeline: %s", l.body)
+	}
+	d.want(404, "not_found", "GET", "/v1/topics/unheard", "sk_shop", "")
 }

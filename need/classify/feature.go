@@ -23,20 +23,26 @@ const (
 	kindStem
 	kindConcept
 	kindConceptPair
+	kindTogether
 	kinds
 )
 
 // kindWeight multiplies the weight of every feature of a kind. Pieces of words are many and say the
 // same thing several times: at 0.5 they help the words without drowning them; pairs and single Han
 // characters gain a little (base pack, cross-validated: 82.8 to 83.5 %; public training parts unchanged
-// within 0.1).
+// within 0.1). Concepts that occur in one text, in whatever order and distance, say most where there are
+// few examples (10 an intent: 73.0 to 75.8 and 70.2 to 70.7 %, all: 91.0 to 91.6 and 88.5 to 88.7 %, on
+// training parts); which stands right before which then adds little.
 var kindWeight = [kinds]float64{
 	kindWord: 1, kindWordPair: 1.3, kindGram: 0.5, kindHan: 1.2, kindHanPair: 1, kindEdge: 1,
-	kindFirst: 1, kindStem: 1, kindConcept: 1, kindConceptPair: 1.2,
+	kindFirst: 1, kindStem: 1, kindConcept: 1, kindConceptPair: 0.5, kindTogether: 1,
 }
 
 // longestGram is the number of characters of the longest piece of a word, its edges counted.
 const longestGram = 5
+
+// together is the number of concepts before one in the text that it is paired with.
+const together = 10
 
 func mix(h uint64, r rune) uint64 {
 	h = (h ^ uint64(r)) * 0xff51afd7ed558ccd
@@ -56,19 +62,30 @@ func featuresOf(runes []rune, dst []feature) []feature {
 	var word, before uint64 // hash of the previous word
 	var han rune            // the previous Han character or mark
 	words := 0
-	var stems [3]uint64 // of the last three words
-	var concept uint16  // the previous one
+	var stems [3]uint64         // of the last three words
+	var recent [together]uint16 // the last concepts, in a ring
+	meanings := 0
 	known, hanFree := concepts(), 0
 	meant := func(ids []uint16) {
 		for _, id := range ids {
 			dst = append(dst, tag(kindConcept, mix(seed(kindConcept), rune(id))))
 		}
-		if len(ids) > 0 {
-			if concept != 0 && concept != ids[0] {
-				dst = append(dst, tag(kindConceptPair, mix(mix(seed(kindConceptPair), rune(concept)), rune(ids[0]))))
-			}
-			concept = ids[0]
+		if len(ids) == 0 {
+			return
 		}
+		id := ids[0]
+		for back := 1; back <= min(meanings, together); back++ {
+			other := recent[(meanings-back)%together]
+			if other == id {
+				continue
+			}
+			if back == 1 {
+				dst = append(dst, tag(kindConceptPair, mix(mix(seed(kindConceptPair), rune(other)), rune(id))))
+			}
+			dst = append(dst, tag(kindTogether, mix(mix(seed(kindTogether), rune(min(id, other))), rune(max(id, other)))))
+		}
+		recent[meanings%together] = id
+		meanings++
 	}
 	for i := 0; i < len(runes); {
 		r := runes[i]

@@ -59,7 +59,13 @@ func (v *evaluation) states(all []State) []State {
 		case Absent:
 			s = v.absent(g)
 		case Sequence:
-			s = v.sequence(g)
+			if v.Unless.Event != "" {
+				s = v.unfinished(g)
+			} else {
+				s = v.sequence(g)
+			}
+		case Trend, Periodic, Ratio:
+			s = v.newest(g)
 		default:
 			s = v.count(g, groups)
 		}
@@ -195,8 +201,8 @@ func (v *evaluation) groups(name string, where Filter) []*group {
 	return order
 }
 
-// repeats tells whether an event that counts in a group has the distinct value of
-// this one already.
+// repeats tells whether one of the newest values that counted in a group is that of
+// this event already.
 func (v *evaluation) repeats(g *group, e *event.Event) bool {
 	if v.Distinct == "" {
 		return false
@@ -205,9 +211,19 @@ func (v *evaluation) repeats(g *group, e *event.Event) bool {
 	if value == "" {
 		return false
 	}
-	for i, m := range g.members {
-		if g.passed[i] && Text(m.event, v.Distinct) == value {
+	values := 0
+	for i, m := range slices.Backward(g.members) {
+		if !g.passed[i] {
+			continue
+		}
+		switch Text(m.event, v.Distinct) {
+		case value:
 			return true
+		case "":
+			continue
+		}
+		if values++; values == DistinctValues {
+			return false
 		}
 	}
 	return false
@@ -230,22 +246,20 @@ func (v *evaluation) newestOf(name string, where Filter, keys []string, from tim
 		if !e.Time.After(from) {
 			return nil
 		}
-		mayBelong := slices.ContainsFunc(keysOf(e, v.By, v.m, nil), func(mem member) bool {
-			for i, k := range mem.keys {
-				if k != "" && k != keys[i] {
-					return false
-				}
-			}
-			return true
-		})
-		if mayBelong && (where == nil || where.Match(e, v.m.Person)) {
+		if v.mayBelong(e, keys) && (where == nil || where.Match(e, v.m.Person)) {
 			return e
 		}
 	}
 	return nil
 }
 
-func (v *evaluation) opens() time.Time { return v.m.At.Add(-v.Within) }
+// opens is when the window begins; what has no window has none from the beginning on.
+func (v *evaluation) opens() time.Time {
+	if v.Within == 0 {
+		return time.Time{}
+	}
+	return v.m.At.Add(-v.Within)
+}
 
 // counted are the members that count: passed, in the window, and not undone.
 // undoing is the event that undoes the group.
@@ -343,13 +357,13 @@ func (v *evaluation) streak(g *group) verdict {
 		last--
 	}
 	s := verdict{needed: v.need}
-	for p := last; ; p-- {
-		mem, seen := first[p]
-		if !seen {
-			break
+	oldest := last + 1
+	for p := last; oldest-p-1 <= v.Grace; p-- {
+		if mem, seen := first[p]; seen {
+			s.events = append(s.events, mem)
+			s.count++
+			oldest = p
 		}
-		s.events = append(s.events, mem)
-		s.count++
 	}
 	slices.Reverse(s.events)
 	switch {
@@ -361,8 +375,8 @@ func (v *evaluation) streak(g *group) verdict {
 	default:
 		s.fault = "count"
 		for p := range first {
-			if p < last-s.count {
-				s.fault = "gap:" + periodName(last-s.count, v.Per)
+			if p < oldest {
+				s.fault = "gap:" + periodName(oldest-1, v.Per)
 			}
 		}
 	}
@@ -447,6 +461,194 @@ func (v *evaluation) sequence(g *group) verdict {
 		}
 	}
 	return s
+}
+
+// newest looks at the newest events that count: a trend, a period, a ratio.
+func (v *evaluation) newest(g *group) verdict {
+	opens := v.opens()
+	if v.Form == Periodic {
+		opens = time.Time{}
+	}
+	undoing := v.undone(g.keys, opens)
+	// Without a window nothing is undone for good: it begins anew.
+	anew := v.SinceFirst || opens.IsZero()
+	var all, passed []member
+	for i, mem := range g.members {
+		if !g.passed[i] {
+			continue
+		}
+		if v.Form == Trend {
+			if _, ok := number(field(mem.event.Body, v.Value)); !ok {
+				continue
+			}
+		}
+		all = append(all, mem)
+	}
+	if v.Form == Ratio {
+		passed, all = all, v.beside(g, all)
+	}
+	in := all[:0:0]
+	for _, mem := range all {
+		if mem.event.Time.After(opens) && !(anew && undoing != nil && before(mem.event, undoing)) {
+			in = append(in, mem)
+		}
+	}
+	s := verdict{needed: v.need, count: min(len(in), v.need), events: in[max(0, len(in)-v.need):]}
+	switch {
+	case undoing != nil && (!anew || len(in) < v.need && len(all) >= v.need):
+		s.fault = "without:" + undoing.Name
+	case len(in) < v.need && len(all) >= v.need && !opens.IsZero():
+		s.fault = "within"
+	case len(in) < v.need:
+		s.fault = "count"
+	case v.Form == Trend:
+		for i := 1; i < len(s.events) && s.fault == ""; i++ {
+			a, _ := number(field(s.events[i-1].event.Body, v.Value))
+			b, _ := number(field(s.events[i].event.Body, v.Value))
+			if v.Falling && b >= a || !v.Falling && b <= a {
+				s.fault = "order"
+			}
+		}
+	case v.Form == Periodic:
+		slack := time.Duration(float64(v.Every.Milliseconds())*v.Tolerance) * time.Millisecond
+		for i := 1; i < len(s.events) && s.fault == ""; i++ {
+			if d := s.events[i].event.Time.Sub(s.events[i-1].event.Time); d < v.Every-slack || d > v.Every+slack {
+				s.fault = "period"
+			}
+		}
+		if s.fault == "" && v.m.At.Sub(s.events[len(s.events)-1].event.Time) > v.Every+slack {
+			s.fault = "late"
+		}
+	case v.Form == Ratio:
+		of := 0
+		for _, mem := range s.events {
+			if slices.ContainsFunc(passed, func(o member) bool { return o.event == mem.event }) {
+				of++
+			}
+		}
+		if float64(of) < v.Share*float64(len(s.events)-of) {
+			s.fault = "ratio"
+		}
+	}
+	return s
+}
+
+// beside puts the events that a ratio compares with among those that count.
+func (v *evaluation) beside(g *group, all []member) []member {
+	counts := all
+	for _, e := range v.until(v.Other.Event) {
+		if v.Other.Where != nil && !v.Other.Where.Match(e, v.m.Person) || slices.ContainsFunc(counts, func(mem member) bool { return mem.event == e }) {
+			continue
+		}
+		for _, mem := range keysOf(e, v.By, v.m, nil) {
+			if slices.Equal(mem.keys, g.keys) {
+				all = append(all[:len(all):len(all)], mem)
+				break
+			}
+		}
+	}
+	slices.SortStableFunc(all, func(a, b member) int {
+		if before(a.event, b.event) {
+			return -1
+		}
+		return 1
+	})
+	return all
+}
+
+// unfinished is a sequence after which something did not come: like an absence that
+// is counted from the newest whole sequence.
+func (v *evaluation) unfinished(g *group) verdict {
+	s := verdict{needed: 1 + len(v.Then)}
+	last := v.Then[len(v.Then)-1]
+	ends := v.until(last.Event)
+	for _, e := range slices.Backward(ends) {
+		at := *v.m
+		at.At = e.Time
+		then := evaluation{Definition: v.Definition, m: &at, need: v.need}
+		whole := then.sequenceUpTo(g, e)
+		if whole.fault != "" {
+			if s.count < whole.count {
+				s.count, s.events = whole.count, whole.events
+			}
+			continue
+		}
+		s.count, s.events = whole.count, whole.events
+		if u := v.newestOf(v.Unless.Event, v.Unless.Where, g.keys, e.Time.Add(-1)); u != nil && before(e, u) {
+			s.fault = "without:" + u.Name
+		} else if u := v.undone(g.keys, e.Time.Add(-1)); u != nil && before(e, u) {
+			s.fault = "without:" + u.Name
+		} else if v.m.At.Sub(e.Time) < v.For {
+			s.fault = "early"
+		}
+		return s
+	}
+	s.fault = "order"
+	return s
+}
+
+// sequenceUpTo is the newest whole sequence that ends with one event, among those
+// that came before it.
+func (v *evaluation) sequenceUpTo(g *group, end *event.Event) verdict {
+	s := verdict{needed: 1 + len(v.Then), fault: "order"}
+	// What undid the window as it was then.
+	var undoing *event.Event
+	for _, name := range v.Without {
+		for _, e := range v.m.Person.History[name] {
+			if e.Time.After(v.opens()) && !before(end, e) && (undoing == nil || before(undoing, e)) && v.mayBelong(e, g.keys) {
+				undoing = e
+			}
+		}
+	}
+	if undoing != nil && !v.SinceFirst {
+		s.fault = "without:" + undoing.Name
+		return s
+	}
+	next := end
+	for k := len(v.Then); k >= 0; k-- {
+		name, where := v.Event, v.Where
+		if k > 0 {
+			name, where = v.Then[k-1].Event, v.Then[k-1].Where
+		}
+		var found *member
+		for _, e := range slices.Backward(v.until(name)) {
+			if k == len(v.Then) && e != end || k < len(v.Then) && !before(e, next) || where != nil && !where.Match(e, v.m.Person) {
+				continue
+			}
+			for _, mem := range keysOf(e, v.By, v.m, nil) {
+				if slices.Equal(mem.keys, g.keys) {
+					found = &mem
+					break
+				}
+			}
+			if found != nil {
+				break
+			}
+		}
+		if found == nil || !found.event.Time.After(v.opens()) {
+			return s
+		}
+		s.count++
+		s.events = append([]member{*found}, s.events...)
+		next = found.event
+	}
+	if undoing != nil && before(next, undoing) {
+		s.fault = "without:" + undoing.Name
+		return s
+	}
+	s.fault = ""
+	return s
+}
+
+func (v *evaluation) mayBelong(e *event.Event, keys []string) bool {
+	return slices.ContainsFunc(keysOf(e, v.By, v.m, nil), func(mem member) bool {
+		for i, k := range mem.keys {
+			if k != "" && k != keys[i] {
+				return false
+			}
+		}
+		return true
+	})
 }
 
 // period numbers calendar periods of a local time: consecutive periods have

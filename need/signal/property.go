@@ -3,6 +3,7 @@ package signal
 import (
 	"bytes"
 	"encoding/json"
+	"slices"
 	"strconv"
 
 	"github.com/rapport-cx/rapport/event"
@@ -226,7 +227,11 @@ func keysOf(e *event.Event, by []string, m *Moment, all []member) []member {
 	if len(by) == 0 {
 		return append(all, member{event: e})
 	}
-	for _, t := range things(e, m.Person) {
+	records := m.Person // what a device leaves out is read from the person's records, all else from the event
+	if !slices.Contains(by, "device") {
+		records = nil
+	}
+	for _, t := range things(e, records) {
 		keys := make([]string, len(by))
 		for i, name := range by {
 			switch name {
@@ -244,9 +249,6 @@ func keysOf(e *event.Event, by []string, m *Moment, all []member) []member {
 				}
 			default:
 				keys[i] = plain(field(e.Body, name))
-				if r := caseOf(e, m.Person); keys[i] == "" && r != nil {
-					keys[i] = recordText(r, name)
-				}
 			}
 		}
 		all = append(all, member{event: e, keys: keys, thing: t})

@@ -221,12 +221,9 @@ func (n naive) next(t time.Time) time.Time {
 	return t.AddDate(0, 0, 1)
 }
 
-// TestAgainstANaiveEvaluator compares on random lives: equal times, month ends, a
-// leap day, clocks put forward and back, missing properties. RAPPORT_PROVE=1 tries
-// a million lives, another number so many.
-func TestAgainstANaiveEvaluator(t *testing.T) {
-	t.Parallel()
-	lives := 5000
+// counted is how many lives a test tries, and its seed.
+func counted(t *testing.T, usual int) (lives int, seed uint64) {
+	lives = usual
 	if s := os.Getenv("RAPPORT_PROVE"); s != "" {
 		n, err := strconv.Atoi(s)
 		if err != nil {
@@ -236,10 +233,19 @@ func TestAgainstANaiveEvaluator(t *testing.T) {
 			lives = 1_000_000
 		}
 	}
-	seed := rand.Uint64()
+	seed = rand.Uint64()
 	if s := os.Getenv("RAPPORT_SEED"); s != "" {
 		seed, _ = strconv.ParseUint(s, 10, 64)
 	}
+	return lives, seed
+}
+
+// TestAgainstANaiveEvaluator compares on random lives: equal times, month ends, a
+// leap day, clocks put forward and back, missing properties. RAPPORT_PROVE=1 tries
+// a million lives, another number so many.
+func TestAgainstANaiveEvaluator(t *testing.T) {
+	t.Parallel()
+	lives, seed := counted(t, 5000)
 	t.Logf("%d lives, RAPPORT_SEED=%d", lives, seed)
 	zones := []*time.Location{time.UTC}
 	for _, name := range []string{"Asia/Shanghai", "America/New_York", "Australia/Lord_Howe", "Pacific/Auckland"} {

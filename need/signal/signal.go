@@ -32,8 +32,18 @@ const (
 	// no Event came since.
 	Absent Form = "absent"
 	// Sequence holds when Event and then every step of Then happened in this
-	// order within the window.
+	// order within the window. With Unless it holds when For has passed since the
+	// newest such sequence was complete and no Unless came since.
 	Sequence Form = "sequence"
+	// Trend holds when each of the newest AtLeast values is larger (Rising) or
+	// smaller than the one before it.
+	Trend Form = "trend"
+	// Periodic holds when the newest AtLeast events came at distances of about
+	// Every, and the next one is not overdue.
+	Periodic Form = "periodic"
+	// Ratio holds when, among the newest AtLeast events that are Event or Other, there
+	// are at least Share times as many of Event as of Other.
+	Ratio Form = "ratio"
 )
 
 // Period is the calendar unit of a streak.
@@ -80,12 +90,15 @@ type Definition struct {
 	Within  time.Duration // length of the window; of a streak it is not read
 	Per     Period        // of a streak
 	// By are the group keys: every group is evaluated alone. "device" is the
-	// unit (asset_id) or, where none is named, the product_id; "symptom" is the
-	// normalised symptom; any other is a property of the event or, failing that,
-	// of the case it names. An event that lacks a key belongs to no group.
+	// unit (asset_id) or, where none is named, the product_id; what the event leaves
+	// out of a device is read from the case it names and the units the person has.
+	// "symptom" is the normalised symptom; any other is a property of the event
+	// (product_id and asset_id also of each of its products). An event that lacks a
+	// key belongs to no group.
 	By []string
 	// Distinct is a property whose events count once a value: of two reports of one
-	// case the first counts. "" counts every event, as does an event without it.
+	// case the first counts, unless DistinctValues others counted since. "" counts
+	// every event, as does an event without it.
 	Distinct string
 	// Without names events that undo the signal: any of the same group in the
 	// window or, with SinceFirst, after the first event that counts. An event
@@ -93,8 +106,44 @@ type Definition struct {
 	Without    []string
 	SinceFirst bool
 	After      Step   // of an absence: what it is counted from
-	Then       []Step // of a sequence: what must follow, in order
-	Implies    Implication
+	Then       []Step // of a sequence: what must follow, in order; at most MostSteps
+	Unless     Step   // of a sequence: what must not come within For of its end
+	For        time.Duration
+	Value      string // of a trend: the property that is a number; an event without it does not count
+	Falling    bool   // of a trend
+	Other      Step   // of a ratio: what Event is compared with
+	Share      float64
+	Every      time.Duration // of a period
+	Tolerance  float64       // of a period: how far a distance may be from Every, as a share of it
+	Grace      int           // of a streak: so many empty periods in a row do not break it
+	// Cooldown is how long after a firing the same group does not fire again.
+	Cooldown time.Duration
+	Implies  Implication
+}
+
+// Bounds of what the memory of one person holds of one signal.
+const (
+	MostSteps  = 3  // of a sequence, after its first event
+	MostNeeded = 64 // AtLeast
+	MostGroups = 64 // the one silent longest is forgotten for a new one
+	// DistinctValues is how many values Distinct remembers, the newest that counted.
+	DistinctValues = 16
+)
+
+// ReadsRecords is a Filter that looks at more than the event: what passes may change
+// with the person's records, so its signal is gone through anew when they do.
+type ReadsRecords interface {
+	Filter
+	ReadsRecords() bool
+}
+
+// Quick is a Filter that needs nothing but a few properties of the event, and can be
+// asked without decoding it: values are the raw JSON of Fields, in their order, nil
+// for one that is missing. It must say what Match says.
+type Quick interface {
+	Filter
+	Fields() []string
+	Pass(values [][]byte) bool
 }
 
 // State is one signal of a person at one time, for one group (for example one

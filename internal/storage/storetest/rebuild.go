@@ -15,6 +15,7 @@ import (
 	"github.com/rapport-cx/rapport/journal"
 	"github.com/rapport-cx/rapport/profile"
 	"github.com/rapport-cx/rapport/profile/click"
+	"github.com/rapport-cx/rapport/profile/topic"
 )
 
 // town is a month of n events of some customers in time order, with sign-ins, a merge,
@@ -44,6 +45,7 @@ func town(r *rand.Rand, people, n int) []event.Event {
 				e.Time = e.Time.Add(time.Duration(k) * 700 * time.Millisecond)
 				all = append(all, e)
 			}
+			all = append(all, track(user, "", "Social Interaction", minute, fmt.Sprintf(`{"network":"weibo","text":"#kettle-%d# leaks","sentiment":-0.5,"sentiment_label":"negative"}`, r.IntN(3))))
 			all = append(all, track("", anonymous, "Field Focused", minute+1, `{"path":"/checkout","field":"phone"}`), track("", anonymous, "Page Viewed", minute+2, `{"path":"/"}`))
 		case 7:
 			all = append(all, put("preference", "", user, minute, fmt.Sprintf(`{"personalization":"%s","consent":{"marketing":%t}}`, []string{"on", "off"}[r.IntN(2)], r.IntN(2) == 0)))
@@ -136,7 +138,7 @@ func storedIsWhatTheLogGives(t *testing.T, h Home) {
 	r := rand.New(rand.NewPCG(seed, 2))
 	sent := astray(r, town(r, 8, 3000))
 	kept := func() []journal.Follower {
-		return []journal.Follower{&profile.Registry{}, candidate.NewCohorts(), &click.Heat{}}
+		return []journal.Follower{&profile.Registry{}, candidate.NewCohorts(), &click.Heat{}, &topic.Topics{}}
 	}
 	compare := func(s Store, stored []journal.Follower) witness.Report {
 		t.Helper()
@@ -164,20 +166,20 @@ func storedIsWhatTheLogGives(t *testing.T, h Home) {
 	}
 	followers := kept()
 	s := h.Open(t, newShelf(), followers...)
-	if report := compare(s, followers); report.Events == 0 || report.Persons == 0 || report.Checkpoints == 0 || report.Followers != 3 {
+	if report := compare(s, followers); report.Events == 0 || report.Persons == 0 || report.Checkpoints == 0 || report.Followers != 4 {
 		t.Fatalf("hardly anything was compared: %+v", report)
 	}
 	// A store that holds something else is found out.
 	wrong := kept()
 	wrong[0].Follow(journal.Committed{Workspace: shop, Position: 1, Event: &event.Event{Kind: event.Record, Name: "order", Subject: "never put", UserID: "u-2"}})
 	report, err := witness.Compare(ctx, s.(witness.Log), wrong, kept())
-	if err != nil || len(report.Differences) != 3 {
+	if err != nil || len(report.Differences) != 4 {
 		t.Fatalf("a follower that holds a record nobody put, and one that was told nothing: %+v, %v", report, err)
 	}
 	if _, err := s.Erase(ctx, shop, scope(t, s, identity.User("u-1")).Keys); err != nil {
 		t.Fatal(err)
 	}
-	if report := compare(s, followers); report.Erased == 0 || len(report.Skipped) != 3 {
+	if report := compare(s, followers); report.Erased == 0 || len(report.Skipped) != 4 {
 		t.Fatalf("after an erasure: %+v", report)
 	}
 }

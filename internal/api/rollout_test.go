@@ -1,0 +1,187 @@
+package api
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+)
+
+// draft makes a draft of the version in force with files over it.
+func (d *door) draft(files map[string]string) int {
+	d.t.Helper()
+	body, err := json.Marshal(map[string]any{"files": files})
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	return int(d.want(201, "", "POST", "/v1/strategies", "sk_shop", string(body)).json(d.t)["version"].(float64))
+}
+
+// servedBy asks as a person and gives the version and the arm of the answer.
+func (d *door) servedBy(person string) (version int, arm any, id string) {
+	d.t.Helper()
+	a := d.want(200, "", "POST", "/v1/decisions", "sk_shop", fmt.Sprintf(`{"user_id":%q,"enquiry":{"text":"现在有什么优惠活动"}}`, person)).json(d.t)
+	s := a["strategy"].(map[string]any)
+	return int(s["version"].(float64)), s["arm"], a["id"].(string)
+}
+
+func (d *door) state(version int) string {
+	d.t.Helper()
+	return d.want(200, "", "GET", fmt.Sprintf("/v1/strategies/%d", version), "sk_shop", "").json(d.t)["state"].(string)
+}
+
+func TestACanaryServesItsShareAndIsPromotedOrTakenBack(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	d, shut := wholeIn(t, dir)
+	d.now = time.Date(2026, 7, 10, 4, 0, 0, 0, time.UTC)
+	two := d.draft(map[string]string{"gift/pack.yaml": gift})
+	d.want(400, "bad_guardrail", "POST", fmt.Sprintf("/v1/strategies/%d/publish", two), "sk_shop", `{"canary":0.3,"guardrails":[{"metric":"joy","max":1,"after":1}]}`)
+	d.want(200, "", "POST", fmt.Sprintf("/v1/strategies/%d/publish", two), "sk_shop", `{"canary":0.3,"note":"try it"}`)
+	if s := d.state(two); s != "canary" {
+		t.Errorf("it is %s", s)
+	}
+	arms := map[string]any{}
+	canaries := 0
+	var one string
+	for i := range 60 {
+		person := fmt.Sprint("p", i)
+		version, arm, id := d.servedBy(person)
+		if (version == two) != (arm == "canary") || version != two && arm != "control" {
+			t.Fatalf("%s is served version %d as %v", person, version, arm)
+		}
+		if version == two {
+			canaries++
+			one = id
+		}
+		arms[person] = arm
+	}
+	if canaries < 8 || canaries > 30 {
+		t.Errorf("%d of 60 are in a share of 0.3", canaries)
+	}
+	shut()
+	now := d.now
+	d, shut = wholeIn(t, dir)
+	defer shut()
+	d.now = now.Add(time.Minute)
+	for person, was := range arms {
+		if _, arm, _ := d.servedBy(person); arm != was {
+			t.Errorf("%s was in %v and is in %v after a restart", person, was, arm)
+		}
+	}
+	d.identical(one)
+	d.want(200, "", "POST", fmt.Sprintf("/v1/strategies/%d/publish", two), "sk_shop", "")
+	for person := range arms {
+		if version, arm, _ := d.servedBy(person); version != two || arm != nil {
+			t.Fatalf("after the promotion %s is served %d in %v", person, version, arm)
+		}
+	}
+	three := d.draft(map[string]string{"gift/pack.yaml": strings.Replace(gift, "pieces: 2", "pieces: 3", 1)})
+	d.want(200, "", "POST", fmt.Sprintf("/v1/strategies/%d/publish", three), "sk_shop", `{"canary":0.9}`)
+	d.now = d.now.Add(time.Second)
+	d.want(200, "", "POST", fmt.Sprintf("/v1/strategies/%d/rollback", two), "sk_shop", "")
+	for person := range arms {
+		if version, _, _ := d.servedBy(person); version != two {
+			t.Fatalf("after the rollback %s is served %d", person, version)
+		}
+	}
+	if s := d.state(three); s != "superseded" {
+		t.Errorf("the canary that was taken back is %s", s)
+	}
+}
+
+func TestAVersionIsPublishedByTheClock(t *testing.T) {
+	t.Parallel()
+	d := whole(t)
+	d.now = time.Date(2026, 7, 10, 4, 0, 0, 0, time.UTC)
+	two := d.draft(map[string]string{"gift/pack.yaml": gift})
+	d.want(200, "", "POST", fmt.Sprintf("/v1/strategies/%d/publish", two), "sk_shop", `{"at":"2026-07-11T00:00:00Z"}`)
+	tend := func() {
+		t.Helper()
+		if err := d.corridor.Tend(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	tend()
+	if version, _, _ := d.servedBy("ann"); version == two || d.state(two) != "scheduled" {
+		t.Errorf("it is %s before its time", d.state(two))
+	}
+	d.now = time.Date(2026, 7, 11, 0, 0, 0, 0, time.UTC)
+	tend()
+	tend()
+	if version, _, _ := d.servedBy("ann"); version != two || d.state(two) != "published" {
+		t.Errorf("its time has come and it is %s", d.state(two))
+	}
+}
+
+func TestAGuardrailTakesACanaryBack(t *testing.T) {
+	t.Parallel()
+	d := whole(t)
+	d.now = time.Date(2026, 7, 10, 4, 0, 0, 0, time.UTC)
+	two := d.draft(map[string]string{"gift/pack.yaml": strings.Replace(gift, "pieces: 2", "pieces: 50", 1)})
+	d.want(200, "", "POST", fmt.Sprintf("/v1/strategies/%d/publish", two), "sk_shop", `{"canary":0.9,"guardrails":[{"metric":"dismiss_rate","max":0.5,"after":5}]}`)
+	refused := 0
+	for i := range 40 {
+		version, _, id := d.servedBy(fmt.Sprint("p", i))
+		if version != two {
+			continue
+		}
+		if err := d.corridor.Tend(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if s := d.state(two); s != "canary" {
+			if refused < 5 {
+				t.Errorf("it ended after %d looks", refused)
+			}
+			break
+		}
+		d.want(200, "", "POST", "/v1/decisions/"+id+"/outcomes", "sk_shop", `{"outcome":"dismissed","action":"thank_you"}`)
+		refused++
+	}
+	v := d.want(200, "", "GET", fmt.Sprintf("/v1/strategies/%d", two), "sk_shop", "").json(t)
+	if r := v["rollout"].(map[string]any); v["state"] != "superseded" || r["phase"] != "ended" || !strings.HasPrefix(r["reason"].(string), "guardrail dismiss_rate: 1.0000 of 5") {
+		t.Errorf("everybody refuses and the canary goes on: %v", v)
+	}
+	if version, _, _ := d.servedBy("p0"); version == two {
+		t.Error("it is still served")
+	}
+}
+
+func TestADraftIsComparedWithTheLoggedPast(t *testing.T) {
+	t.Parallel()
+	d := whole(t)
+	d.now = time.Date(2026, 7, 10, 4, 0, 0, 0, time.UTC)
+	d.want(200, "", "POST", "/v1/identify", "sk_shop", `{"userId":"p1","messageId":"i1","traits":{"locale":"zh-CN"}}`)
+	for i := range 6 {
+		d.servedBy(fmt.Sprint("p", i%3))
+	}
+	d.want(200, "", "POST", "/v1/decisions", "sk_shop", `{"user_id":"p9","enquiry":{"text":"我的快递到哪了"}}`)
+	two := d.draft(map[string]string{"gift/pack.yaml": gift})
+	s := d.want(200, "", "POST", fmt.Sprintf("/v1/strategies/%d/simulate", two), "sk_shop", "").json(t)
+	if s["decisions"] != 7.0 || s["changed"] != 6.0 || s["people"] != 4.0 {
+		t.Errorf("seven decisions of four people, six of which would change: %v", s)
+	}
+	for _, a := range s["actions"].([]any) {
+		if x := a.(map[string]any); x["action"] == "thank_you" && (x["gained"] != 6.0 || x["before"] != 0.0) {
+			t.Errorf("who asks what is on offer would get the present: %v", x)
+		}
+	}
+	if one := d.want(200, "", "POST", fmt.Sprintf("/v1/strategies/%d/simulate", two), "sk_shop", `{"people":["user:p1"]}`).json(t); one["decisions"] != 2.0 || one["people"] != 1.0 {
+		t.Errorf("of one person: %v", one)
+	}
+	if none := d.want(200, "", "POST", "/v1/strategies/1/simulate", "sk_shop", `{"limit":3}`).json(t); none["decisions"] != 3.0 || none["changed"] != 0.0 {
+		t.Errorf("the version that decided changes nothing: %v", none)
+	}
+	if l := d.want(200, "", "GET", "/v1/decisions", "sk_shop", "").json(t); len(l["items"].([]any)) != 7 {
+		t.Error("a simulation has left something in the ledger")
+	}
+	diff := d.want(200, "", "GET", fmt.Sprintf("/v1/strategies/%d/diff", two), "sk_shop", "").json(t)
+	files := diff["files"].([]any)
+	if len(files) != 1 || files[0].(map[string]any)["change"] != "added" || !strings.Contains(files[0].(map[string]any)["diff"].(string), "+  - id: thank_you") {
+		t.Errorf("the difference: %v", diff)
+	}
+	if added := diff["actions_added"].([]any); len(added) != 1 || added[0] != "thank_you" {
+		t.Error(diff)
+	}
+}
