@@ -115,21 +115,30 @@ func (e *Engine) Timeline(ctx context.Context, s Scope, before time.Time, before
 	return e.Store.Timeline(ctx, s, before, beforeID, limit)
 }
 
-// Signals are the states of the strategy's signals for a person now.
-func (e *Engine) Signals(_ context.Context, workspace string, who *profile.Profile) ([]need.SignalState, error) {
+// Signals are the states of the strategy's signals for a person at a time; zero: now.
+func (e *Engine) Signals(_ context.Context, workspace string, who *profile.Profile, when time.Time) ([]need.SignalState, error) {
+	r, err := e.foresee(workspace, who, when)
+	return r.Signals, err
+}
+
+// foresee is what can be recognised of a person who has said nothing.
+func (e *Engine) foresee(workspace string, who *profile.Profile, when time.Time) (r need.Recognition, err error) {
 	t, err := e.tenant(workspace)
 	if err != nil {
-		return nil, err
+		return r, err
 	}
 	v := t.current.Load()
 	if v == nil {
-		return nil, fmt.Errorf("workspace %s: %w", workspace, ErrNoStrategy)
+		return r, fmt.Errorf("workspace %s: %w", workspace, ErrNoStrategy)
 	}
-	at := scene.Scene{Time: e.now()}
+	if when.IsZero() {
+		when = e.now()
+	}
+	at := scene.Scene{Time: when}
 	if zone, ok := who.Traits["timezone"].Value.(string); ok {
 		at.Zone = zone
 	}
-	return v.Need.Recognise(need.Enquiry{}, who.Masked(profile.Mask{}), at, need.NoNames{}).Signals, nil
+	return v.Need.Recognise(need.Enquiry{}, who.Masked(profile.Mask{}), at, need.NoNames{}), nil
 }
 
 // Erase forgets a person for good; the receipt says how much there was.

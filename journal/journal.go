@@ -47,6 +47,7 @@ type Scope struct {
 	Person    identity.PersonID
 	UpTo      uint64     // log position, inclusive; 0: everything committed
 	Without   []event.ID // these events are left out
+	Until     time.Time  // events that happened later are left out; zero: none
 }
 
 // Moment is one entry of a person's timeline.

@@ -4,10 +4,13 @@ import (
 	"cmp"
 	"math"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/rapport-cx/rapport/event"
 	"github.com/rapport-cx/rapport/evidence"
+	"github.com/rapport-cx/rapport/profile/topic"
 )
 
 // HalfLife is the age at which what happened weighs half in the demand graph.
@@ -22,7 +25,7 @@ type Graph struct {
 	Edges    []Edge    `json:"edges"` // the heaviest first
 }
 
-// Node is a person, product, order, case or topic. Its id is "kind:name"; that of
+// Node is a person, a member of the household, a product, order, case, need, issue or topic. Its id is "kind:name"; that of
 // a record is its ref.
 type Node struct {
 	ID   string `json:"id"`
@@ -51,12 +54,23 @@ type Edge struct {
 // much, and trouble is most.
 var strengths = map[string]float64{
 	"viewed": 1, "read": 1, "added": 3, "placed": 5, "bought": 5, "contains": 5, "owns": 5, "holds": 5, "takes": 5,
-	"returns": 6, "has": 8, "about": 8, "suffers": 8,
+	"returns": 6, "signed": 5, "lives_with": 2, "speaks_of": 2, "needs": 6, "may_need": 4, "has": 8, "about": 8, "suffers": 8,
 	"guardian_of": 5, "pays_for": 5, "acts_for": 5, "member_of": 5, "related_to": 5,
 }
 
-// Graph is the person's demand graph at a time; events after it do not count.
-func (p *Profile) Graph(at time.Time) Graph {
+// Wish is a need that was found at some time: spoken or implied in a decision, or
+// predicted.
+type Wish struct {
+	Name      string // of the need: intent, or intent.subintent
+	Predicted bool
+	At        time.Time
+	// From are the records it was found in: the decision, and the events that the
+	// decision read it from.
+	From []evidence.Ref
+}
+
+// Graph is the person's demand graph at a time; events and wishes after it do not count.
+func (p *Profile) Graph(at time.Time, wishes ...Wish) Graph {
 	g := weaving{at: at, nodes: map[string]Node{}, edges: map[[3]string]*Edge{}, times: map[evidence.Ref]time.Time{}}
 	me := g.node("person", string(p.Person))
 	for _, name := range sortedKeys(p.History) {
@@ -97,7 +111,7 @@ func (p *Profile) Graph(at time.Time) Graph {
 			g.proven(c, g.node("product", product), "about", r)
 		}
 		if symptom := f.id("symptom"); symptom != "" {
-			g.proven(c, g.node("topic", symptom), "suffers", r)
+			g.proven(c, g.node("issue", symptom), "suffers", r)
 		}
 		if order := f.id("order_id"); order != "" {
 			g.proven(c, g.node("order", order), "about", r)
@@ -123,7 +137,65 @@ func (p *Profile) Graph(at time.Time) Graph {
 			}
 		}
 	}
+	for _, r := range p.RecordsOf(evidence.Contract) {
+		if product := fields(r.Fields).id("product_id"); product != "" {
+			g.proven(me, g.node("product", product), "signed", r)
+		}
+	}
+	g.household(p, me)
+	for _, e := range p.History[topic.Interaction] {
+		for _, name := range topic.Of(e) {
+			if product, is := strings.CutPrefix(name, "product:"); is {
+				g.edge(me, g.node("product", product), "speaks_of", e.Time, evidence.Ref(e.ID.String()))
+				continue
+			}
+			g.edge(me, g.node("topic", name), "speaks_of", e.Time, evidence.Ref(e.ID.String()))
+		}
+	}
+	for _, w := range wishes {
+		kind := "needs"
+		if w.Predicted {
+			kind = "may_need"
+		}
+		node := g.node("need", w.Name)
+		for _, ref := range w.From {
+			if _, known := g.times[ref]; !known {
+				g.times[ref] = w.At
+			}
+			g.edge(me, node, kind, w.At, ref)
+		}
+	}
 	return g.done()
+}
+
+// household are the people they live with, as the trait says: each a node by relation,
+// and age where two would be the same.
+func (g *weaving) household(p *Profile, me string) {
+	t, ok := p.Traits["household"]
+	list, _ := t.Value.([]any)
+	if !ok {
+		return
+	}
+	g.times[t.Evidence] = t.At
+	seen := map[string]int{}
+	for i, m := range list {
+		if i == 32 {
+			break
+		}
+		f, _ := m.(map[string]any)
+		relation := strings.ToLower(fields(f).id("relation"))
+		if relation == "" || isSelf(relation) {
+			continue
+		}
+		name := relation
+		if age, ok := fields(f).number("age"); ok {
+			name += " " + strconv.FormatFloat(age, 'f', -1, 64)
+		}
+		if seen[name]++; seen[name] > 1 {
+			name += " (" + strconv.Itoa(seen[name]) + ")"
+		}
+		g.edge(me, g.node("member", name), "lives_with", t.At, t.Evidence)
+	}
 }
 
 type weaving struct {

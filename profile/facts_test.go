@@ -384,7 +384,7 @@ func TestMission_4_1_TheDemandGraphFadesAndOpensOntoEvents(t *testing.T) {
 	edge("order:o1", "product:cup", "contains")
 	edge(me, "case:c1", "has")
 	edge("case:c1", "product:cup", "about")
-	if e := edge("case:c1", "topic:leak", "suffers"); e.Weight != 8 {
+	if e := edge("case:c1", "issue:leak", "suffers"); e.Weight != 8 {
 		t.Errorf("trouble weighs %v", e.Weight)
 	}
 	known := map[string]bool{}

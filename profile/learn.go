@@ -263,13 +263,20 @@ func householdSize(list any) (size float64, ok bool) {
 	size = float64(len(members) + 1)
 	for _, m := range members {
 		if m, ok := m.(map[string]any); ok {
-			switch relation, _ := m["relation"].(string); strings.ToLower(strings.TrimSpace(relation)) {
-			case "self", "me", "myself", "本人", "自己", "我":
+			if relation, _ := m["relation"].(string); isSelf(strings.ToLower(strings.TrimSpace(relation))) {
 				return size - 1, true
 			}
 		}
 	}
 	return size, true
+}
+
+func isSelf(relation string) bool {
+	switch relation {
+	case "self", "me", "myself", "本人", "自己", "我":
+		return true
+	}
+	return false
 }
 
 // Text is a trait as text, "" when it is unknown or no text.

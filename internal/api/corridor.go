@@ -98,8 +98,10 @@ type knower interface {
 	Profile(ctx context.Context, s engine.Scope) (*profile.Profile, error)
 	// Timeline lists events newest first, before the place named (zero: from the newest).
 	Timeline(ctx context.Context, s engine.Scope, before time.Time, beforeID event.ID, limit int) ([]engine.Moment, error)
-	// Signals are the states of the strategy's signals for a profile now.
-	Signals(ctx context.Context, workspace string, who *profile.Profile) ([]need.SignalState, error)
+	// Signals are the states of the strategy's signals for a profile at a time; zero: now.
+	Signals(ctx context.Context, workspace string, who *profile.Profile, when time.Time) ([]need.SignalState, error)
+	// Demand is a person's demand graph at a time; zero: now.
+	Demand(ctx context.Context, s engine.Scope, at time.Time) (profile.Graph, error)
 	// Erase forgets a person for good.
 	Erase(ctx context.Context, workspace string, keys []identity.Key) (journal.Erasure, error)
 }

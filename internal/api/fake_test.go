@@ -315,7 +315,18 @@ func (h *house) Timeline(_ context.Context, s engine.Scope, before time.Time, be
 	return all, nil
 }
 
-func (h *house) Signals(context.Context, string, *profile.Profile) ([]need.SignalState, error) {
+func (h *house) Demand(ctx context.Context, s engine.Scope, at time.Time) (profile.Graph, error) {
+	who, err := h.Profile(ctx, s)
+	if err != nil {
+		return profile.Graph{}, err
+	}
+	if at.IsZero() {
+		at = noon
+	}
+	return who.Graph(at), nil
+}
+
+func (h *house) Signals(context.Context, string, *profile.Profile, time.Time) ([]need.SignalState, error) {
 	return []need.SignalState{{Signal: "calm", Holds: true}}, nil
 }
 

@@ -129,13 +129,13 @@ type Joined struct {
 
 func (s *server) peopleRoutes() {
 	const person = "/v1/people/{id}"
-	add(s, route{method: "GET", path: person, tag: "People", who: secretKey, summary: "What is known of a person."}, func(c *call, _ *none) (Person, error) {
+	add(s, route{method: "GET", path: person, tag: "People", who: secretKey, query: atQuery, summary: "What is known of a person."}, func(c *call, _ *none) (Person, error) {
 		return s.person(c, s.byPath)
 	})
 	add(s, route{method: "GET", path: person + "/timeline", tag: "People", who: secretKey, query: pageQuery, summary: "Their history, newest first."}, func(c *call, _ *none) (Page[TimelineEntry], error) {
 		return s.timeline(c, s.byPath)
 	})
-	add(s, route{method: "GET", path: person + "/graph", tag: "People", who: secretKey, summary: "Their demand graph: what they deal with and how strongly, each edge with its events."}, func(c *call, _ *none) (profile.Graph, error) {
+	add(s, route{method: "GET", path: person + "/graph", tag: "People", who: secretKey, query: atQuery, summary: "Their demand graph: what they deal with and how strongly, each edge with its events."}, func(c *call, _ *none) (profile.Graph, error) {
 		return s.demand(c, s.byPath)
 	})
 	exportRoute := route{method: "GET", path: person + "/export", tag: "People", who: secretKey, stream: "application/json", summary: "Everything that is kept of a person."}
@@ -167,13 +167,13 @@ func (s *server) peopleRoutes() {
 		return PersonRelations{Items: all}, err
 	})
 
-	add(s, route{method: "GET", path: "/v1/me", tag: "Oneself", who: oneself, summary: "What is known of oneself."}, func(c *call, _ *none) (Person, error) {
+	add(s, route{method: "GET", path: "/v1/me", tag: "Oneself", who: oneself, query: atQuery, summary: "What is known of oneself."}, func(c *call, _ *none) (Person, error) {
 		return s.person(c, s.byToken)
 	})
 	add(s, route{method: "GET", path: "/v1/me/timeline", tag: "Oneself", who: oneself, query: pageQuery, summary: "One's own history."}, func(c *call, _ *none) (Page[TimelineEntry], error) {
 		return s.timeline(c, s.byToken)
 	})
-	add(s, route{method: "GET", path: "/v1/me/graph", tag: "Oneself", who: oneself, summary: "One's own demand graph."}, func(c *call, _ *none) (profile.Graph, error) {
+	add(s, route{method: "GET", path: "/v1/me/graph", tag: "Oneself", who: oneself, query: atQuery, summary: "One's own demand graph."}, func(c *call, _ *none) (profile.Graph, error) {
 		return s.demand(c, s.byToken)
 	})
 	exportRoute.path, exportRoute.tag, exportRoute.who = "/v1/me/export", "Oneself", oneself
@@ -202,7 +202,7 @@ func (s *server) byToken(c *call) (engine.Scope, error) {
 }
 
 func (s *server) person(c *call, find finder) (Person, error) {
-	scope, err := find(c)
+	scope, err := s.then(c, find)
 	if err != nil {
 		return Person{}, err
 	}
@@ -214,7 +214,7 @@ func (s *server) known(c *call, scope engine.Scope) (Person, error) {
 	if err != nil {
 		return Person{}, err
 	}
-	signals, err := s.Engine.Signals(c.context(), c.workspace.ID, who)
+	signals, err := s.Engine.Signals(c.context(), c.workspace.ID, who, scope.Until)
 	if err != nil {
 		return Person{}, err
 	}
@@ -249,15 +249,30 @@ func (s *server) known(c *call, scope engine.Scope) (Person, error) {
 }
 
 func (s *server) demand(c *call, find finder) (profile.Graph, error) {
+	scope, err := s.then(c, find)
+	if err != nil {
+		return profile.Graph{}, err
+	}
+	return s.Engine.Demand(c.context(), scope, scope.Until)
+}
+
+var atQuery = []string{"at: RFC 3339; as it was at that time, by what had happened then"}
+
+// then finds a person as of ?at=.
+func (s *server) then(c *call, find finder) (engine.Scope, error) {
+	var at time.Time
+	if text := c.r.URL.Query().Get("at"); text != "" {
+		var err error
+		if at, err = time.Parse(time.RFC3339, text); err != nil {
+			return engine.Scope{}, refuse(http.StatusBadRequest, "bad_timestamp")
+		}
+	}
 	scope, err := find(c)
-	if err != nil {
-		return profile.Graph{}, err
+	scope.Until = at.UTC()
+	if at.IsZero() {
+		scope.Until = at
 	}
-	who, err := s.Engine.Profile(c.context(), scope)
-	if err != nil {
-		return profile.Graph{}, err
-	}
-	return who.Graph(s.now().UTC()), nil
+	return scope, err
 }
 
 func keysOf(keys []identity.Key) []PersonKey {

@@ -318,3 +318,72 @@ func TestWhatIsSaidInPublicBelongsToATopicAndAPerson(t *testing.T) {
 	}
 	d.want(404, "not_found", "GET", "/v1/topics/unheard", "sk_shop", "")
 }
+
+func TestMission_4_1_TheDemandGraphAtAnyTime(t *testing.T) {
+	t.Parallel()
+	d := whole(t)
+	send := func(id string, daysAgo int, kind, name, body string) {
+		at := noon.AddDate(0, 0, -daysAgo).Format(time.RFC3339)
+		d.want(200, "", "POST", "/v1/"+kind, "sk_shop", fmt.Sprintf(`{"messageId":"%s","userId":"u9",%s"timestamp":"%s",%s}`, id, name, at, body))
+	}
+	d.want(200, "", "PUT", "/v1/items/pod-3", "sk_shop", `{"kind":"product","title":{"zh":"云雀 3","en":"Lark 3"},"aliases":["云雀3"],"warranty":{"months":24},"price":{"amount":299900,"currency":"CNY"}}`)
+	send("g1", 60, "identify", "", `"traits":{"household":[{"relation":"child","age":6},{"relation":"self"}]}`)
+	send("g2", 50, "track", `"event":"Product Viewed",`, `"properties":{"product_id":"pod-3"}`)
+	send("g3", 40, "track", `"event":"Order Completed",`, `"properties":{"order_id":"o9","products":[{"product_id":"pod-3","quantity":1}]}`)
+	send("g4", 30, "track", `"event":"Repair Reported",`, `"properties":{"case_id":"c9","product_id":"pod-3","symptom":"overheat"}`)
+	send("g5", 10, "track", `"event":"Social Interaction",`, `"properties":{"network":"weibo","text":"#开学季# 又要修"}`)
+	answer := d.want(200, "", "POST", "/v1/decisions", "sk_shop", `{"user_id":"u9","enquiry":{"text":"设备发热严重"}}`).json(t)
+	decided := answer["id"].(string)
+	edges := func(daysAgo int) map[string][]any {
+		g := d.want(200, "", "GET", "/v1/people/u9/graph?at="+url.QueryEscape(noon.AddDate(0, 0, -daysAgo).Format(time.RFC3339)), "sk_shop", "").json(t)
+		all := map[string][]any{}
+		for _, e := range g["edges"].([]any) {
+			e := e.(map[string]any)
+			to := e["to"].(string)
+			if strings.HasPrefix(to, "need:") {
+				to = "need"
+			}
+			all[e["type"].(string)+" "+to] = e["events"].([]any)
+			if w := e["weight"].(float64); w <= 0 || len(e["events"].([]any)) == 0 {
+				t.Errorf("an edge of weight %v with the events %v", w, e["events"])
+			}
+			for _, ref := range e["events"].([]any) {
+				if r := ref.(string); strings.HasPrefix(r, "evt_") || strings.HasPrefix(r, "dec_") {
+					d.want(200, "", "GET", "/v1/refs/"+r, "sk_shop", "")
+				}
+			}
+		}
+		return all
+	}
+	for _, c := range []struct {
+		ago  int
+		want []string
+		not  []string
+	}{
+		{55, []string{"lives_with member:child~206"}, []string{"viewed product:pod-3", "owns product:pod-3"}},
+		{45, []string{"viewed product:pod-3"}, []string{"bought product:pod-3"}},
+		{35, []string{"bought product:pod-3", "placed order:o9"}, []string{"suffers issue:overheat"}},
+		{20, []string{"suffers issue:overheat", "has case:c9"}, []string{"speaks_of topic:开学季", "needs need"}},
+		{0, []string{"suffers issue:overheat", "needs need", "lives_with member:child~206"}, nil},
+	} {
+		all := edges(c.ago)
+		for _, w := range c.want {
+			if all[w] == nil {
+				t.Errorf("%d days ago %q is missing among %v", c.ago, w, all)
+			}
+		}
+		for _, n := range c.not {
+			if all[n] != nil {
+				t.Errorf("%d days ago %q was not known yet", c.ago, n)
+			}
+		}
+	}
+	if from := edges(0)["needs need"]; len(from) == 0 || fmt.Sprint(from[0]) != decided && fmt.Sprint(from[len(from)-1]) != decided {
+		t.Errorf("the need comes from %v, not from %s", from, decided)
+	}
+	p := d.want(200, "", "GET", "/v1/people/u9?at="+url.QueryEscape(noon.AddDate(0, 0, -45).Format(time.RFC3339)), "sk_shop", "").json(t)
+	if len(p["orders"].([]any)) != 0 || p["traits"].(map[string]any)["household_size"] == nil {
+		t.Errorf("the person 45 days ago: %v", p)
+	}
+	d.want(400, "bad_timestamp", "GET", "/v1/people/u9?at=then", "sk_shop", "")
+}

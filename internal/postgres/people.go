@@ -66,12 +66,12 @@ func (s *Store) profile(ctx context.Context, scope journal.Scope) (*profile.Prof
 	if len(marks) == 0 {
 		return profile.New(scope.Person, scope.Keys).Snapshot(), nil
 	}
-	if scope.UpTo != 0 || len(scope.Without) > 0 {
+	if scope.UpTo != 0 || len(scope.Without) > 0 || !scope.Until.IsZero() {
 		events, err := s.past(ctx, scope, marks)
 		if err != nil {
 			return nil, err
 		}
-		return hot.Fold(scope, events).Snapshot(), nil
+		return hot.Fold(scope, hot.Until(events, scope.Until)).Snapshot(), nil
 	}
 	h := s.people.Find(nameOf(marks))
 	h.Mu.Lock()

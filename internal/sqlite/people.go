@@ -94,7 +94,7 @@ func (s *Store) Profile(ctx context.Context, scope journal.Scope) (*profile.Prof
 
 func (s *Store) profile(ctx context.Context, scope journal.Scope) (*profile.Profile, error) {
 	chains, newest := s.chains(scope)
-	if scope.UpTo != 0 || len(scope.Without) > 0 {
+	if scope.UpTo != 0 || len(scope.Without) > 0 || !scope.Until.IsZero() {
 		upTo := newest
 		if scope.UpTo != 0 {
 			upTo = min(upTo, scope.UpTo)
@@ -103,7 +103,7 @@ func (s *Store) profile(ctx context.Context, scope journal.Scope) (*profile.Prof
 		if err != nil {
 			return nil, err
 		}
-		return hot.Fold(scope, events).Snapshot(), nil
+		return hot.Fold(scope, hot.Until(events, scope.Until)).Snapshot(), nil
 	}
 	if len(chains) == 0 {
 		return profile.New(scope.Person, scope.Keys).Snapshot(), nil

@@ -6,6 +6,7 @@ package hot
 import (
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/rapport-cx/rapport/event"
 	"github.com/rapport-cx/rapport/identity"
@@ -120,6 +121,20 @@ type Told struct {
 // Sort puts events into the order of profiles.
 func Sort(events []Told) {
 	slices.SortFunc(events, func(a, b Told) int { return profile.Compare(a.Event, b.Event) })
+}
+
+// Until is the part of sorted events that had happened by a time; zero: all of them.
+func Until(events []Told, t time.Time) []Told {
+	if t.IsZero() {
+		return events
+	}
+	n, _ := slices.BinarySearchFunc(events, t, func(e Told, t time.Time) int {
+		if e.Event.Time.After(t) {
+			return 1
+		}
+		return -1
+	})
+	return events[:n]
 }
 
 // Fold is the profile of a scope from sorted events.
