@@ -203,6 +203,7 @@ type table struct {
 	feed    *feed
 	csv     *csv.Reader
 	row     []byte
+	span    []held // the lines of the row, when it spans several
 	back    []held // lines of a row that had no end, to be read again each by itself
 	faults  []*Fault
 	broken  error
@@ -241,6 +242,7 @@ func (s *table) text(from *lines) (row []byte, line int, next Mark, err error) {
 		l, err := from.read()
 		return held{l, from.at, err}, err
 	}
+	s.span = nil
 	first, err := read()
 	if err != nil || !s.open(first.text, false) {
 		return first.text, first.at.Line, first.at, err
@@ -269,6 +271,7 @@ func (s *table) text(from *lines) (row []byte, line int, next Mark, err error) {
 			for _, p := range parts {
 				s.row = append(s.row, p.text...)
 			}
+			s.span = parts
 			return s.row, parts[0].at.Line, more.at, nil
 		}
 	}
@@ -457,11 +460,18 @@ func (s *table) Read(context.Context) (Input, error) {
 			continue
 		}
 		all, f := s.fields(row, line)
+		if f == nil && len(all) != len(s.names) {
+			f = s.fault(line, "csv_fields", "got", strconv.Itoa(len(all)), "want", strconv.Itoa(len(s.names)))
+		}
+		if f != nil && len(s.span) > 0 {
+			// A quote that was left open has swallowed the lines up to the next one:
+			// the first is faulty, the others are read for themselves.
+			row, next = s.span[0].text, s.span[0].at
+			s.back = append(s.span[1:], s.back...)
+			f = s.fault(line, "csv_open")
+		}
 		if f != nil {
 			return refuse(f)
-		}
-		if len(all) != len(s.names) {
-			return refuse(s.fault(line, "csv_fields", "got", strconv.Itoa(len(all)), "want", strconv.Itoa(len(s.names))))
 		}
 		doc := make(map[string]any, len(all))
 		for i, name := range s.names {
