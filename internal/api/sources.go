@@ -259,7 +259,7 @@ func (s *server) source(c *call, d ingest.Definition) (Source, error) {
 	if f := st.Fault; f != nil {
 		out.Status.LastError = &SourceError{st.FailedAt, f.Code, f.In(language(c.r)), f.Line, f.Column, f.Pointer}
 	}
-	for _, u := range s.Sources.Untranslated(c.workspace.ID) {
+	for _, u := range s.Sources.Watch.Untranslated(c.workspace.ID) {
 		if u.Source == d.Name {
 			out.Status.Untranslated += u.Count
 		}
@@ -347,17 +347,11 @@ func (im *importing) foreign(body []byte, headers map[string]string, at time.Tim
 		im.reject(err)
 		return nil
 	}
-	lines := [][]byte{body}
-	if mapping == nil && im.from.Format != "json" && im.from.Format != "" {
-		im.reject(&ingest.Fault{Code: "mapping_missing"})
+	vars := ingest.Vars{At: at.Format(time.RFC3339Nano), Source: im.from.Name, Headers: headers}
+	lines, err := mapping.Apply(im.r.Context(), in.Value, vars)
+	if err != nil {
+		im.reject(err)
 		return nil
-	}
-	if mapping != nil {
-		vars := ingest.Vars{At: at.Format(time.RFC3339Nano), Source: im.from.Name, Headers: headers}
-		if lines, err = mapping.Apply(im.r.Context(), in.Value, vars); err != nil {
-			im.reject(err)
-			return nil
-		}
 	}
 	for i, line := range lines {
 		im.Lines = i + 1

@@ -40,7 +40,11 @@ func (s *server) stateRoutes() {
 		method: "GET", path: "/v1/states/untranslated", tag: "Sources", who: secretKey, summary: "States of sources that nobody has translated, with how many records wait for each.",
 		details: "Such a record's status reads as unknown in rules, and the customer is told that it is there, never the foreign word.",
 	}, func(c *call, _ *none) (Page[ingest.Untranslated], error) {
-		return Page[ingest.Untranslated]{Items: s.Sources.Untranslated(c.workspace.ID)}, nil
+		all, err := s.Sources.States.Untranslated(c.context(), c.workspace.ID)
+		if err != nil {
+			return Page[ingest.Untranslated]{Items: []ingest.Untranslated{}}, unavailable(err)
+		}
+		return Page[ingest.Untranslated]{Items: all}, nil
 	})
 	add(s, route{method: "POST", path: "/v1/states/resolve", tag: "Sources", who: secretKey, summary: "Say what a source's state means; records that wait for it are put again."}, func(c *call, in *StateWord) (Translated, error) {
 		if in.Kind == "" {

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -147,10 +148,15 @@ func (h *Hub) Remove(ctx context.Context, workspace, source string) error {
 // mostMappings bounds how many mappings stay compiled.
 const mostMappings = 256
 
-// Mapping is a definition's program, compiled once; nil when it has none.
+// Mapping is a definition's program, compiled once. Without one a delivery in JSON is
+// a record itself; of anything else nothing can be made.
 func (h *Hub) Mapping(d Definition) (*Mapping, error) {
-	if d.Map == "" {
-		return nil, nil
+	switch {
+	case strings.TrimSpace(d.Map) != "":
+	case d.Format == "json" || d.Format == "":
+		d.Map = "."
+	default:
+		return nil, &Fault{Code: "mapping_missing"}
 	}
 	key := sha256.Sum256([]byte(d.Map))
 	h.mu.Lock()

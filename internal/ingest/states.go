@@ -3,6 +3,7 @@ package ingest
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -79,6 +80,9 @@ const mendGroup = 500
 func (s *States) Mend(ctx context.Context, workspace string) (applied int, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if err := s.check(ctx, workspace); err != nil {
+		return 0, err
+	}
 	due, redo := s.Watch.due(workspace)
 	for group := range slices.Chunk(due, mendGroup) {
 		n, err := s.again(ctx, workspace, group)
@@ -96,6 +100,73 @@ func (s *States) Mend(ctx context.Context, workspace string) (applied int, err e
 		s.Watch.redone(workspace, redo)
 	}
 	return applied, err
+}
+
+// fewUnsure are so many that whoever asks for the work list can wait for their check.
+const fewUnsure = 2000
+
+// Untranslated lists what waits for a translation; see [Watch.Untranslated].
+func (s *States) Untranslated(ctx context.Context, workspace string) ([]Untranslated, error) {
+	if n := len(s.Watch.unsure(workspace)); n > 0 && n <= fewUnsure {
+		if _, err := s.Mend(ctx, workspace); err != nil {
+			return nil, err
+		}
+	}
+	return s.Watch.Untranslated(workspace), nil
+}
+
+// unsure lists what waits and was not compared with the person's profile yet.
+func (w *Watch) unsure(workspace string) map[subject]wait {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	all := map[subject]wait{}
+	if t := w.of[workspace]; t != nil {
+		for s, x := range t.waits {
+			if !x.Sure {
+				all[s] = *x
+			}
+		}
+	}
+	return all
+}
+
+// check takes those off the list whose record has long moved on: an old state came late.
+func (s *States) check(ctx context.Context, workspace string) error {
+	for of, x := range s.Watch.unsure(workspace) {
+		scope, err := s.House.PersonScope(ctx, workspace, of.Owner.String())
+		if err != nil {
+			if errors.Is(err, engine.ErrNotFound) {
+				s.Watch.checked(workspace, of, x.Event, false)
+				continue
+			}
+			return err
+		}
+		who, err := s.House.Profile(ctx, scope)
+		if err != nil {
+			return err
+		}
+		r := who.Record(evidence.Kind(of.Kind), of.ID)
+		if r == nil || r.Text(fieldStatus) != UnknownState || r.Text(fieldForeign) != x.Value {
+			s.Watch.checked(workspace, of, x.Event, false)
+			continue
+		}
+		s.Watch.checked(workspace, of, x.Event, true)
+	}
+	return nil
+}
+
+// checked says what the comparison gave, unless another event has come since.
+func (w *Watch) checked(workspace string, of subject, id event.ID, waits bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	x := w.of[workspace].waits[of]
+	switch {
+	case x == nil || x.Event != id:
+	case waits:
+		x.Sure = true
+	default:
+		delete(w.of[workspace].waits, of)
+	}
 }
 
 // Run mends whenever there is something to mend, until ctx ends.

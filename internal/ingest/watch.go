@@ -54,6 +54,7 @@ type wait struct {
 	First  int64    `json:"f"` // ms; when it was received
 	Event  event.ID `json:"e"`
 	Person uint32   `json:"p"`
+	Sure   bool     `json:"c,omitempty"` // the person's profile was seen to stand in it
 }
 
 // flow is what a source sent.
@@ -232,10 +233,10 @@ func (w *Watch) note(t *watched, c journal.Committed) {
 		delete(t.waits, key)
 		return
 	}
-	t.waits[key] = &wait{s.Source, s.Foreign, at, e.Received.UnixMilli(), e.ID, c.Person}
-	if _, ok := t.translate(w.known, s.Source, key.Kind, s.Foreign); ok {
-		w.wake() // put by a node that had not heard of the word yet
-	}
+	t.waits[key] = &wait{Source: s.Source, Value: s.Foreign, At: at, First: e.Received.UnixMilli(), Event: e.ID, Person: c.Person}
+	// To be checked, for it may be an old state of a record that has long moved on; and
+	// translated, when it was put by a node that had not heard of the word yet.
+	w.wake()
 }
 
 func ownerOf(e *event.Event) identity.Key {
@@ -329,7 +330,7 @@ func (w *Watch) Known() []string {
 
 // Word is one line of a dictionary.
 type Word struct {
-	Kind  string `json:"kind" doc:"order, case …; * for every kind."`
+	Kind  string `json:"kind,omitempty" doc:"order, case …; * or nothing for every kind."`
 	Value string `json:"value" doc:"As the source writes it; case, width and outer space do not count."`
 	State string `json:"state"`
 }
