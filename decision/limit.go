@@ -96,6 +96,13 @@ func (p *Plan) Holds(in *Input, d *Decision) (all []Hold) {
 	return all
 }
 
+// Serves tells whether an action of the plan is for a kind of need.
+func (p *Plan) Serves(intent, sub string) bool {
+	return slices.ContainsFunc(p.Actions, func(a Action) bool {
+		return slices.ContainsFunc(a.Needs, func(label string) bool { return labelled(label, intent, sub) })
+	})
+}
+
 func (p *Plan) action(id string) *Action {
 	if i := slices.IndexFunc(p.Actions, func(a Action) bool { return a.ID == id }); i >= 0 {
 		return &p.Actions[i]

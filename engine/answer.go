@@ -59,7 +59,8 @@ type Inputs struct {
 type moment struct {
 	who       *profile.Profile // as known, unmasked; of whom they ask for, the matters that may be asked about
 	behalf    *decision.Behalf // by which ties they ask for another, nil: for themselves
-	catalogue candidate.View
+	shelf     candidate.View   // the catalogue as it was put
+	catalogue candidate.View   // with the attributes that the version brings
 	version   *strategy.Version
 	sources   []candidate.Source
 	talk      dialogue // what was said before; empty in a replay, which has it in its inputs
@@ -191,10 +192,10 @@ func (e *Engine) prepare(ctx context.Context, t *tenant, r Request) (id string, 
 	if m.who, err = e.Profile(ctx, scope); err != nil {
 		return "", in, m, fmt.Errorf("profile of %s: %w", scope.Person, err)
 	}
-	if m.catalogue, err = e.Store.Catalogue(ctx, t.ID, 0); err != nil {
+	if m.shelf, err = e.Store.Catalogue(ctx, t.ID, 0); err != nil {
 		return "", in, m, fmt.Errorf("catalogue: %w", err)
 	}
-	m.catalogue = m.version.Candidate.Attributes.Over(m.catalogue)
+	m.catalogue = m.version.Candidate.Attributes.Over(m.shelf)
 	random := e.Random()
 	now := e.now()
 	id = decisionID(now, random)

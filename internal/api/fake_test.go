@@ -400,6 +400,14 @@ func (h *house) Simulate(context.Context, string, int, engine.Past) (*engine.Sim
 	return nil, engine.ErrNotFound
 }
 
+func (h *house) Coverage(context.Context, string, int, engine.Past) (*engine.Coverage, error) {
+	return nil, engine.ErrNotFound
+}
+
+func (h *house) Rehearse(context.Context, engine.Request, int, int) (*engine.Rehearsal, error) {
+	return nil, engine.ErrNotFound
+}
+
 func (h *house) Compare(context.Context, string, int, int) (*engine.Difference, error) {
 	return nil, engine.ErrNotFound
 }

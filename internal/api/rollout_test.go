@@ -185,3 +185,70 @@ func TestADraftIsComparedWithTheLoggedPast(t *testing.T) {
 		t.Error(diff)
 	}
 }
+
+func TestCoverageSaysWhatIsLeftUnserved(t *testing.T) {
+	t.Parallel()
+	d := whole(t)
+	d.now = time.Date(2026, 7, 10, 4, 0, 0, 0, time.UTC)
+	d.publish(map[string]string{"gift/pack.yaml": gift})
+	for i := range 4 {
+		d.servedBy(fmt.Sprint("p", i))
+	}
+	c := d.want(200, "", "GET", "/v1/coverage", "sk_shop", "").json(t)
+	if c["decisions"] != 4.0 || c["people"] != 4.0 {
+		t.Errorf("four decisions of four people: %v", c)
+	}
+	for _, x := range c["actions"].([]any) {
+		a := x.(map[string]any)
+		if a["action"] != "thank_you" {
+			continue
+		}
+		lost := a["lost"].([]any)
+		if a["chosen"] != 2.0 || len(lost) != 1 || lost[0].(map[string]any)["rule"] != "presents" || lost[0].(map[string]any)["times"] != 2.0 {
+			t.Errorf("two got it and two lost it to the budget: %v", a)
+		}
+	}
+	found := false
+	for _, x := range c["needs"].([]any) {
+		n := x.(map[string]any)
+		found = found || n["intent"] == "presale.price_promo" && n["asked"] == 4.0
+	}
+	if !found {
+		t.Errorf("four asked what is on offer: %v", c["needs"])
+	}
+	d.want(400, "bad_limit", "GET", "/v1/coverage?limit=0", "sk_shop", "")
+	d.want(400, "bad_timestamp", "GET", "/v1/coverage?since=yesterday", "sk_shop", "")
+}
+
+func TestADraftIsRehearsedOnAnybodyAndAnyDay(t *testing.T) {
+	t.Parallel()
+	d := whole(t)
+	d.now = time.Date(2026, 7, 10, 4, 0, 0, 0, time.UTC)
+	two := d.draft(map[string]string{"gift/pack.yaml": gift + `
+  - id: summer_note
+    nature: service
+    title: {zh: 暑期提醒, en: A note for the summer}
+    from: 2026-07-15
+    until: 2026-07-20
+    value: 1
+    reasons: [{text: {zh: 天热了, en: It is hot}}]
+`})
+	r := d.want(200, "", "POST", fmt.Sprintf("/v1/strategies/%d/rehearse", two), "sk_shop", `{"request":{"user_id":"ann","enquiry":{"text":"现在有什么优惠活动"},"scene":{"zone":"Asia/Shanghai"}},"days":30}`).json(t)
+	if !strings.Contains(fmt.Sprint(r["draft"]), "thank_you") || strings.Contains(fmt.Sprint(r["now"]), "thank_you") || len(r["changed"].([]any)) == 0 {
+		t.Errorf("the draft gives a present that the live version does not: %v", r)
+	}
+	var days []string
+	for _, x := range r["days"].([]any) {
+		day := x.(map[string]any)
+		days = append(days, fmt.Sprint(day["day"], day["draft"]))
+	}
+	if want := "[2026-07-11[] 2026-07-15[summer_note] 2026-07-21[]]"; fmt.Sprint(days) != want {
+		t.Errorf("over the next days: %v, wanted %s", days, want)
+	}
+	if l := d.want(200, "", "GET", "/v1/decisions", "sk_shop", "").json(t); len(l["items"].([]any)) != 0 {
+		t.Error("a rehearsal has left something in the ledger")
+	}
+	if b := d.want(200, "", "GET", "/v1/budgets", "sk_shop", "").json(t); len(b["items"].([]any)) != 0 {
+		t.Error("a rehearsal has held something of a budget")
+	}
+}

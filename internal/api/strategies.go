@@ -50,6 +50,12 @@ type StrategySimulate struct {
 	Limit  int        `json:"limit,omitempty" minimum:"0" maximum:"20000" doc:"Most decisions, the newest; 1,000 when missing."`
 }
 
+// StrategyRehearse is a request as it would be sent, and how far to look ahead.
+type StrategyRehearse struct {
+	Request DecisionRequest `json:"request"`
+	Days    int             `json:"days,omitempty" minimum:"0" maximum:"366" doc:"Days of the virtual clock; none when missing."`
+}
+
 // StrategyDifference is what two versions differ in.
 type StrategyDifference struct {
 	Version int                  `json:"version"`
@@ -193,6 +199,24 @@ func (s *server) strategyRoutes() {
 		}
 		return out, nil
 	})
+	add(s, route{method: "POST", path: "/v1/strategies/{v}/rehearse", tag: "Strategies", who: secretKey, summary: "Say what a version would answer, and offer over the next days, beside the one in force."}, func(c *call, in *StrategyRehearse) (*engine.Rehearsal, error) {
+		number, err := number(c)
+		if err != nil {
+			return nil, err
+		}
+		r, err := s.request(c, &in.Request)
+		if err != nil {
+			return nil, err
+		}
+		out, err := s.Engine.Rehearse(c.context(), r, number, in.Days)
+		if err != nil {
+			return nil, refusedStrategy(err)
+		}
+		return out, nil
+	})
+	add(s, route{method: "GET", path: "/v1/coverage", tag: "Strategies", who: secretKey, query: []string{"version: of the strategy; the one in force when missing", "since: RFC 3339; 30 days back when missing", "limit: most decisions, the newest; 1,000 when missing, at most 20,000"}, summary: "Tell what a strategy leaves unserved, and where its actions lose their customers."}, func(c *call, _ *none) (*engine.Coverage, error) {
+		return s.coverage(c)
+	})
 	add(s, route{method: "GET", path: "/v1/strategies/{v}/diff", tag: "Strategies", who: secretKey, query: []string{"against: another version; the one in force when missing"}, summary: "Say what two versions differ in."}, func(c *call, _ *none) (StrategyDifference, error) {
 		return s.difference(c)
 	})
@@ -228,6 +252,28 @@ func publication(in *StrategyPublish) (engine.Publication, error) {
 		}
 	}
 	return p, nil
+}
+
+func (s *server) coverage(c *call) (*engine.Coverage, error) {
+	q := c.r.URL.Query()
+	past, version := engine.Past{Since: s.now().AddDate(0, 0, -30)}, 0
+	var err error
+	if text := q.Get("since"); text != "" {
+		if past.Since, err = time.Parse(time.RFC3339, text); err != nil {
+			return nil, refuse(http.StatusBadRequest, "bad_timestamp")
+		}
+	}
+	if text := q.Get("version"); text != "" {
+		if version, err = strconv.Atoi(text); err != nil || version < 1 {
+			return nil, refuse(http.StatusNotFound, "not_found")
+		}
+	}
+	if text := q.Get("limit"); text != "" {
+		if past.Limit, err = strconv.Atoi(text); err != nil || past.Limit < 1 || past.Limit > engine.MostPast {
+			return nil, refuse(http.StatusBadRequest, "bad_limit")
+		}
+	}
+	return s.Engine.Coverage(c.context(), c.workspace.ID, version, past)
 }
 
 func (s *server) difference(c *call) (StrategyDifference, error) {
