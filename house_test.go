@@ -26,6 +26,7 @@ var doors = map[string][]string{
 	"journal":      {"event", "identity", "ledger"},
 	"identity":     {"event"},
 	"conversation": {"event", "journal", "identity"},             // its desk follows the log
+	"outbox":       {"event", "journal", "identity", "profile"},  // its box follows the log
 	"profile":      {"event", "journal", "identity", "evidence"}, // its registry of records follows the log
 	"need":         {"event", "profile", "scene", "evidence"},
 	"candidate":    {"event", "journal", "need", "profile", "scene", "evidence"}, // its shelf and its cohorts follow the log
@@ -34,10 +35,10 @@ var doors = map[string][]string{
 	"outcome":      {"treatment", "decision", "event"},
 	"strategy":     {"need", "candidate", "decision", "treatment", "event", "evidence", "journal"}, // its switches follow the log
 	"pack":         {"strategy", "event", "identity", "profile", "need", "candidate", "decision", "treatment", "outcome", "scene", "evidence", "packs"},
-	"engine":       {"strategy", "event", "identity", "profile", "need", "candidate", "decision", "treatment", "outcome", "scene", "evidence", "ledger", "journal", "workspace", "conversation"},
+	"engine":       {"strategy", "event", "identity", "profile", "need", "candidate", "decision", "treatment", "outcome", "scene", "evidence", "ledger", "journal", "workspace", "conversation", "outbox"},
 }
 
-var nouns = []string{"strategy", "event", "identity", "profile", "need", "candidate", "decision", "treatment", "outcome", "scene", "evidence", "ledger", "journal", "workspace", "conversation"}
+var nouns = []string{"strategy", "event", "identity", "profile", "need", "candidate", "decision", "treatment", "outcome", "scene", "evidence", "ledger", "journal", "workspace", "conversation", "outbox"}
 
 // adapters keep the house's memory; edges open it to the outside. Neither knows the other.
 var adapters = []string{"internal/sqlite", "internal/postgres", "internal/storage"}

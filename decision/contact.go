@@ -12,18 +12,9 @@ import (
 )
 
 // Contact policies bind what Rapport sends by itself, never the answer to someone
-// who asks. They count what was sent: the events below stand in the person's own
-// log, so a decision reads them like anything else and a replay finds them again.
-const (
-	// SentEvent says that a message was sent unasked: decision_id, action, actions,
-	// topics, group, channels.
-	SentEvent = "Decision Sent"
-	// WithdrawnEvent says that it was taken back before anybody saw it, or could not
-	// be delivered: decision_id, reason. What was withdrawn does not count.
-	WithdrawnEvent = "Decision Withdrawn"
-	// SupersededEvent says that the need went away after the message was delivered.
-	SupersededEvent = "Decision Superseded"
-)
+// who asks. They count what was sent: a profile.DecisionSent (decision_id, actions,
+// topics, group, channels) that no profile.DecisionWithdrawn took back. Both stand in
+// the person's own log, so a replay finds them again.
 
 // Unasked says under what heading an action is offered unasked: caps and silence
 // count what is of one topic together.
@@ -124,8 +115,8 @@ func (s *sent) counts(limit ContactCap, now time.Time) bool {
 // sentTo reads what was sent to a person up to a time, oldest first.
 func sentTo(who *profile.Profile, now time.Time) []sent {
 	var all []sent
-	for _, e := range who.History[SentEvent] {
-		if e.Time.After(now) {
+	for _, e := range who.History[profile.DecisionSent] {
+		if e.Time.After(now) || !e.Verified {
 			continue
 		}
 		p := e.Properties()
@@ -133,12 +124,12 @@ func sentTo(who *profile.Profile, now time.Time) []sent {
 		s.decision, _ = p["decision_id"].(string)
 		s.group, _ = p["group"].(map[string]any)
 		withdrawn := false
-		for _, w := range who.History[WithdrawnEvent] {
+		for _, w := range who.History[profile.DecisionWithdrawn] {
 			id, _ := w.Properties()["decision_id"].(string)
-			withdrawn = withdrawn || id == s.decision && !w.Time.After(now)
+			withdrawn = withdrawn || id == s.decision && w.Verified && !w.Time.After(now)
 		}
-		if withdrawn {
-			continue
+		if withdrawn || slices.ContainsFunc(all, func(o sent) bool { return o.decision == s.decision }) {
+			continue // taken back, or only tried again
 		}
 		for i := range who.Contacts {
 			if c := &who.Contacts[i]; c.Decision == s.decision && !c.Dismissed.IsZero() && !c.Dismissed.After(now) {

@@ -11,7 +11,6 @@ import (
 
 	"github.com/rapport-cx/rapport/candidate"
 	"github.com/rapport-cx/rapport/decision"
-	"github.com/rapport-cx/rapport/event"
 	"github.com/rapport-cx/rapport/evidence"
 	"github.com/rapport-cx/rapport/identity"
 	"github.com/rapport-cx/rapport/journal"
@@ -37,6 +36,8 @@ type Inputs struct {
 	Dialogue  decision.Dialogue `json:"dialogue,omitzero"`
 	Converses bool              `json:"converses,omitempty"`
 	Seed      uint64            `json:"seed"`
+	// Unasked is what made Rapport speak by itself; nil when somebody asked.
+	Unasked *Occasion `json:"unasked,omitempty"`
 
 	Person   identity.PersonID  `json:"person"`
 	Keys     []identity.Key     `json:"keys"` // whose events were folded
@@ -141,10 +142,10 @@ func (e *Engine) Answer(ctx context.Context, r Request) (*Answer, error) {
 	return a, nil
 }
 
-// settle walks the rooms and makes the decision durable, together with the events
-// that said, if any, makes of it. When others have meanwhile used up a budget that
+// settle walks the rooms and makes the decision durable, together with what beside, if
+// any, adds to the commit; an error of it leaves nothing behind. When others have meanwhile used up a budget that
 // it draws on, it decides again without it.
-func (e *Engine) settle(ctx context.Context, t *tenant, id string, in *Inputs, m moment, said func(*Answer, *walked) ([]event.Event, error)) (*Answer, *walked, error) {
+func (e *Engine) settle(ctx context.Context, t *tenant, id string, in *Inputs, m moment, beside func(*Answer, *walked, *Batch) error) (*Answer, *walked, error) {
 	for {
 		w := e.walk(ctx, in, m)
 		a := assemble(id, in, m, &w)
@@ -161,8 +162,8 @@ func (e *Engine) settle(ctx context.Context, t *tenant, id string, in *Inputs, m
 			Strategy: in.Strategy, Arm: in.Arm, Placement: in.Placement, Actions: chosenActions(&w.decision), Bytes: kept,
 		}}
 		batch.Reserve = reservations(m.version.Decision.Holds(&w.input, &w.decision), batch.At)
-		if said != nil {
-			if batch.Events, err = said(a, &w); err != nil {
+		if beside != nil {
+			if err = beside(a, &w, &batch); err != nil {
 				return nil, nil, err
 			}
 		}
@@ -241,6 +242,9 @@ func (e *Engine) prepare(ctx context.Context, t *tenant, r Request) (id string, 
 func (e *Engine) walk(ctx context.Context, in *Inputs, m moment) (w walked) {
 	who := m.who.Masked(profile.Mask{Off: !in.Personal, On: in.Personal})
 	w.recognition = m.version.Need.Recognise(in.Enquiry, who, in.Scene, m.catalogue)
+	if in.Unasked != nil {
+		w.recognition = m.version.Need.Only(w.recognition, in.Unasked.Signal, in.Unasked.Group)
+	}
 	if in.Results == nil {
 		in.Results = candidate.Gather(ctx, m.sources, &candidate.Request{
 			Needs: w.recognition.Needs, Person: who, Signals: w.recognition.Signals, Scene: in.Scene, Catalogue: m.catalogue, Plan: m.version.Candidate,
@@ -249,7 +253,7 @@ func (e *Engine) walk(ctx context.Context, in *Inputs, m moment) (w walked) {
 	w.input = decision.Input{
 		Needs: w.recognition.Needs, Signals: w.recognition.Signals, Results: in.Results,
 		Person: who, Personal: in.Personal, Proven: in.Asker.Proven, Scene: in.Scene,
-		Catalogue: m.catalogue, Seed: in.Seed, Limit: in.Limit, Dialogue: in.Dialogue, Stops: in.Stops, Balances: in.Balances, Behalf: m.behalf,
+		Catalogue: m.catalogue, Seed: in.Seed, Limit: in.Limit, Dialogue: in.Dialogue, Stops: in.Stops, Balances: in.Balances, Behalf: m.behalf, Unasked: in.Unasked != nil,
 	}
 	w.decision = decision.Decide(m.version.Decision, w.input)
 	w.solution = treatment.Compose(m.version.Treatment, &w.decision, in.Scene)

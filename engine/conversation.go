@@ -182,8 +182,9 @@ func (e *Engine) Converse(ctx context.Context, r Request, m Message) (*Answer, e
 		}
 		return withPerson(&in, mo.talk.state), nil
 	}
-	a, _, err := e.settle(ctx, t, id, &in, mo, func(a *Answer, w *walked) ([]event.Event, error) {
-		return e.said(&in, &mo.talk, &m, sent, a, w)
+	a, _, err := e.settle(ctx, t, id, &in, mo, func(a *Answer, w *walked, b *Batch) (err error) {
+		b.Events, err = e.said(&in, &mo.talk, &m, sent, a, w)
+		return err
 	})
 	return a, err
 }

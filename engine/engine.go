@@ -17,6 +17,7 @@ import (
 
 	"github.com/rapport-cx/rapport/candidate"
 	"github.com/rapport-cx/rapport/conversation"
+	"github.com/rapport-cx/rapport/outbox"
 	"github.com/rapport-cx/rapport/strategy"
 	"github.com/rapport-cx/rapport/workspace"
 )
@@ -39,6 +40,13 @@ type Options struct {
 	// Rollouts tells which versions are canaries or scheduled; nil: a version comes
 	// into force for everybody at once.
 	Rollouts *strategy.Rollouts
+	// Box keeps the letters that Rapport sends by itself; it should follow the store's
+	// log. nil: one that nobody tells anything, so nothing is sent.
+	Box *outbox.Box
+	// Courier carries letters to the workspaces' own systems; nil: none does.
+	Courier Courier
+	// Report is told what went wrong in work that nobody waits for; nil: nobody is.
+	Report func(error)
 	// Deadline is how long a source may take. 0: 800 ms, for those that ask the network.
 	Deadline time.Duration
 	// Clock tells the time; nil: the machine's. A test or a replay brings its own.
@@ -54,6 +62,11 @@ type Engine struct {
 	Options
 	mu      sync.Mutex // guards changes of tenants
 	tenants atomic.Pointer[map[string]*tenant]
+
+	nudged   chan struct{} // something was committed that signals may have fired on
+	arrived  chan struct{} // somebody has opened a conversation
+	present  sync.Mutex    // guards attended
+	attended map[string]map[*attendance]struct{}
 }
 
 // tenant is one workspace at work: its keys and the version in force.
@@ -85,7 +98,13 @@ func Open(ctx context.Context, o Options) (*Engine, error) {
 	if o.Desk == nil {
 		o.Desk = conversation.NewDesk()
 	}
-	e := &Engine{Options: o}
+	if o.Box == nil {
+		o.Box = outbox.NewBox()
+	}
+	if o.Report == nil {
+		o.Report = func(error) {}
+	}
+	e := &Engine{Options: o, nudged: make(chan struct{}, 1), arrived: make(chan struct{}, 1), attended: map[string]map[*attendance]struct{}{}}
 	e.tenants.Store(&map[string]*tenant{})
 	all, err := o.Store.Workspaces(ctx)
 	if err != nil {

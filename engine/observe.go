@@ -21,7 +21,11 @@ func (e *Engine) Observe(ctx context.Context, workspace string, events []event.E
 		return Receipt{}, err
 	}
 	outcome.Feel(events)
-	return e.Store.Commit(ctx, Batch{Workspace: workspace, Events: events, At: e.now(), Settle: settlements(events)})
+	receipt, err := e.Store.Commit(ctx, Batch{Workspace: workspace, Events: events, At: e.now(), Settle: settlements(events)})
+	if err == nil {
+		e.nudge()
+	}
+	return receipt, err
 }
 
 // Who resolves the ids of a request to a person and the keys whose events may be

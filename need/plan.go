@@ -1,7 +1,6 @@
 package need
 
 import (
-	"maps"
 	"math"
 	"slices"
 	"sort"
@@ -149,8 +148,8 @@ func (p *Plan) Only(r Recognition, id string, group map[string]string) Recogniti
 		}
 		for k := range r.Signals {
 			s := &r.Signals[k]
-			if s.Signal != id || !s.Holds || !maps.Equal(s.Group, group) {
-				continue
+			if s.Signal != id || !s.Holds || slices.ContainsFunc(d.By, func(k string) bool { return s.Group[k] != group[k] }) {
+				continue // what is not a key of the group may have become known since
 			}
 			n := foretold(d, s, r.Locale)
 			n.ID, n.Entities = "n1", []Entity{}

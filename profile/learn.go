@@ -390,6 +390,30 @@ func sortedKeys[K ~string, V any](m map[K]V) []K {
 	return keys
 }
 
+// The events of what Rapport sends by itself, in the log of the person it is for.
+const (
+	DecisionSent        = "Decision Sent"        // a message was decided on and goes out
+	DecisionShown       = "Decision Shown"       // the customer has it before them
+	DecisionDelivered   = "Decision Delivered"   // the company's own system has it
+	DecisionUndelivered = "Decision Undelivered" // the company's own system could not be reached
+	DecisionWithdrawn   = "Decision Withdrawn"   // it was taken back before anybody had it
+	DecisionSuperseded  = "Decision Superseded"  // what it answers went away after somebody had it
+)
+
+// ContactEvent tells that an event is about what was sent to a person, or what they
+// did with it.
+func ContactEvent(name string) bool { return protects(name) || contactName(name) }
+
+// protects tells that contact policies count the event; it stays when
+// personalisation is off, for those policies protect the person.
+func protects(name string) bool {
+	switch name {
+	case DecisionSent, DecisionShown, DecisionDelivered, DecisionUndelivered, DecisionWithdrawn, DecisionSuperseded, "Decision Dismissed", "Dismissed":
+		return true
+	}
+	return false
+}
+
 // contactSteps say which time of a contact an event sets.
 var contactSteps = map[string]func(c *Contact) *time.Time{
 	"Shown":     func(c *Contact) *time.Time { return &c.Shown },

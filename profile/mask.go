@@ -101,11 +101,11 @@ func (p *Profile) Masked(m Mask) *Profile {
 	s.forgotten = nil
 	s.Events = 0
 	for name, list := range p.History {
-		if !Service(name) && !contactName(name) || name == "promotion" {
+		if !Service(name) && !contactName(name) && !protects(name) || name == "promotion" {
 			hide("history", PersonalizationOff)
 			continue
 		}
-		if contactName(name) && name != "Decision Shown" && name != "Decision Dismissed" && name != "Dismissed" {
+		if contactName(name) && !protects(name) {
 			hide("contacts", PersonalizationOff)
 			continue
 		}

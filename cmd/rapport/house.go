@@ -19,7 +19,9 @@ import (
 	"github.com/rapport-cx/rapport/internal/ingest"
 	"github.com/rapport-cx/rapport/internal/postgres"
 	"github.com/rapport-cx/rapport/internal/sqlite"
+	"github.com/rapport-cx/rapport/internal/webhook"
 	"github.com/rapport-cx/rapport/journal"
+	"github.com/rapport-cx/rapport/outbox"
 	"github.com/rapport-cx/rapport/pack"
 	"github.com/rapport-cx/rapport/packs"
 	"github.com/rapport-cx/rapport/profile"
@@ -78,6 +80,7 @@ type kept struct {
 	watch    *ingest.Watch
 	heat     *click.Heat
 	topics   *topic.Topics
+	box      *outbox.Box
 }
 
 func newKept() *kept {
@@ -90,6 +93,7 @@ func newKept() *kept {
 		watch:    ingest.NewWatch(treatment.States()),
 		heat:     &click.Heat{},
 		topics:   &topic.Topics{},
+		box:      outbox.NewBox(),
 	}
 }
 
@@ -104,6 +108,7 @@ func (k *kept) all() []journal.Follower {
 		k.watch,
 		k.heat,
 		k.topics,
+		k.box,
 	}
 }
 
@@ -119,6 +124,7 @@ func openHouseOn(ctx context.Context, m memory, url string) (*house, error) {
 	if err != nil {
 		return nil, err
 	}
+	courier := webhook.New(store, nil)
 	h := &house{store: store, alone: alone, clock: time.Now, logins: api.NewLogins(), loopback: &http.Client{Timeout: 5 * time.Minute}}
 	h.engine, err = engine.Open(ctx, engine.Options{
 		Store:    store,
@@ -128,6 +134,9 @@ func openHouseOn(ctx context.Context, m memory, url string) (*house, error) {
 		Desk:     kept.desk,
 		Switches: kept.switches,
 		Rollouts: kept.rollouts,
+		Box:      kept.box,
+		Courier:  courier,
+		Report:   func(err error) { slog.Error("work that nobody waits for failed", "error", err) },
 		Build:    build(),
 	})
 	if err != nil {
@@ -142,7 +151,7 @@ func openHouseOn(ctx context.Context, m memory, url string) (*house, error) {
 	h.sources = ingest.NewHub(store, &ingest.States{Watch: kept.watch, House: h.engine, Log: store, Owners: kept.registry, Now: h.clock})
 	h.stories = &stories{clock: h.clock}
 	h.handler = h.front(api.New(api.Options{
-		Engine: h.engine, Records: kept.registry, Sources: h.sources, Heat: kept.heat, Topics: kept.topics,
+		Engine: h.engine, Records: kept.registry, Sources: h.sources, Heat: kept.heat, Topics: kept.topics, Webhooks: courier,
 		Shelf: func(workspace string) api.Shelf { return shelves.Of(workspace) },
 		Ready: h.ready,
 		Packs: func() []api.Pack {

@@ -25,6 +25,7 @@ type shop struct {
 	w    workspace.Workspace
 	h    *house
 	http *httptest.Server
+	rest func() // ends what the house does by itself
 }
 
 // openShop starts a server with one workspace on the electronics packs, over a folder.
@@ -33,11 +34,20 @@ func openShop(t *testing.T) *shop {
 	return openShopOn(t, memory{dir: t.TempDir()})
 }
 
-func openShopOn(t *testing.T, on memory) *shop {
+// openShopWith starts one on other packs.
+func openShopWith(t *testing.T, packs ...string) *shop {
 	t.Helper()
+	return openShopOn(t, memory{dir: t.TempDir()}, packs...)
+}
+
+func openShopOn(t *testing.T, on memory, packs ...string) *shop {
+	t.Helper()
+	if len(packs) == 0 {
+		packs = []string{"base", "electronics"}
+	}
 	s := &shop{t: t, on: on}
 	s.start()
-	w, err := s.h.engine.AddWorkspace(context.Background(), newWorkspace("shop", "Shop"), []string{"base", "electronics"})
+	w, err := s.h.engine.AddWorkspace(context.Background(), newWorkspace("shop", "Shop"), packs)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -54,10 +64,22 @@ func (s *shop) start() {
 	}
 	h.open.Store(true)
 	s.h, s.http = h, httptest.NewServer(h.handler)
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		h.engine.Serve(ctx, h.alone)
+	}()
+	s.rest = func() {
+		cancel()
+		<-done
+	}
 }
 
 func (s *shop) stop() {
+	s.http.CloseClientConnections() // streams have no end of their own
 	s.http.Close()
+	s.rest()
 	if err := s.h.close(); err != nil {
 		s.t.Error(err)
 	}

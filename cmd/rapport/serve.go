@@ -134,6 +134,7 @@ func (s *server) run(ctx context.Context) error {
 		}
 		h.open.Store(true)
 		work.Go(func() error { h.mend(ctx); return nil })
+		work.Go(func() error { h.engine.Serve(ctx, h.alone); return nil })
 		s.greet(h, url)
 		// Opening and compiling leave more garbage than the house keeps; a server
 		// at rest would hold it until traffic comes.

@@ -40,6 +40,8 @@ type Options struct {
 	Heat Heat
 	// Topics gathers what is said in public; nil: there are no topics.
 	Topics Topics
+	// Webhooks keeps where messages that nobody asked for are sent; nil: no such routes.
+	Webhooks Webhooks
 	// Ready says why the server is not ready yet, nil when it is; nil asks the engine.
 	Ready func() error
 	// Packs lists the packs a strategy can be made of.
@@ -95,6 +97,8 @@ func New(o Options) http.Handler {
 	s.recordRoutes()
 	s.decisionRoutes()
 	s.conversationRoutes()
+	s.webhookRoutes()
+	s.firingRoutes()
 	s.peopleRoutes()
 	s.heatRoute()
 	s.topicRoutes()

@@ -194,6 +194,15 @@ func (s *server) speaksIn(c *call, id string, a identity.Asker) (identity.Key, b
 	return speaker(a)
 }
 
+// openedBy tells whether a conversation was opened under a key: our own ids tell it,
+// of others it is who the caller vouches for.
+func openedBy(w engine.Workspace, id string, k identity.Key, vouched []identity.Key) bool {
+	if rest, ours := strings.CutPrefix(id, "cnv_"); ours && len(rest) == 42 {
+		return hmac.Equal([]byte(rest[26:]), []byte(conversationSeal(w, rest[:26], k)))
+	}
+	return slices.Contains(vouched, k)
+}
+
 // say decides and stores what the customer said and what was answered, all at
 // once; both are events of the customer's own, so the next turn reads them.
 func (s *server) say(c *call, in *ConversationMessage) (*engine.Answer, error) {
@@ -396,6 +405,7 @@ func (s *server) stream(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer leave()
+	defer s.Engine.Attend(who.workspace.ID, id, func(k identity.Key) bool { return openedBy(who.workspace, id, k, known) })()
 	last := r.Header.Get("Last-Event-ID")
 	if last == "" {
 		last = r.URL.Query().Get("last_event_id")

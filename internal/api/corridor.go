@@ -15,6 +15,7 @@ import (
 	"github.com/rapport-cx/rapport/journal"
 	"github.com/rapport-cx/rapport/ledger"
 	"github.com/rapport-cx/rapport/need"
+	"github.com/rapport-cx/rapport/outbox"
 	"github.com/rapport-cx/rapport/outcome"
 	"github.com/rapport-cx/rapport/profile"
 	"github.com/rapport-cx/rapport/scene"
@@ -34,6 +35,8 @@ type Engine interface {
 	observer
 	adviser
 	talker
+	sender
+	watcher
 	recaller
 	knower
 	matcher
@@ -70,6 +73,24 @@ type talker interface {
 	// Said opens an entry that Listen told of.
 	Said(ctx context.Context, workspace string, en conversation.Entry) (engine.Spoken, error)
 	Listen(workspace, id string) (entries <-chan conversation.Entry, leave func(), ok bool)
+	// Attend tells that a conversation is open before its customer; belongs, whether it
+	// was opened under a key.
+	Attend(workspace, id string, belongs func(identity.Key) bool) (leave func())
+}
+
+// sender knows what was sent to customers who did not ask.
+type sender interface {
+	// Letters lists those of a workspace that are under way or ended lately, the oldest first.
+	Letters(workspace string) []outbox.Letter
+	Letter(workspace, decision string) (outbox.Letter, bool)
+	// SendAgain tries a letter again that was given up.
+	SendAgain(ctx context.Context, l *outbox.Letter) error
+}
+
+// watcher tells what signals have fired.
+type watcher interface {
+	// Firings lists them, the first found first.
+	Firings(ctx context.Context, q journal.FiringQuery) ([]journal.Firing, error)
 }
 
 // recaller reads decisions back, tells why, and makes them again. What is not

@@ -19,6 +19,7 @@ import (
 	"github.com/rapport-cx/rapport/journal"
 	"github.com/rapport-cx/rapport/ledger"
 	"github.com/rapport-cx/rapport/need"
+	"github.com/rapport-cx/rapport/outbox"
 	"github.com/rapport-cx/rapport/outcome"
 	"github.com/rapport-cx/rapport/profile"
 	"github.com/rapport-cx/rapport/scene"
@@ -50,6 +51,15 @@ type log struct {
 
 func newHouse(tenants ...engine.Workspace) *house {
 	return &house{desk: conversation.NewDesk(), tenants: tenants, logs: map[string]*log{}, strategies: map[string][]strategy.Source{}, current: map[string]int{}}
+}
+
+func (h *house) Attend(string, string, func(identity.Key) bool) func() { return func() {} }
+func (h *house) Letters(string) []outbox.Letter                        { return nil }
+func (h *house) Letter(string, string) (outbox.Letter, bool)           { return outbox.Letter{}, false }
+func (h *house) SendAgain(context.Context, *outbox.Letter) error       { return nil }
+
+func (h *house) Firings(context.Context, journal.FiringQuery) ([]journal.Firing, error) {
+	return nil, nil
 }
 
 func (h *house) log(workspace string) *log {
