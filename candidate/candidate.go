@@ -45,6 +45,25 @@ type Request struct {
 	Scene     scene.Scene
 	Catalogue View
 	Plan      *Plan // nil: the usual sources
+	Told      []Told
+	Denied    []string // traits that must not be assumed: the customer said that they are wrong
+}
+
+// Told is what was said before to a need of the request, when it was asked before.
+type Told struct {
+	Need     string
+	Articles []string // that were shown
+	Actions  []string // that were offered
+}
+
+// told are the articles that a need was answered with before.
+func (r *Request) told(n *need.Need) []string {
+	for i := range r.Told {
+		if r.Told[i].Need == n.ID {
+			return r.Told[i].Articles
+		}
+	}
+	return nil
 }
 
 // Source proposes answers. It must return when ctx ends; what it returns must
@@ -219,6 +238,19 @@ type Passage struct {
 	// Experienced says that the customer has done this before, by their own records.
 	Experienced bool      `json:"experienced,omitempty"`
 	UpdateAt    time.Time `json:"updated_at"`
+	// Instead are articles that fit and were told before to the same question.
+	Instead []string `json:"instead,omitempty"`
+}
+
+// Again tells that the passage was told before to the same question and nothing
+// else fits nearly as well.
+func (p *Passage) Again() bool {
+	for _, id := range p.Instead {
+		if id == p.Article {
+			return true
+		}
+	}
+	return false
 }
 
 // Step is one instruction; a basic one is skipped for who has done it before.

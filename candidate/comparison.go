@@ -32,6 +32,12 @@ func (Comparer) Propose(_ context.Context, r *Request) ([]Answer, error) {
 				continue
 			}
 			items := r.compared(n)
+			if asked && len(items) == 1 && namesUnknown(n) {
+				if f := sheet(r, n, items[0]); f != nil {
+					answers = append(answers, Answer{Need: n.ID, Facts: f})
+				}
+				continue
+			}
 			if len(items) < 2 || !asked && slices.ContainsFunc(done, func(d []*Item) bool { return slices.Equal(d, items) }) {
 				continue
 			}
@@ -50,7 +56,7 @@ func (Comparer) Propose(_ context.Context, r *Request) ([]Answer, error) {
 // category that is named instead, or the one in focus beside the others of its category.
 func (r *Request) compared(n *need.Need) []*Item {
 	items := r.focus(n)
-	if n.Intent == "presale.compare" && len(items) < 2 {
+	if n.Intent == "presale.compare" && len(items) < 2 && !namesUnknown(n) {
 		categories := []string{}
 		for i := range n.Entities {
 			if e := &n.Entities[i]; e.Type == "category" && e.ID != "" {
@@ -72,6 +78,12 @@ func (r *Request) compared(n *need.Need) []*Item {
 		items = items[:mostCompared]
 	}
 	return items
+}
+
+// namesUnknown tells that a need names a product that nobody here knows: what is
+// known of the other one is told, and no third one is put in its place.
+func namesUnknown(n *need.Need) bool {
+	return slices.ContainsFunc(n.Entities, func(e need.Entity) bool { return e.Type == need.UnknownProduct })
 }
 
 func (it *Item) offered() bool { return it.Available == nil || *it.Available }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/rapport-cx/rapport/need"
 	plain "github.com/rapport-cx/rapport/need/text"
+	"github.com/rapport-cx/rapport/scene"
 )
 
 // FactSheet tells stated properties of a product: what was asked, its price with
@@ -159,13 +160,19 @@ func available(v View, it *Item) *bool {
 // white one"), else the one that the other needs about it name, else the product.
 func (r *Request) chosenVariant(n *need.Need, it *Item) *Item {
 	if it.VariantOf != "" {
+		// The white one was spoken of, and now the black one is asked for.
+		if parent, ok := r.Catalogue.Item(it.VariantOf); ok && !slices.ContainsFunc(n.Entities, func(e need.Entity) bool { return e.ID == it.ID }) {
+			if own := variantNamed(parent, r.Catalogue.Variants(parent.ID), n.Text); own != nil {
+				return own
+			}
+		}
 		return it
 	}
 	variants := r.Catalogue.Variants(it.ID)
 	if len(variants) == 0 {
 		return it
 	}
-	if own := variantNamed(variants, n.Text); own != nil {
+	if own := variantNamed(it, variants, n.Text); own != nil {
 		return own
 	}
 	said := ""
@@ -174,7 +181,7 @@ func (r *Request) chosenVariant(n *need.Need, it *Item) *Item {
 			said += " " + o.Text
 		}
 	}
-	if other := variantNamed(variants, said); other != nil {
+	if other := variantNamed(it, variants, said); other != nil {
 		return other
 	}
 	return it
@@ -182,7 +189,7 @@ func (r *Request) chosenVariant(n *need.Need, it *Item) *Item {
 
 // variantNamed is the one variant most of whose values stand in a text; nil when
 // none or several do equally.
-func variantNamed(variants []*Item, text string) *Item {
+func variantNamed(of *Item, variants []*Item, text string) *Item {
 	if text == "" {
 		return nil
 	}
@@ -195,6 +202,15 @@ func variantNamed(variants []*Item, text string) *Item {
 			word := plain.Plain(s.stated[i].value.Text)
 			if word != "" && s.stated[i].value.Flag == nil && hasWord(said, word) {
 				named++
+			}
+		}
+		for _, l := range [...]scene.Locale{scene.Chinese, scene.English} {
+			// "Lark 3 white" is the white one of "Lark 3", whatever its attributes are called.
+			if own, ok := strings.CutPrefix(plain.Plain(s.Title.In(l)), plain.Plain(of.Title.In(l))); ok {
+				if word := strings.Trim(own, " -,（()）"); word != "" && hasWord(said, word) {
+					named++
+					break
+				}
 			}
 		}
 		switch {

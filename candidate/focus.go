@@ -230,7 +230,7 @@ func (r *Request) occasion(n *need.Need) occasion {
 			o.fromTags(t.Value, t.Evidence, r.Person.Preferences.BlockedTags)
 		}
 	}
-	if o.people == 0 && slices.ContainsFunc(o.uses, func(p *purpose) bool { return p.id == "family" }) {
+	if o.people == 0 && !slices.Contains(r.Denied, "household_size") && slices.ContainsFunc(o.uses, func(p *purpose) bool { return p.id == "family" }) {
 		o.people, o.inferred = assumedFamily, true
 	}
 	return o

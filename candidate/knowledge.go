@@ -21,6 +21,7 @@ const (
 	leastCovered = 0.25 // of the question's information; below it an article is an accident of words
 	tagged       = 1.5  // an article that bears the need's own label
 	aboutItem    = 1.3  // an article about the item in focus
+	nearlyAsGood = 0.4  // share of the best score with which another article may follow one that was told
 )
 
 // Propose finds one article for each need; a need that nothing covers gets none.
@@ -47,8 +48,10 @@ func (r *Request) passage(n *need.Need) *Passage {
 		lang, _ = scene.LocaleOf(n.Text)
 	}
 	items := r.focus(n)
-	var best *Found
-	var top float64
+	var best, again *Found
+	var top, topAgain float64
+	var instead []string
+	told := r.told(n)
 	found := r.Catalogue.Articles(n.Text, lang, r.Scene.Time, mostRead)
 	for i := range found {
 		f := &found[i]
@@ -59,9 +62,21 @@ func (r *Request) passage(n *need.Need) *Passage {
 		if about(r.Catalogue, f.Article, items) {
 			score, least = score*aboutItem, least/2
 		}
-		if f.Coverage >= least && score > top {
+		switch {
+		case f.Coverage < least:
+		case slices.Contains(told, f.Article.ID):
+			instead = append(instead, f.Article.ID)
+			if score > topAgain {
+				again, topAgain = f, score
+			}
+		case score > top:
 			best, top = f, score
 		}
+	}
+	// What was told and did not help is told again only when there is nothing else
+	// of nearly the same fit.
+	if best == nil || top < topAgain*nearlyAsGood {
+		best, top = again, topAgain
 	}
 	if best == nil {
 		return nil
@@ -70,6 +85,9 @@ func (r *Request) passage(n *need.Need) *Passage {
 	p := &Passage{
 		Article: a.ID, Title: a.Title, Text: best.Passage, Lang: a.Lang, Steps: a.Steps,
 		Score: top, Ref: a.Ref(), UpdateAt: a.UpdatedAt.UTC(), Experienced: r.hasDone(a),
+	}
+	if len(instead) > 0 {
+		p.Instead = instead
 	}
 	if a.Media != nil {
 		p.Voice, p.Video = a.Media.Voice, a.Media.Video

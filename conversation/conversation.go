@@ -77,6 +77,7 @@ type Body struct {
 	Decision     string          `json:"decision_id,omitempty"`
 	Locale       string          `json:"locale,omitempty"`
 	Attachments  json.RawMessage `json:"attachments,omitempty"`
+	About        string          `json:"about,omitempty"`   // of Received: the earlier words that it answers again
 	Asked        []Matter        `json:"asked,omitempty"`   // of Received: the needs it answers
 	Brief        json.RawMessage `json:"brief,omitempty"`   // of Requested: what the person must know
 	Reason       string          `json:"reason,omitempty"`  // of Requested: the action that asked for a person
@@ -127,6 +128,16 @@ func ReadEvent(e *event.Event) (en Entry, ok bool) {
 	case e.AnonymousID != "":
 		en.Key = "anon:" + e.AnonymousID
 	}
+	return en, true
+}
+
+// ReadShown reads an event that reports an answer as seen somewhere else: what it
+// was asked stands in it as in an answer's own.
+func ReadShown(e *event.Event) (en Entry, ok bool) {
+	if json.Unmarshal(e.Body, &en.Body) != nil || len(en.Asked) == 0 {
+		return en, false
+	}
+	en.Event, en.Name, en.At = e.ID, e.Name, e.Time
 	return en, true
 }
 

@@ -95,7 +95,7 @@ func (c *chooser) answered() {
 	for _, r := range c.in.Results {
 		for _, a := range r.Answers {
 			i := c.needIndex(a.Need)
-			if i < 0 || c.in.Needs[i].Negated || c.in.Needs[i].Danger && a.Passage != nil {
+			if i < 0 || c.in.Needs[i].Negated || exhausted(&c.in.Needs[i]) || c.in.Needs[i].Danger && a.Passage != nil {
 				continue // no cooling tips to somebody whose battery swells
 			}
 			c.answers = append(c.answers, a)
@@ -144,14 +144,32 @@ func (c *chooser) propose(a *Action) {
 	}
 }
 
+// patience is how often the same question is answered: the next time a person does.
+const patience = 2
+
+// exhausted tells that a question was answered often enough in vain: nothing but a
+// right, safety or a person is offered to it now.
+func exhausted(n *need.Need) bool { return n.Repeated >= patience }
+
+// lost tells that a need was not understood and asking back has failed too often.
+func (c *chooser) lost(n *need.Need) bool {
+	return len(n.Readings) > 0 && c.in.Dialogue.Failures >= patience
+}
+
 // binds tells whether an action serves a need. What the customer ruled out is
 // served by nothing; a need that was not understood is served by rights that fit
 // one of its readings and by actions that serve any need.
 //
 // What nobody asked for is served by nothing but actions that may be offered unasked.
 func (c *chooser) binds(a *Action, n *need.Need) bool {
-	if n.Negated || n.Origin == need.Predicted && (a.Unasked == nil || len(a.Needs) == 0) {
+	switch {
+	case n.Negated,
+		n.Origin == need.Predicted && (a.Unasked == nil || len(a.Needs) == 0),
+		exhausted(n) && a.Nature != Right && !a.urgent() && !a.Handover:
 		return false
+	}
+	if n.Repeated > 0 && a.Nature == Sale {
+		return false // who asks again has a question, not a wish to buy
 	}
 	unclear := len(n.Readings) > 0
 	if len(a.Needs) == 0 {
@@ -328,6 +346,12 @@ func order(s Stage) int {
 // welcome applies the action's frequency cap and the silence after a refusal.
 // Rights, safety and services that answer who asked are never capped.
 func (c *chooser) welcome(b *binding, a *Action, i int) bool {
+	if i >= 0 && c.in.Needs[i].Repeated > 0 && a.Nature != Right && !a.urgent() && !a.Resolves && !a.Handover && c.offeredBefore(a, i) {
+		c.reject(b, a, i, ContactPolicy, "offered_before", candidate.Text{
+			Zh: "上次问同一件事时已经给过，没解决", En: "it was offered when the same was asked before and did not solve it",
+		}, nil, join([]evidence.Ref{}, c.in.Needs[i].Evidence))
+		return false
+	}
 	if c.in.Unasked && !c.mayBeSent(b, a, i) {
 		return false
 	}
@@ -360,6 +384,11 @@ func (c *chooser) welcome(b *binding, a *Action, i int) bool {
 		return false
 	}
 	return true
+}
+
+// offeredBefore tells whether an action was offered when the same was asked before.
+func (c *chooser) offeredBefore(a *Action, i int) bool {
+	return slices.ContainsFunc(c.in.Told, func(t candidate.Told) bool { return t.Need == c.in.Needs[i].ID && slices.Contains(t.Actions, a.ID) })
 }
 
 func (c *chooser) agreed(b *binding, a *Action, i int) bool {
@@ -565,7 +594,10 @@ func (c *chooser) unservedAfter() bool {
 		return false
 	}
 	for i := range c.in.Needs {
-		if c.done(i) || slices.ContainsFunc(c.proposals, func(p *proposal) bool { return p.action.Nature != Sale && slices.Contains(p.needs, i) }) {
+		stuck := exhausted(&c.in.Needs[i]) || c.lost(&c.in.Needs[i])
+		if c.done(i) || slices.ContainsFunc(c.proposals, func(p *proposal) bool {
+			return p.action.Nature != Sale && slices.Contains(p.needs, i) && (!stuck || p.action.Handover)
+		}) {
 			continue
 		}
 		return true
@@ -577,7 +609,13 @@ func (c *chooser) unservedAfter() bool {
 // customer said is handed to a person when nothing serves it.
 func (c *chooser) done(i int) bool {
 	n, s := &c.in.Needs[i], &c.served[i]
-	return n.Negated || n.Origin != need.Spoken || s.answer || s.offered || len(n.Readings) > 0 || n.Outside
+	switch {
+	case n.Negated || n.Origin != need.Spoken || n.Outside:
+		return true
+	case exhausted(n) || c.lost(n):
+		return s.handover
+	}
+	return s.answer || s.offered || len(n.Readings) > 0
 }
 
 // fallback hands what nothing serves to a person.
@@ -655,10 +693,14 @@ func alreadyRight(by *proposal) candidate.Text {
 	return candidate.Text{Zh: "客户本来就有权得到：" + by.action.Title.Zh, En: "the customer is entitled to it anyway: " + by.action.Title.En}
 }
 
-// unsolved finds a problem of this enquiry that nothing chosen solves.
+// unsolved finds a problem of this enquiry that nothing chosen solves, or a question
+// that waits for a person or for the customer's word.
 func (c *chooser) unsolved() *need.Need {
 	for i := range c.in.Needs {
 		n := &c.in.Needs[i]
+		if s := &c.served[i]; n.Origin == need.Spoken && !n.Negated && !n.Outside && (s.handover || len(n.Readings) > 0) {
+			return n
+		}
 		if n.Negated || !c.plan.problem(n.Intent) && !n.Danger {
 			continue
 		}

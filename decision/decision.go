@@ -197,7 +197,8 @@ type Input struct {
 	Seed      uint64
 	Limit     int // most actions; 0 means 3
 	Dialogue  Dialogue
-	Behalf    *Behalf // nil: they ask for themselves
+	Told      []candidate.Told // what was said and offered to a need when it was asked before
+	Behalf    *Behalf          // nil: they ask for themselves
 	// Unasked: nobody asked; what is chosen is sent by Rapport itself, so contact
 	// policies bind it.
 	Unasked bool
@@ -221,6 +222,12 @@ type Dialogue struct {
 	Ahead    int       `json:"ahead,omitempty"`    // how many wait before this customer, or would
 	Minutes  int       `json:"minutes,omitempty"`  // how long a wait has taken lately; 0: not known
 	Failures int       `json:"failures,omitempty"` // times in a row that only asking back was possible
+	Turns    int       `json:"turns,omitempty"`    // messages before this one
+	// Courtesy is what a message is that holds no need: a greeting, thanks …
+	Courtesy need.Courtesy `json:"courtesy,omitempty"`
+	// Denied are traits that were assumed and that the customer says are wrong: they
+	// are asked for.
+	Denied []string `json:"denied,omitempty"`
 }
 
 // Reason is a statement with exactly the records that make it true.

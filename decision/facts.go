@@ -65,6 +65,8 @@ var facts = []Fact{
 	{"device.under_warranty", Bool, candidate.Text{Zh: "是否在保修期内", En: "under warranty"}},
 	{"device.warranty_days", Int, candidate.Text{Zh: "保修剩余天数", En: "days of warranty left"}},
 	{"device.warranty_until", Time, candidate.Text{Zh: "保修到期时间", En: "end of the warranty"}},
+	{"dialogue.failures", Int, candidate.Text{Zh: "接连没听明白的次数", En: "times in a row that only asking back was possible"}},
+	{"dialogue.waiting", Bool, candidate.Text{Zh: "是否已在等人接", En: "a person is being looked for"}},
 	{"duty.open", Bool, candidate.Text{Zh: "现在是否有专人值班", En: "somebody to be put through to is on duty"}},
 	{"duty.opens", Time, candidate.Text{Zh: "专人下次几点上班", En: "when somebody will be on duty next"}},
 	{"duty.phone", Text, candidate.Text{Zh: "值班专人的电话", En: "number of who is on duty"}},
@@ -88,6 +90,7 @@ var facts = []Fact{
 	{"maturing.id", Text, candidate.Text{Zh: "最近到期的持有编号", En: "the holding that matures next"}},
 	{"maturing.product_id", Text, candidate.Text{Zh: "最近到期的产品编号", En: "product that matures next"}},
 	{"need.answered", Bool, candidate.Text{Zh: "是否查到了答案", En: "a source has an answer"}},
+	{"need.attached", Bool, candidate.Text{Zh: "是否是没人看过的附件", En: "it is an attachment that nobody has read"}},
 	{"need.conditional", Bool, candidate.Text{Zh: "是否有前提条件", En: "it depends on another result"}},
 	{"need.confidence", Number, candidate.Text{Zh: "识别把握", En: "confidence of the reading"}},
 	{"need.danger", Bool, candidate.Text{Zh: "是否有安全危险", En: "somebody could be hurt"}},
@@ -95,6 +98,7 @@ var facts = []Fact{
 	{"need.intent", Text, candidate.Text{Zh: "诉求", En: "intent"}},
 	{"need.origin", Text, candidate.Text{Zh: "诉求来源", En: "origin of the need"}},
 	{"need.products", List, candidate.Text{Zh: "提到的商品", En: "products named"}},
+	{"need.repeated", Int, candidate.Text{Zh: "同一问题此前问过的次数", En: "how often it was asked before"}},
 	{"need.status_told", Bool, candidate.Text{Zh: "进度是否已经说了", En: "the answer tells how its record stands"}},
 	{"need.subintent", Text, candidate.Text{Zh: "细分诉求", En: "subintent"}},
 	{"need.symptom", Text, candidate.Text{Zh: "故障现象", En: "symptom"}},
@@ -251,6 +255,13 @@ func (b *binding) fact(name string) (any, bool) {
 		return b.dutyFact(rest)
 	case "behalf":
 		return b.behalfFact(rest)
+	case "dialogue":
+		switch rest {
+		case "failures":
+			return int64(b.in.Dialogue.Failures), true
+		case "waiting":
+			return b.in.Dialogue.Waiting, true
+		}
 	case "orders":
 		switch rest {
 		case "count":
@@ -312,6 +323,10 @@ func (b *binding) needFact(name string) (any, bool) {
 		return slices.ContainsFunc(b.in.Results, func(r candidate.Result) bool {
 			return slices.ContainsFunc(r.Answers, func(a candidate.Answer) bool { return a.Need == n.ID })
 		}), true
+	case "attached":
+		return len(n.Attachments) > 0, true
+	case "repeated":
+		return int64(n.Repeated), true
 	case "unclear":
 		return len(n.Readings) > 0, true
 	case "origin":

@@ -219,6 +219,8 @@ func (e *Engine) prepare(ctx context.Context, t *tenant, r Request) (id string, 
 	if len(r.Enquiry.Messages) == 0 {
 		r.Enquiry.Messages = m.talk.turns()
 	}
+	m.talk.about(&r.Enquiry)
+	r.Enquiry.Messages = before(r.Enquiry.Messages, r.Enquiry.About)
 	in = Inputs{
 		Asker: r.Asker, Conversation: r.Conversation, Placement: r.Placement, Enquiry: r.Enquiry,
 		Scene: r.Scene, Limit: r.Limit, Seed: binary.LittleEndian.Uint64(random[8:]),
@@ -245,16 +247,21 @@ func (e *Engine) walk(ctx context.Context, in *Inputs, m moment) (w walked) {
 	if in.Unasked != nil {
 		w.recognition = m.version.Need.Only(w.recognition, in.Unasked.Signal, in.Unasked.Group)
 	}
+	recalled := recall(in, m.who, w.recognition.Needs)
 	if in.Results == nil {
 		in.Results = candidate.Gather(ctx, m.sources, &candidate.Request{
-			Needs: w.recognition.Needs, Person: who, Signals: w.recognition.Signals, Scene: in.Scene, Catalogue: m.catalogue, Plan: m.version.Candidate,
+			Needs: w.recognition.Needs, Person: who, Signals: w.recognition.Signals, Scene: in.Scene, Catalogue: m.catalogue, Plan: m.version.Candidate, Told: saidBefore(recalled, w.recognition.Needs), Denied: in.Enquiry.Denied,
 		}, e.Deadline)
 	}
+	recalled.count(w.recognition.Needs, in.Results)
 	w.input = decision.Input{
 		Needs: w.recognition.Needs, Signals: w.recognition.Signals, Results: in.Results,
 		Person: who, Personal: in.Personal, Proven: in.Asker.Proven, Scene: in.Scene,
 		Catalogue: m.catalogue, Seed: in.Seed, Limit: in.Limit, Dialogue: in.Dialogue, Stops: in.Stops, Balances: in.Balances, Behalf: m.behalf, Unasked: in.Unasked != nil,
 	}
+	w.input.Dialogue.Courtesy = w.recognition.Courtesy
+	w.input.Dialogue.Denied = in.Enquiry.Denied
+	w.input.Told = saidBefore(recalled, w.recognition.Needs)
 	w.decision = decision.Decide(m.version.Decision, w.input)
 	w.solution = treatment.Compose(m.version.Treatment, &w.decision, in.Scene)
 	return w

@@ -10,11 +10,13 @@ import (
 	"slices"
 	"time"
 
+	"github.com/rapport-cx/rapport/candidate"
 	"github.com/rapport-cx/rapport/conversation"
 	"github.com/rapport-cx/rapport/decision"
 	"github.com/rapport-cx/rapport/event"
 	"github.com/rapport-cx/rapport/identity"
 	"github.com/rapport-cx/rapport/need"
+	"github.com/rapport-cx/rapport/need/text"
 	"github.com/rapport-cx/rapport/profile"
 	"github.com/rapport-cx/rapport/scene"
 	"github.com/rapport-cx/rapport/treatment"
@@ -144,7 +146,8 @@ func (e *Engine) standing(workspace, id string, d *dialogue) decision.Dialogue {
 	if id == "" {
 		return decision.Dialogue{}
 	}
-	k := decision.Dialogue{Waiting: d.state.Phase == conversation.Waiting, Failures: conversation.Failures(d.entries)}
+	turns := len(d.turns())
+	k := decision.Dialogue{Waiting: d.state.Phase == conversation.Waiting, Failures: conversation.Failures(d.entries), Turns: turns}
 	if k.Waiting {
 		k.Since = d.state.Since
 	}
@@ -171,6 +174,9 @@ func (e *Engine) Converse(ctx context.Context, r Request, m Message) (*Answer, e
 	} else if a, ok, err := e.answeredBefore(ctx, r, m.ID); ok || err != nil {
 		return a, err
 	}
+	if err := e.confirm(ctx, t, &r, m); err != nil {
+		return nil, err
+	}
 	id, in, mo, err := e.prepare(ctx, t, r)
 	if err != nil {
 		return nil, err
@@ -192,15 +198,15 @@ func (e *Engine) Converse(ctx context.Context, r Request, m Message) (*Answer, e
 // said is what a decision in a conversation adds to it: the customer's message, the
 // answer's, and the call for a person, if there is one.
 func (e *Engine) said(in *Inputs, talk *dialogue, m *Message, sent event.Event, a *Answer, w *walked) ([]event.Event, error) {
-	asked := matters(w, a)
+	asked := matters(a, in.Results, in.Enquiry.Denied)
 	all := []event.Event{sent, m.event(in, answerID(m.ID, conversation.Received), conversation.Received, conversation.Body{
-		Text: treatment.Plain(a.Blocks), Decision: a.ID, Asked: asked, Locale: string(in.Scene.Locale),
+		Text: treatment.Plain(a.Blocks), Decision: a.ID, About: in.Enquiry.About, Asked: asked, Locale: string(in.Scene.Locale),
 	}, true)}
 	by := callsPerson(w)
 	if by == nil || talk.state.Phase != conversation.WithAdviser {
 		return all, nil
 	}
-	brief, err := encode(e.brief(w, a, talk, by, m.Author))
+	brief, err := encode(e.brief(w, a, talk, by, m.Author, in.Enquiry.Attachments))
 	if err != nil {
 		return nil, fmt.Errorf("brief of %s: %w", in.Conversation, err)
 	}
@@ -295,37 +301,38 @@ func attachments(all []need.Attachment) json.RawMessage {
 	return raw
 }
 
-// matters are the spoken needs as they were answered.
-func matters(w *walked, a *Answer) []conversation.Matter {
+// matters are the spoken needs of an answer as they were answered.
+func matters(a *Answer, results []candidate.Result, denied []string) []conversation.Matter {
 	var all []conversation.Matter
-	for i := range w.decision.Needs {
-		n := &w.decision.Needs[i]
+	for i := range a.Needs {
+		n := &a.Needs[i]
 		if n.Origin != need.Spoken {
 			continue
 		}
-		m := conversation.Matter{Intent: n.Intent, Subintent: n.Sub(), About: aboutOf(n), Text: n.Text, Status: string(n.Status), State: substance(&w.decision, n.ID)}
-		for _, ans := range w.decision.Answers {
-			if ans.Need == n.ID && ans.Passage != nil {
-				m.Articles = append(m.Articles, ans.Passage.Article)
+		m := conversation.Matter{Intent: n.Intent, Subintent: n.Sub(), About: aboutOf(n), Text: n.Text, Status: string(n.Status), State: substance(results, n.ID)}
+		for _, r := range results {
+			for _, ans := range r.Answers {
+				switch {
+				case ans.Need != n.ID:
+				case ans.Passage != nil:
+					m.Articles = append(m.Articles, ans.Passage.Article)
+				case ans.Fit != nil && ans.Fit.Inferred:
+					m.Assumed = &conversation.Assumed{Trait: "household_size", Value: ans.Fit.People}
+				}
 			}
 		}
-		for _, ch := range w.decision.Chosen {
-			if ch.Need == n.ID || slices.Contains(ch.Serves, n.ID) {
-				m.Actions = append(m.Actions, ch.Action)
+		for _, x := range a.Actions {
+			if x.Need == n.ID {
+				m.Actions = append(m.Actions, x.Action)
 			}
 		}
 		for _, b := range a.Blocks {
 			switch {
 			case b.Need != n.ID:
 			case b.Kind == "clarify":
-				for _, o := range b.Options {
-					if o.Intent != "" {
-						m.Readings = append(m.Readings, conversation.Reading{Intent: o.Intent, Label: o.Label})
-					}
-				}
-				for k := range m.Readings {
+				for k, o := range b.Options {
 					if k < len(n.Readings) {
-						m.Readings[k].Subintent = n.Readings[k].Subintent
+						m.Readings = append(m.Readings, conversation.Reading{Intent: n.Readings[k].Intent, Subintent: n.Readings[k].Subintent, Label: o.Label})
 					}
 				}
 			case b.Kind != "handover":
@@ -334,31 +341,44 @@ func matters(w *walked, a *Answer) []conversation.Matter {
 				}
 			}
 		}
+		if m.Assumed == nil && slices.Contains(denied, "household_size") && slices.ContainsFunc(a.Blocks, func(b treatment.Block) bool { return b.Need == n.ID && b.Kind == "clarify" }) {
+			m.Assumed = &conversation.Assumed{Trait: "household_size"} // it was asked for
+		}
 		all = append(all, m)
 	}
 	return all
 }
 
-// aboutOf are the items and records that a need is about, sorted.
+// aboutOf is what a need is about, sorted: items and records by id, the rest (a
+// colour, a day, a budget) in the customer's words.
 func aboutOf(n *need.Need) []string {
-	var ids []string
+	var about []string
 	for i := range n.Entities {
-		if en := &n.Entities[i]; en.ID != "" && en.Type != "attribute" {
-			ids = append(ids, en.ID)
+		en := &n.Entities[i]
+		switch _, often := en.Value.(need.Quantity); {
+		case en.ID != "" && en.Type != "attribute":
+			about = append(about, en.ID)
+		case !often: // "for the third time" is not what it is about
+			about = append(about, en.Type+":"+cmp.Or(en.ID, text.Plain(en.Text)))
 		}
 	}
-	ids = append(ids, n.RefersTo...)
-	slices.Sort(ids)
-	return slices.Compact(ids)
+	for _, c := range n.Constraints {
+		about = append(about, "constraint:"+text.Plain(c))
+	}
+	about = append(about, n.RefersTo...)
+	slices.Sort(about)
+	return slices.Compact(about)
 }
 
 // substance tells how the record stands that a need was answered with; the same
 // question brings a new answer when it has moved.
-func substance(d *decision.Decision, id string) string {
+func substance(results []candidate.Result, id string) string {
 	var s string
-	for _, a := range d.Answers {
-		if a.Need == id && a.Status != nil {
-			s += string(a.Status.Kind) + " " + a.Status.ID + " " + a.Status.State + " " + a.Status.UpdatedAt.Format(time.RFC3339) + ";"
+	for _, r := range results {
+		for _, a := range r.Answers {
+			if a.Need == id && a.Status != nil {
+				s += string(a.Status.Kind) + " " + a.Status.ID + " " + a.Status.State + " " + a.Status.UpdatedAt.Format(time.RFC3339) + ";"
+			}
 		}
 	}
 	return s
@@ -368,7 +388,7 @@ func substance(d *decision.Decision, id string) string {
 const mostTried = 20
 
 // brief puts together what a person must know.
-func (e *Engine) brief(w *walked, a *Answer, d *dialogue, by *decision.Chosen, author conversation.Who) Brief {
+func (e *Engine) brief(w *walked, a *Answer, d *dialogue, by *decision.Chosen, author conversation.Who, sent []need.Attachment) Brief {
 	b := Brief{Needs: []BriefNeed{}, Facts: []BriefFact{}, Tried: []string{}, Filled: by.Prefilled}
 	for i := range a.Needs {
 		n := &a.Needs[i]
@@ -395,6 +415,7 @@ func (e *Engine) brief(w *walked, a *Answer, d *dialogue, by *decision.Chosen, a
 			b.Tried = append(b.Tried, title)
 		}
 	}
+	b.Attachments = append(b.Attachments, sent...)
 	names := make([]string, 0, len(a.Evidence))
 	for name := range a.Evidence {
 		names = append(names, name)

@@ -2,7 +2,10 @@ package engine
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/rapport-cx/rapport/event"
@@ -20,12 +23,59 @@ func (e *Engine) Observe(ctx context.Context, workspace string, events []event.E
 	if _, err := e.tenant(workspace); err != nil {
 		return Receipt{}, err
 	}
+	events, err := e.whatWasShown(ctx, workspace, events)
+	if err != nil {
+		return Receipt{}, err
+	}
 	outcome.Feel(events)
 	receipt, err := e.Store.Commit(ctx, Batch{Workspace: workspace, Events: events, At: e.now(), Settle: settlements(events)})
 	if err == nil {
 		e.nudge()
 	}
 	return receipt, err
+}
+
+// whatWasShown writes into each event that reports a whole answer as shown what that
+// answer was asked, so that the person's own log tells it, in whatever channel it was
+// shown. What a sender claims about it is not believed.
+func (e *Engine) whatWasShown(ctx context.Context, workspace string, events []event.Event) ([]event.Event, error) {
+	copied := false
+	for i := range events {
+		if events[i].Name != shown || events[i].Kind != event.Track {
+			continue
+		}
+		properties := events[i].Properties()
+		id, _ := properties["decision_id"].(string)
+		action, _ := properties["action"].(string)
+		_, claimed := properties["asked"]
+		if id == "" || action != "" && !claimed {
+			continue
+		}
+		delete(properties, "asked")
+		if action == "" {
+			entry, rec, err := e.recall(ctx, workspace, id)
+			switch {
+			case errors.Is(err, ErrNotFound), errors.Is(err, ErrGone):
+			case err != nil:
+				return nil, err
+			case len(entry.Bytes) > 0:
+				var a Answer
+				if err := json.Unmarshal(rec.Answer, &a); err != nil {
+					return nil, fmt.Errorf("answer %s: %w", id, err)
+				}
+				properties["asked"] = matters(&a, rec.Inputs.Results, rec.Inputs.Enquiry.Denied)
+			}
+		}
+		body, err := json.Marshal(properties)
+		if err != nil {
+			return nil, fmt.Errorf("properties of %s: %w", events[i].ID, err)
+		}
+		if !copied {
+			events, copied = slices.Clone(events), true
+		}
+		events[i].Body = body
+	}
+	return events, nil
 }
 
 // Who resolves the ids of a request to a person and the keys whose events may be

@@ -73,6 +73,11 @@ type Need struct {
 	Evidence    []evidence.Ref `json:"evidence"`
 	// Outside: this is small talk or another matter that is not the shop's.
 	Outside bool `json:"outside,omitempty"`
+	// Repeated is how often this was asked before and answered as it would be now; its
+	// evidence holds the earlier answers. Set by who knows what was said.
+	Repeated int `json:"repeated,omitempty"`
+	// Attachments came with the enquiry and are this need: nobody has read them yet.
+	Attachments []Attachment `json:"attachments,omitempty"`
 	// Readings are the two likeliest intents when Confidence is too low to act on.
 	Readings []Reading `json:"readings,omitempty"`
 }
@@ -110,6 +115,22 @@ type Enquiry struct {
 	Text        string       `json:"text"`
 	Messages    []Turn       `json:"messages,omitempty"`
 	Attachments []Attachment `json:"attachments,omitempty"`
+	// About are the earlier words that this text answers a question about ("which do
+	// you mean?", "is that right?"): the needs are read from them. Chosen is the
+	// reading that was picked, Excluded are those that were turned down.
+	About    string    `json:"about,omitempty"`
+	Chosen   *Reading  `json:"chosen,omitempty"`
+	Excluded []Reading `json:"excluded,omitempty"`
+	// Denied are traits that were assumed and that the customer says are wrong.
+	Denied []string `json:"denied,omitempty"`
+}
+
+// read is the text that holds the needs.
+func (e *Enquiry) read() string {
+	if e.About != "" {
+		return e.About
+	}
+	return e.Text
 }
 
 // Lexicon finds the names of the catalogue in a text. The candidate room's

@@ -22,6 +22,8 @@ type Recognition struct {
 	Locale  scene.Locale  `json:"locale"`
 	Needs   []Need        `json:"needs"`
 	Signals []SignalState `json:"signals"`
+	// Courtesy is what a message without a need is; "" when there is one, or no message.
+	Courtesy Courtesy `json:"courtesy,omitempty"`
 }
 
 // When to doubt. A margin is about +1 for a clear yes and −1 for a clear no.
@@ -54,7 +56,7 @@ func (p *Plan) Recognise(e Enquiry, who *profile.Profile, at scene.Scene, names 
 	if len(e.Messages) > mostTurns {
 		e.Messages = e.Messages[len(e.Messages)-mostTurns:]
 	}
-	if e.Text != "" {
+	if e.read() != "" {
 		s, _ := p.pool.Get().(*scratch)
 		if s == nil {
 			s = new(scratch)
@@ -64,6 +66,13 @@ func (p *Plan) Recognise(e Enquiry, who *profile.Profile, at scene.Scene, names 
 		r.Needs = s.implied(r.Needs)
 		s.end()
 		p.pool.Put(s)
+	}
+	r.Needs = truthful(e.settled(r.Needs))
+	if len(e.Attachments) == 0 && e.About == "" {
+		r.Needs, r.Courtesy = courteous(r.Needs, e.Text)
+	}
+	if len(e.Attachments) > 0 {
+		r.Needs = append(r.Needs, Need{Origin: Spoken, Status: Unanswered, Attachments: e.Attachments})
 	}
 	r.Needs = p.predicted(r.Needs, r.Signals, r.Locale, e.Text != "")
 	for i := range r.Needs {
@@ -320,10 +329,10 @@ type pointing struct {
 func (s *scratch) begin(p *Plan, e Enquiry, who *profile.Profile, at time.Time, l scene.Locale, names Lexicon) {
 	s.Plan, s.enquiry, s.who, s.locale, s.names = p, e, who, l, names
 	s.original = s.original[:0]
-	for _, r := range e.Text {
+	for _, r := range e.read() {
 		s.original = append(s.original, r)
 	}
-	read := e.Text
+	read := e.read()
 	if len(s.original) > longestText {
 		read = string(s.original[:longestText])
 	}
@@ -379,6 +388,7 @@ func (s *scratch) spoken() []Need {
 	for i := range needs {
 		s.dropStrays(&needs[i])
 	}
+	s.unknown(needs)
 	return needs
 }
 
@@ -486,7 +496,8 @@ func (s *scratch) plainCue(cues []cue, sub int32, runes int) bool {
 	})
 }
 
-// doubt asks back: the two likeliest readings of the part understood last.
+// doubt asks back: the two likeliest readings of the part understood last, without
+// those that were turned down before.
 func (s *scratch) doubt(n *Need) {
 	first, second := s.twoIntents()
 	if second < 0 {
@@ -494,6 +505,9 @@ func (s *scratch) doubt(n *Need) {
 	}
 	labels := s.intents.Intents()
 	n.Status = Clarify
+	if labels[first] != n.Intent {
+		n.Intent, n.Subintent = labels[first], nil
+	}
 	n.Readings = []Reading{{Intent: labels[first], Subintent: n.Sub(), Confidence: n.Confidence}, {Intent: labels[second], Confidence: round(min(n.Confidence, 1-n.Confidence) * 0.9)}}
 }
 
@@ -546,6 +560,14 @@ func (s *scratch) twoIntents() (first, second int) {
 	if i := slices.Index(s.intents.Intents(), outside); i >= 0 {
 		margins = slices.Clone(margins)
 		margins[i] = math.Inf(-1)
+	}
+	if len(s.enquiry.Excluded) > 0 {
+		margins = slices.Clone(margins)
+		for _, r := range s.enquiry.Excluded {
+			if i := slices.Index(s.intents.Intents(), r.Intent); i >= 0 {
+				margins[i] = math.Inf(-1)
+			}
+		}
 	}
 	return twoBest(margins)
 }

@@ -77,7 +77,7 @@ func (c *composer) comparison(n *need.Need, cmp *candidate.Comparison) {
 	if more := differing - condensedRows; c.form.Condensed && more > 0 {
 		b.Text = c.words.say("compare_more", "count", strconv.Itoa(more))
 	}
-	if c.form.SpeakOnly {
+	if c.form.SpeakOnly || n.Repeated > 0 { // who was shown the table is told it in words
 		b = c.spoken(b)
 	}
 	c.add(b)
@@ -142,6 +142,12 @@ func (c *composer) fit(n *need.Need, f *candidate.Fit) {
 		b.Reasons = append(b.Reasons, Reason{Text: text, Evidence: withBasis(it.Item.Ref, f.Basis)})
 	}
 	b.Text = strings.Join(lines, "\n")
+	if f.Inferred && f.People > 0 {
+		b.Options = []Option{
+			{Label: c.words.say("assumed_yes"), Send: c.words.say("assumed_yes")},
+			{Label: c.words.say("assumed_no"), Send: c.words.say("assumed_no")},
+		}
+	}
 	c.add(b)
 }
 
@@ -226,6 +232,9 @@ func (c *composer) facts(n *need.Need, f *candidate.Facts) {
 	for i := range f.Rows {
 		row := &f.Rows[i]
 		if len(row.Cells) == 1 {
+			if row.Attribute == candidate.PriceAttribute && n.Intent == "presale.price_promo" && f.Item.Price != nil {
+				continue // the sentence below says it
+			}
 			lines = append(lines, c.words.say("facts_line", "label", c.label(row), "value", c.cell(row.Cells[0])))
 		}
 	}
@@ -313,6 +322,11 @@ var statusFields = []string{
 // its steps without those the customer knows.
 func (c *composer) passage(n *need.Need, p *candidate.Passage) {
 	ev := []evidence.Ref{p.Ref}
+	if n.Repeated > 0 && p.Again() {
+		// The same words a second time help nobody.
+		c.add(Block{Need: n.ID, Kind: "text", Title: p.Title, Text: c.words.say("again_same", "title", p.Title), Ev: ev, Options: []Option{c.personOption()}})
+		return
+	}
 	if c.form.Voice && p.Voice != "" {
 		c.add(Block{Need: n.ID, Kind: "voice", Title: c.words.say("voice_title", "title", p.Title), URL: p.Voice, Ev: ev})
 	}

@@ -47,6 +47,7 @@ type composer struct {
 	d      *decision.Decision
 	danger bool            // somebody could get hurt: nothing is asked that can wait
 	told   map[string]bool // records whose state was told already
+	asked  bool            // the size of the household was asked for
 	blocks []Block
 }
 
@@ -73,13 +74,17 @@ func Compose(p *Plan, d *decision.Decision, at scene.Scene) Solution {
 			}
 		}
 	}
+	c.courtesy()
 	offer(func(ch *decision.Chosen) bool { return ch.Safety })
 	c.understood()
 	offer(func(ch *decision.Chosen) bool { return ch.Nature == decision.Right })
 	for i := range d.Needs {
 		n := &d.Needs[i]
 		before := len(c.blocks)
+		c.again(n)
+		c.unknownItems(n)
 		c.answers(n)
+		c.household(n)
 		offer(func(ch *decision.Chosen) bool { return ch.Need == n.ID && ch.Nature != decision.Sale })
 		c.unanswered(n, len(c.blocks) > before || slices.ContainsFunc(d.Chosen, func(ch decision.Chosen) bool { return ch.Need == n.ID || slices.Contains(ch.Serves, n.ID) }))
 	}
@@ -178,8 +183,8 @@ func (c *composer) understood() {
 		if n.Origin != need.Spoken || n.Status == need.Clarify {
 			continue
 		}
-		title := c.title(n.Intent, n.Sub())
-		if slices.Contains(titles, title) {
+		title := c.called(n)
+		if title == "" || slices.Contains(titles, title) {
 			continue
 		}
 		titles = append(titles, title)
@@ -194,6 +199,14 @@ func (c *composer) understood() {
 
 func (c *composer) title(intent, sub string) string {
 	return c.plan.Title(intent, sub, c.words.locale)
+}
+
+// called is what a need is called; one that is only an attachment has no intent.
+func (c *composer) called(n *need.Need) string {
+	if len(n.Attachments) > 0 {
+		return c.words.say("attachment_title")
+	}
+	return c.title(n.Intent, n.Sub())
 }
 
 // Title is what a need is called: an intent's name, or that of its subintent, which
@@ -211,7 +224,7 @@ func (p *Plan) Title(intent, sub string, l scene.Locale) string {
 func (c *composer) titled(needs []need.Need) []need.Need {
 	out := slices.Clone(needs)
 	for i := range out {
-		out[i].Title = c.title(out[i].Intent, out[i].Sub())
+		out[i].Title = c.called(&out[i])
 	}
 	return out
 }
@@ -234,7 +247,11 @@ func (c *composer) unanswered(n *need.Need, served bool) {
 		key := "unknown"
 		switch n.Intent {
 		case "":
-			if n.Outside {
+			switch {
+			case n.Sub() == need.WhoAreYou:
+				c.add(Block{Need: n.ID, Kind: "text", Text: c.branded("who_are_you"), Options: []Option{c.personOption()}})
+				return
+			case n.Outside:
 				key = "outside"
 			}
 		case "presale.compare", "presale.product_info", "presale.price_promo", "presale.stock":
@@ -246,8 +263,93 @@ func (c *composer) unanswered(n *need.Need, served bool) {
 	}
 }
 
+// courtesy returns a greeting, thanks or a goodbye in kind.
+func (c *composer) courtesy() {
+	talk := &c.d.Dialogue
+	if talk.Courtesy == "" {
+		return
+	}
+	key := string(talk.Courtesy)
+	if talk.Courtesy == need.Greeting && talk.Turns > 0 {
+		key = "greeting_again"
+	}
+	c.add(Block{Kind: "text", Text: c.branded(key)})
+}
+
+// branded is a sentence in which the adviser names itself, with the brand if there is one.
+func (c *composer) branded(key string) string {
+	brand := c.words.in(c.plan.Brand)
+	if brand == "" && c.words.has(key+"_unbranded") {
+		key += "_unbranded"
+	}
+	return c.words.say(key, "brand", brand)
+}
+
+// again says to who asks the same a second time that this is known, and offers a person.
+func (c *composer) again(n *need.Need) {
+	if n.Repeated != 1 || n.Status == need.Handover || c.danger {
+		return
+	}
+	key := "again"
+	for i := range c.d.Answers {
+		switch a := &c.d.Answers[i]; {
+		case a.Need != n.ID:
+		case a.Status != nil:
+			key = "again_status"
+		case a.Passage != nil && !a.Passage.Again():
+			key = "again_other"
+		case a.Passage != nil:
+			key = "" // the passage itself says so
+		}
+	}
+	if key != "" {
+		c.add(Block{Need: n.ID, Kind: "text", Text: c.words.say(key), Options: []Option{c.personOption()}})
+	}
+}
+
+// personOption is the button that asks for a person.
+func (c *composer) personOption() Option {
+	return Option{Label: c.words.say("ask_person"), Send: c.words.say("ask_person_send")}
+}
+
+// household asks how many it is for after an assumption was denied.
+func (c *composer) household(n *need.Need) {
+	if n.Intent != "presale.recommend" && n.Intent != "presale.compare" || !slices.Contains(c.d.Dialogue.Denied, "household_size") || n.Origin != need.Spoken {
+		return
+	}
+	if c.asked {
+		return
+	}
+	c.asked = true
+	b := Block{Need: n.ID, Kind: "clarify", Text: c.words.say("how_many")}
+	for people := 1; people <= 5; people++ {
+		label := c.words.say("how_many_people", "people", strconv.Itoa(people))
+		if people == 1 {
+			label = c.words.say("how_many_one")
+		}
+		b.Options = append(b.Options, Option{Label: label, Send: label})
+	}
+	c.add(b)
+}
+
+// unknownItems names what the customer named and nobody here knows.
+func (c *composer) unknownItems(n *need.Need) {
+	var names []string
+	for i := range n.Entities {
+		if e := &n.Entities[i]; e.Type == need.UnknownProduct {
+			names = append(names, e.Text)
+		}
+	}
+	if len(names) > 0 {
+		c.add(Block{Need: n.ID, Kind: "text", Text: c.words.say("unknown_item", "items", c.words.list(names))})
+	}
+}
+
 func (c *composer) clarify(n *need.Need) {
 	b := Block{Need: n.ID, Kind: "clarify", Text: c.words.say("clarify")}
+	if c.d.Dialogue.Failures > 0 {
+		b.Text = c.words.say("clarify_again")
+	}
 	for _, r := range n.Readings {
 		title := c.title(r.Intent, r.Subintent)
 		b.Options = append(b.Options, Option{Label: title, Intent: r.Intent, Send: title})

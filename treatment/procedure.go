@@ -59,10 +59,13 @@ func Procedure(c Course, at scene.Scene) []string {
 		w.say("procedure_candidates", "version", strconv.Itoa(c.Strategy),
 			"count", strconv.Itoa(len(c.Decision.Chosen)+len(c.Decision.Rejected)), "rejected", strconv.Itoa(len(c.Decision.Rejected))),
 		w.say("procedure_order"))
-	if drawn := len(c.Decision.Draw.Positions); drawn > 0 {
-		out = append(out, w.say("procedure_drawn", "count", strconv.Itoa(drawn)))
-	} else {
+	switch drawn := len(c.Decision.Draw.Positions); drawn {
+	case 0:
 		out = append(out, w.say("procedure_not_drawn"))
+	case 1:
+		out = append(out, w.say("procedure_drawn_single"))
+	default:
+		out = append(out, w.say("procedure_drawn", "count", w.number(drawn)))
 	}
 	return append(out, w.say("procedure_shown"))
 }

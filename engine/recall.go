@@ -1,0 +1,283 @@
+package engine
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/rapport-cx/rapport/candidate"
+	"github.com/rapport-cx/rapport/conversation"
+	"github.com/rapport-cx/rapport/event"
+	"github.com/rapport-cx/rapport/evidence"
+	"github.com/rapport-cx/rapport/need"
+	"github.com/rapport-cx/rapport/need/text"
+	"github.com/rapport-cx/rapport/profile"
+)
+
+// remembered is how long an answer counts as given, mostRecalled how many of the
+// newest answers are looked through.
+const (
+	remembered   = 30 * 24 * time.Hour
+	mostRecalled = 64
+	alike        = 0.6 // share of common letter pairs at which two texts ask the same
+)
+
+// earlier is one need as it was answered before, and the event that proves it.
+type earlier struct {
+	conversation.Matter
+	at       time.Time
+	ref      evidence.Ref
+	decision string
+}
+
+// memory is what was asked before, by need: candidates that may be the same.
+type memory struct {
+	who     *profile.Profile
+	in      *Inputs
+	matched [][]earlier // by the place of the need
+}
+
+// recall finds, among the answers that the person was given in any conversation and
+// channel, those that may have answered the needs of now. It reads the fold, hence
+// the log: nothing of it is kept in memory alone.
+func recall(in *Inputs, who *profile.Profile, needs []need.Need) *memory {
+	m := &memory{who: who, in: in, matched: make([][]earlier, len(needs))}
+	if in.Enquiry.About != "" || !slices.ContainsFunc(needs, func(n need.Need) bool { return repeatable(&n) }) {
+		return m // who answers a question of ours does not ask again
+	}
+	given := given(who, in.Scene.Time)
+	for i := range needs {
+		n := &needs[i]
+		if !repeatable(n) {
+			continue
+		}
+		about := aboutOf(n)
+		for k := range given {
+			if sameKind(n, about, &given[k]) {
+				m.matched[i] = append(m.matched[i], given[k])
+			}
+		}
+	}
+	return m
+}
+
+// repeatable tells whether asking again means that the answer did not help. Who
+// orders twice wants two, and who asks for a person again waits for one.
+func repeatable(n *need.Need) bool {
+	if n.Origin != need.Spoken || n.Intent == "" || n.Negated || len(n.Readings) > 0 {
+		return false
+	}
+	return n.Intent != "order.place" && n.Intent != "service.human" && n.Intent != "feedback.praise"
+}
+
+// given lists the newest answers, the newest first, up to the last time that a
+// matter was settled by a person or reported as resolved.
+func given(who *profile.Profile, now time.Time) []earlier {
+	settled := lastSettled(who, now)
+	var all []earlier
+	take := func(ev *event.Event) {
+		en, ok := readAnswer(ev)
+		if !ok || en.By == "person" {
+			return
+		}
+		for _, m := range en.Asked {
+			all = append(all, earlier{m, ev.Time, evidence.Ref(ev.ID.String()), en.Decision})
+		}
+	}
+	for _, name := range []string{conversation.Received, shown} {
+		list := who.Within(name, now.Add(-remembered), now)
+		if len(list) > mostRecalled {
+			list = list[len(list)-mostRecalled:]
+		}
+		for _, ev := range list {
+			if ev.Time.After(settled) && strings.Contains(string(ev.Body), `"asked"`) {
+				take(ev)
+			}
+		}
+	}
+	slices.SortStableFunc(all, func(a, b earlier) int { return b.at.Compare(a.at) })
+	solved := map[string]bool{}
+	for _, c := range who.Contacts {
+		if !c.Resolved.IsZero() && !c.Resolved.After(now) {
+			solved[c.Decision] = true
+		}
+	}
+	// An answer that was shown and said is one answer.
+	seen := map[string]bool{}
+	return slices.DeleteFunc(all, func(e earlier) bool {
+		key := e.decision + "\x00" + e.Intent + "\x00" + e.Text
+		again := e.decision != "" && seen[key]
+		seen[key] = true
+		return again || solved[e.decision]
+	})
+}
+
+// shown is the event that reports an answer as seen; the house adds what was asked.
+const shown = "Decision Shown"
+
+func readAnswer(ev *event.Event) (conversation.Entry, bool) {
+	if en, ok := conversation.ReadEvent(ev); ok {
+		return en, true
+	}
+	return conversation.ReadShown(ev)
+}
+
+// lastSettled is when a person last handed a conversation back as solved.
+func lastSettled(who *profile.Profile, now time.Time) (at time.Time) {
+	for _, ev := range who.Within(conversation.Returned, now.Add(-remembered), now) {
+		if en, ok := conversation.ReadEvent(ev); ok && en.Solved {
+			at = ev.Time
+		}
+	}
+	return at
+}
+
+// sameKind tells whether an earlier matter may be the one of a need: of the same
+// intent, and about the same things as far as either says, or about a record of
+// which the state decides.
+func sameKind(n *need.Need, about []string, e *earlier) bool {
+	if e.Intent != n.Intent || e.Subintent != "" && n.Sub() != "" && e.Subintent != n.Sub() {
+		return false
+	}
+	return e.State != "" || len(about) == 0 || len(e.About) == 0 || slices.Equal(about, e.About)
+}
+
+// ownMatter are the intents about the customer's own order, parcel, case or money:
+// asking for the same one again is the same question, however it is worded.
+func ownMatter(intent string) bool {
+	group, _, _ := strings.Cut(intent, ".")
+	return slices.Contains([]string{"order", "logistics", "aftersale", "payment", "account"}, group) || slices.Contains([]string{"presale.price_promo", "presale.stock", "presale.compare"}, intent)
+}
+
+// saidBefore is what the sources must know of it: which articles were shown.
+func saidBefore(m *memory, needs []need.Need) []candidate.Told {
+	var all []candidate.Told
+	for i := range needs {
+		t := candidate.Told{Need: needs[i].ID}
+		for _, e := range m.matched[i] {
+			for _, a := range e.Articles {
+				if !slices.Contains(t.Articles, a) {
+					t.Articles = append(t.Articles, a)
+				}
+			}
+			for _, a := range e.Actions {
+				if !slices.Contains(t.Actions, a) {
+					t.Actions = append(t.Actions, a)
+				}
+			}
+		}
+		if len(t.Articles)+len(t.Actions) > 0 {
+			all = append(all, t)
+		}
+	}
+	return all
+}
+
+// count sets how often each need was asked before, now that the sources have
+// answered: a status that has moved since is a new answer, and two questions with
+// different words are one when the same article answers them.
+func (m *memory) count(needs []need.Need, results []candidate.Result) {
+	if m.in.Enquiry.About != "" {
+		return
+	}
+	for i := range needs {
+		n := &needs[i]
+		if !repeatable(n) {
+			continue
+		}
+		state, about := substance(results, n.ID), aboutOf(n)
+		articles := bestArticles(results, n.ID)
+		for _, e := range m.matched[i] {
+			same := likeness(n.Text, e.Text) >= alike ||
+				slices.ContainsFunc(e.Articles, func(a string) bool { return slices.Contains(articles, a) }) ||
+				ownMatter(n.Intent) && slices.Equal(about, e.About) || state != "" && state == e.State
+			if !same || e.Status == string(need.Clarify) || state != "" && state != e.State {
+				continue
+			}
+			n.Repeated++
+			if !slices.Contains(n.Evidence, e.ref) {
+				n.Evidence = append(n.Evidence, e.ref)
+			}
+		}
+		n.Repeated = max(n.Repeated, m.askedHere(n), saysSo(n))
+	}
+}
+
+// bestArticles are the articles that fit a need best, those told before included.
+func bestArticles(results []candidate.Result, id string) (all []string) {
+	for _, r := range results {
+		for _, a := range r.Answers {
+			if a.Need == id && a.Passage != nil {
+				if all = append(all, a.Passage.Instead...); len(a.Passage.Instead) == 0 {
+					all = append(all, a.Passage.Article)
+				}
+			}
+		}
+	}
+	return all
+}
+
+// askedHere counts the same words among the turns that a caller sent along: a
+// channel that keeps its own transcript asks without a conversation of ours.
+func (m *memory) askedHere(n *need.Need) (times int) {
+	if m.in.Converses {
+		return 0 // the events have it
+	}
+	for _, t := range m.in.Enquiry.Messages {
+		if t.Role == "user" && likeness(t.Text, n.Text) >= (alike+1)/2 {
+			times++
+		}
+	}
+	return times
+}
+
+var asksAgain = []string{"问了", "问过", "说了", "说过", "讲了", "问你", "asked", "asking", "told you", "said"}
+
+// saysSo reads how often the customer says to have asked: "这是第三次问了", "I've
+// asked three times".
+func saysSo(n *need.Need) int {
+	plain := text.Plain(n.Text)
+	if !slices.ContainsFunc(asksAgain, func(w string) bool { return strings.Contains(plain, w) }) {
+		return 0
+	}
+	for i := range n.Entities {
+		if q, ok := n.Entities[i].Value.(need.Quantity); ok && q.Unit == "time" {
+			if q.Ordinal {
+				return int(q.Value) - 1
+			}
+			return int(q.Value)
+		}
+	}
+	return 0
+}
+
+// likeness is the share of letter pairs that two texts have in common (Dice's
+// coefficient), without marks and blanks.
+func likeness(a, b string) float64 {
+	x, y := pairs(a), pairs(b)
+	if len(x) == 0 || len(y) == 0 {
+		return 0
+	}
+	common := 0
+	for p := range x {
+		if y[p] {
+			common++
+		}
+	}
+	return 2 * float64(common) / float64(len(x)+len(y))
+}
+
+func pairs(s string) map[[2]rune]bool {
+	all := map[[2]rune]bool{}
+	var last rune
+	for _, r := range text.Plain(s) {
+		if !text.Han(r) && !text.Letter(r) && (r < '0' || r > '9') {
+			continue
+		}
+		if last != 0 {
+			all[[2]rune{last, r}] = true
+		}
+		last = r
+	}
+	return all
+}
