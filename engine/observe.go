@@ -152,6 +152,14 @@ func ParseKey(id string) (identity.Key, bool) {
 	return identity.Key{}, false
 }
 
+// Identifiers are what the workspace said of kinds of ids, by kind.
+func (e *Engine) Identifiers(ctx context.Context, workspace string) ([]identity.Rule, error) {
+	if _, err := e.tenant(workspace); err != nil {
+		return nil, err
+	}
+	return e.Store.Identifiers(ctx, workspace)
+}
+
 // Profile is what is known of a scope now.
 func (e *Engine) Profile(ctx context.Context, s Scope) (*profile.Profile, error) {
 	if len(s.Keys) == 0 {

@@ -49,6 +49,8 @@ type Store interface {
 	// Apart tells that somebody said of two persons that they are not one, and that
 	// this is still in force.
 	Apart(ctx context.Context, workspace string, a, b identity.PersonID) (bool, error)
+	// Identifiers are what the workspace said of kinds of ids, by kind.
+	Identifiers(ctx context.Context, workspace string) ([]identity.Rule, error)
 	// Profile folds a scope. Without UpTo and Without it is answered from memory
 	// when the person is hot. The profile must not be changed.
 	Profile(ctx context.Context, s Scope) (*profile.Profile, error)

@@ -11,7 +11,7 @@ import "slices"
 func (g *Graph) Forget(numbers []uint32) []Join {
 	g.fresh = uint32(len(g.values))
 	g.joined = g.joined[:0]
-	gone := map[uint32]bool{}
+	gone, fewer := map[uint32]bool{}, map[uint32]bool{}
 	var touched []uint32
 	for _, n := range numbers {
 		if n != 0 && n < g.fresh && g.values[n] != "" {
@@ -23,26 +23,30 @@ func (g *Graph) Forget(numbers []uint32) []Join {
 		return nil
 	}
 	for n := uint32(1); n < g.fresh; n++ {
-		if g.nodes[n].kind == kindUser || g.nodes[n].link == 0 {
+		users := slices.Collect(g.above(n))
+		if len(users) == 0 {
 			continue
 		}
-		users := append([]uint32{g.nodes[n].link}, g.more[n]...)
+		anchor := g.class(n) == anchorClass
 		if !gone[n] && !slices.ContainsFunc(users, func(u uint32) bool { return gone[u] }) {
 			continue
 		}
 		touched = append(touched, n)
 		delete(g.more, n)
-		g.nodes[n].link = 0
+		if !anchor {
+			g.nodes[n].link = 0
+		}
 		for i, u := range users {
-			if i > 0 {
+			if i > 0 || anchor {
 				delete(g.also, uint64(n)<<32|uint64(u))
 			}
 			switch {
 			case gone[n] || gone[u]:
 				g.nodes[u].link--
+				fewer[u] = true
 				g.apart[u] = slices.DeleteFunc(g.apart[u], func(m uint32) bool { return m == n })
 				touched = append(touched, u)
-			case g.nodes[n].link == 0:
+			case !anchor && g.nodes[n].link == 0:
 				g.nodes[n].link = u
 			default:
 				g.more[n] = append(g.more[n], u)
@@ -63,6 +67,17 @@ func (g *Graph) Forget(numbers []uint32) []Join {
 		delete(g.near, n)
 		delete(g.apart, n)
 		g.nodes[n].seen, g.nodes[n].link = false, 0
+	}
+	for kind := range g.rules {
+		g.recount(kind)
+	}
+	// Who was over a limit may be under it now, and attract what stood alone.
+	for n := uint32(1); n < g.fresh; n++ {
+		for u := range g.above(n) {
+			if fewer[u] {
+				touched = append(touched, n)
+			}
+		}
 	}
 	slices.Sort(touched)
 	g.settle(slices.Compact(touched)...)

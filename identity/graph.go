@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"hash/maphash"
+	"iter"
 	"slices"
 
 	"github.com/rapport-cx/rapport/event"
@@ -33,6 +34,11 @@ const MaxLinks = 1000
 //	   stands on its own.
 //	D. A user key that was seen with more than MaxLinks loose keys attracts none.
 //	E. A pair that an unmerge parts does not count as seen together.
+//	F. A workspace adds kinds of keys (see [Rule]). Keys of a kind that joins are
+//	   anchors: C holds for them towards user keys first, and then for loose keys
+//	   towards both, an anchor standing for the person it belongs to. Other added
+//	   kinds are loose. What a rule blocks, or what is over its limit, counts as
+//	   not seen together.
 //
 // By C a cluster never bridges two persons, so two user ids never become one by
 // inference. A verified alias call whose previous id is known as a user id is an
@@ -42,7 +48,11 @@ type Graph struct {
 	seed      maphash.Seed
 
 	kinds    []string
-	values   []string // by number; values[0] is unused
+	classes  []class         // by kind
+	rules    map[uint8]*rule // what the workspace said of kinds
+	ruled    bool            // a rule blocks or limits something
+	counts   map[uint64]int  // key<<8|kind → how many of a limited kind a user key or anchor was seen with
+	values   []string        // by number; values[0] is unused
 	nodes    []node
 	prints   []uint32 // by number: the first four bytes of the person id's hash
 	byKey    table
@@ -65,7 +75,7 @@ type Graph struct {
 }
 
 type node struct {
-	link   uint32 // loose: the first user it was seen with; user: how many loose keys it was seen with
+	link   uint32 // loose: the first user it was seen with; user or anchor: how many keys below it was seen with
 	next   uint32 // the next key of the person, a ring
 	person uint32 // the representative
 	kind   uint8
@@ -111,7 +121,9 @@ func NewGraph(workspace string) *Graph {
 		workspace: workspace,
 		seed:      maphash.MakeSeed(),
 		kinds:     []string{"user", "anon", "email", "phone"},
-		values:    make([]string, 1), nodes: make([]node, 1), prints: make([]uint32, 1),
+		classes:   []class{userClass, looseClass, looseClass, looseClass},
+		rules:     map[uint8]*rule{}, counts: map[uint64]int{},
+		values: make([]string, 1), nodes: make([]node, 1), prints: make([]uint32, 1),
 		also: map[uint64]struct{}{}, more: map[uint32][]uint32{}, apart: map[uint32][]uint32{},
 		pairs: map[pair]statement{}, near: map[uint32][]uint32{}, cuts: map[uint32]stamp{}, old: map[uint32]uint32{},
 		saved: dirt{keys: 1},
@@ -226,8 +238,14 @@ type Statement struct {
 func (g *Graph) Observe(e *event.Event) (number uint32, joined []Join) {
 	g.fresh = uint32(len(g.values))
 	g.joined = g.joined[:0]
-	if e.Kind == event.Record && (e.Name == "merge" || e.Name == "unmerge") {
-		return g.state(e), g.joined
+	if e.Kind == event.Record {
+		switch e.Name {
+		case "merge", "unmerge":
+			return g.state(e), g.joined
+		case "identifier":
+			g.define(e)
+			return 0, g.joined
+		}
 	}
 	var user, anon uint32
 	if !Blocked(e.UserID) {
@@ -238,6 +256,9 @@ func (g *Graph) Observe(e *event.Event) (number uint32, joined []Join) {
 	}
 	if user != 0 && anon != 0 {
 		g.link(anon, user)
+	}
+	if len(g.kinds) > builtIn && (user != 0 || anon != 0) {
+		g.external(e, user, anon)
 	}
 	if user != 0 {
 		switch {
@@ -341,6 +362,7 @@ func (g *Graph) addKind(name string) (uint8, bool) {
 		return 0, false
 	}
 	g.kinds = append(g.kinds, name)
+	g.classes = append(g.classes, looseClass)
 	return uint8(len(g.kinds) - 1), true
 }
 
@@ -411,14 +433,22 @@ func (g *Graph) seenNear(n uint32) []uint32 {
 	return slices.DeleteFunc(slices.Clone(g.near[n]), func(m uint32) bool { return !g.nodes[m].seen })
 }
 
-// link notes that a loose key and a user key came in one event.
+// link notes that a loose key and a user key came in one event, or an anchor and
+// a key above or below it.
 func (g *Graph) link(loose, user uint32) {
 	n := &g.nodes[loose]
-	if n.link == user {
+	anchor := g.class(loose) == anchorClass
+	if !anchor && n.link == user {
 		return
 	}
-	second := n.link != 0
-	if second {
+	second := anchor || n.link != 0
+	if anchor {
+		if _, known := g.also[uint64(loose)<<32|uint64(user)]; known {
+			return
+		}
+		g.also[uint64(loose)<<32|uint64(user)] = struct{}{}
+		g.more[loose] = append(g.more[loose], user)
+	} else if second {
 		if _, known := g.also[uint64(loose)<<32|uint64(user)]; known {
 			return
 		}
@@ -435,10 +465,11 @@ func (g *Graph) link(loose, user uint32) {
 	}
 	g.saved.links = append(g.saved.links, [2]uint32{loose, user})
 	g.nodes[user].link++
+	over := g.tally(user, n.kind)
 	switch count := g.nodes[user].link; {
-	case count == MaxLinks+1:
+	case count == MaxLinks+1, over, anchor:
 		g.settle(user, loose)
-	case !second && len(g.near[loose]) == 0 && len(g.pairs) == 0 && len(g.cuts) == 0 && count <= MaxLinks:
+	case !second && !g.ruled && len(g.near[loose]) == 0 && len(g.pairs) == 0 && len(g.cuts) == 0 && count <= MaxLinks:
 		// The usual case: an anonymous id meets its first user.
 		was := n.person
 		g.ring(loose, user)
@@ -446,6 +477,8 @@ func (g *Graph) link(loose, user uint32) {
 		if was < g.fresh && n.person != was {
 			g.joined = append(g.joined, Join{From: was, To: n.person})
 		}
+	case g.rank(g.cluster(loose)) == anchorClass:
+		g.settle(user, loose) // what is below its anchors moves with it
 	default:
 		g.begin()
 		g.rehome(loose)
@@ -465,7 +498,7 @@ func (g *Graph) tell(p pair, s statement) {
 	g.pairs[p] = s
 	if !had {
 		for _, n := range [2]uint32{p.a, p.b} {
-			if d := g.nodes[n]; d.kind != kindUser && d.link != 0 && len(g.near[n]) == 0 && len(g.more[n]) == 0 {
+			if d := g.nodes[n]; g.class(n) == looseClass && d.link != 0 && len(g.near[n]) == 0 && len(g.more[n]) == 0 {
 				g.apart[d.link] = append(g.apart[d.link], n)
 			}
 		}
@@ -518,29 +551,48 @@ func (g *Graph) cluster(n uint32) []uint32 {
 	return all
 }
 
-func (g *Graph) hasUser(keys []uint32) bool {
-	return slices.ContainsFunc(keys, func(n uint32) bool { return g.nodes[n].kind == kindUser })
+// class of a key: who it can stand for.
+func (g *Graph) class(n uint32) class { return g.classes[g.nodes[n].kind] }
+
+// rank of a cluster is the class of its best key.
+func (g *Graph) rank(keys []uint32) class {
+	best := looseClass
+	for _, n := range keys {
+		best = min(best, g.class(n))
+	}
+	return best
 }
 
-// home is a user key of the one person to whom rule C gives a cluster, 0 for none.
+// above goes over the keys above a key with which it was seen.
+func (g *Graph) above(n uint32) iter.Seq[uint32] {
+	return func(yield func(uint32) bool) {
+		if g.class(n) == looseClass {
+			if g.nodes[n].link == 0 || !yield(g.nodes[n].link) {
+				return
+			}
+		}
+		for _, u := range g.more[n] {
+			if !yield(u) {
+				return
+			}
+		}
+	}
+}
+
+// home is a key of the one person to whom rule C gives a cluster, 0 for none. The
+// key is of a better class than any of the cluster's.
 func (g *Graph) home(cluster []uint32) uint32 {
+	rank := g.rank(cluster)
 	var root, user uint32
 	for _, loose := range cluster {
-		if g.nodes[loose].link == 0 {
+		if _, was := g.cuts[loose]; was || g.ruled && g.blocks(loose) {
 			continue
 		}
-		if _, was := g.cuts[loose]; was {
-			continue
-		}
-		for i := -1; i < len(g.more[loose]); i++ {
-			u := g.nodes[loose].link
-			if i >= 0 {
-				u = g.more[loose][i]
-			}
-			if g.nodes[u].link > MaxLinks || g.parted(loose, u) {
+		for u := range g.above(loose) {
+			if g.class(u) >= rank || g.nodes[u].link > MaxLinks || g.parted(loose, u) || g.ruled && g.refuses(u, g.nodes[loose].kind) {
 				continue
 			}
-			r := slices.Min(g.cluster(u))
+			r := g.root(u)
 			if root != 0 && r != root {
 				return 0
 			}
@@ -548,6 +600,17 @@ func (g *Graph) home(cluster []uint32) uint32 {
 		}
 	}
 	return user
+}
+
+// root is the same number for any two keys, user keys or anchors, of one person.
+func (g *Graph) root(u uint32) uint32 {
+	cluster := g.cluster(u)
+	if g.rank(cluster) == anchorClass {
+		if user := g.home(cluster); user != 0 {
+			cluster = g.cluster(user)
+		}
+	}
+	return slices.Min(cluster)
 }
 
 func (g *Graph) parted(a, b uint32) bool {
@@ -579,12 +642,11 @@ func (g *Graph) leave(keys []uint32) {
 }
 
 // name makes the right key of one's ring its representative: the smallest user
-// key, else the smallest key.
+// key, else the smallest anchor, else the smallest key.
 func (g *Graph) name(n uint32) {
 	best := n
 	for m := g.nodes[n].next; m != n; m = g.nodes[m].next {
-		userM, userB := g.nodes[m].kind == kindUser, g.nodes[best].kind == kindUser
-		if userM && !userB || userM == userB && g.KeyAt(m).Compare(g.KeyAt(best)) < 0 {
+		if c, b := g.class(m), g.class(best); c < b || c == b && g.KeyAt(m).Compare(g.KeyAt(best)) < 0 {
 			best = m
 		}
 	}
@@ -611,7 +673,7 @@ func (g *Graph) remember(n uint32) {
 // rehome places the cluster of a loose key anew by rule C.
 func (g *Graph) rehome(loose uint32) {
 	cluster := g.cluster(loose)
-	if g.hasUser(cluster) {
+	if g.rank(cluster) == userClass {
 		return
 	}
 	for _, n := range cluster {
@@ -632,14 +694,15 @@ func (g *Graph) rehome(loose uint32) {
 }
 
 // settle builds the persons of the touched keys anew after an explicit statement.
-// What it can change: those persons themselves, and the clusters that were seen
-// with one of their user keys and with another's.
+// What it can change: those persons themselves, the clusters that were seen with
+// one of their user keys and with another's, and the persons of anchors of which
+// that is true, with all that hangs on them.
 func (g *Graph) settle(touched ...uint32) {
 	g.begin()
 	g.scratch = g.scratch[:0]
-	for _, t := range touched {
+	include := func(t uint32) {
 		if _, known := g.old[t]; known {
-			continue
+			return
 		}
 		from := len(g.scratch)
 		g.scratch = g.Members(g.scratch, t)
@@ -647,13 +710,25 @@ func (g *Graph) settle(touched ...uint32) {
 			g.remember(n)
 		}
 	}
-	all := slices.Clone(g.scratch)
+	for _, t := range touched {
+		include(t)
+	}
 	var loose []uint32
+	for i := 0; i < len(g.scratch); i++ { // it grows
+		n := g.scratch[i]
+		if g.class(n) == looseClass {
+			continue
+		}
+		loose = append(loose, g.apart[n]...)
+		for _, m := range g.apart[n] {
+			if len(g.kinds) > builtIn && g.rank(g.cluster(m)) == anchorClass {
+				include(m)
+			}
+		}
+	}
+	all := slices.Clone(g.scratch)
 	for _, n := range all {
 		g.nodes[n].next, g.nodes[n].person = n, n
-		if g.nodes[n].kind == kindUser {
-			loose = append(loose, g.apart[n]...)
-		}
 	}
 	placed := make(map[uint32]bool, len(all))
 	for _, n := range all {
@@ -668,9 +743,12 @@ func (g *Graph) settle(touched ...uint32) {
 			}
 		}
 		g.name(n)
-		if !g.hasUser(cluster) {
+		if g.rank(cluster) != userClass {
 			loose = append(loose, n)
 		}
+	}
+	if len(g.kinds) > builtIn { // anchors first: what is loose follows them
+		slices.SortStableFunc(loose, func(a, b uint32) int { return int(g.rank(g.cluster(a))) - int(g.rank(g.cluster(b))) })
 	}
 	for _, n := range loose {
 		g.rehome(n)
@@ -709,7 +787,7 @@ func (g *Graph) report() {
 	}
 }
 
-// People lists persons who have a user id, those whose
+// People lists persons who have a user id or an anchor, those whose
 // representative came last first: the ones numbered below before (0: all), at most
 // limit of them. next is where to go on, 0 at the end.
 func (g *Graph) People(before uint32, limit int) (people []Person, next uint32) {
@@ -718,7 +796,7 @@ func (g *Graph) People(before uint32, limit int) (people []Person, next uint32) 
 		n = before
 	}
 	for n--; n > 0 && n < uint32(len(g.values)); n-- {
-		if g.nodes[n].person != n || !g.nodes[n].seen || g.nodes[n].kind != kindUser {
+		if g.nodes[n].person != n || !g.nodes[n].seen || g.class(n) == looseClass {
 			continue // visitors, and addresses of nobody
 		}
 		if people = append(people, g.PersonAt(n)); len(people) == limit {

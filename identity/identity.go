@@ -3,8 +3,8 @@
 // one who asks has proven who they are.
 //
 // What it promises: the person of a set of links does not depend on the order in
-// which the links arrived; two user ids never become one person by inference; a
-// merge can be undone exactly, for events stay with the key they came under.
+// which the links arrived; two user ids never become one person by inference, nor do two
+// ids of a kind that a workspace added to join; a merge can be undone exactly, for events stay with the key they came under.
 package identity
 
 import (

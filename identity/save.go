@@ -2,6 +2,7 @@ package identity
 
 import (
 	"encoding/binary"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"hash/crc32"
@@ -12,11 +13,14 @@ import (
 // A part is a run of keys with the links and statements that came with them. The
 // whole graph is one part that starts at number 1; what changed since is another.
 //
-//	"ri1\n" kinds… start count kind[count] length[count] print[count]×4 values
+//	"ri2\n" kinds… rules start count kind[count] length[count] print[count]×4 values
 //	unseen… seen… links… pairs… cuts… crc32c
 //
-// Counts and numbers are uvarints, lists carry their length first.
-const magic = "ri1\n"
+// "ri1\n" is the same without rules. Counts and numbers are uvarints, lists carry their length first.
+const (
+	magic  = "ri2\n"
+	magic1 = "ri1\n"
+)
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
@@ -27,6 +31,7 @@ type dirt struct {
 	links [][2]uint32
 	pairs []pair
 	cuts  []uint32
+	rules bool
 }
 
 // Save writes the whole graph. It does not count as an export: Dirty still gives
@@ -37,11 +42,7 @@ func (g *Graph) Save() []byte { return g.encode(g.everything()) }
 func (g *Graph) everything() dirt {
 	all := dirt{keys: 1}
 	for n := uint32(1); n < uint32(len(g.nodes)); n++ {
-		if g.nodes[n].kind == kindUser || g.nodes[n].link == 0 {
-			continue
-		}
-		all.links = append(all.links, [2]uint32{n, g.nodes[n].link})
-		for _, u := range g.more[n] {
+		for u := range g.above(n) {
 			all.links = append(all.links, [2]uint32{n, u})
 		}
 	}
@@ -59,7 +60,7 @@ func (g *Graph) everything() dirt {
 // fails to keep a part must fall back to Save.
 func (g *Graph) Dirty() []byte {
 	d := g.saved
-	if int(d.keys) == len(g.values) && len(d.seen) == 0 && len(d.links) == 0 && len(d.pairs) == 0 && len(d.cuts) == 0 {
+	if int(d.keys) == len(g.values) && len(d.seen) == 0 && len(d.links) == 0 && len(d.pairs) == 0 && len(d.cuts) == 0 && !d.rules {
 		return nil
 	}
 	part := g.encode(d)
@@ -83,6 +84,7 @@ func (g *Graph) encode(d dirt) []byte {
 		b = binary.AppendUvarint(b, uint64(len(k)))
 		b = append(b, k...)
 	}
+	b = g.appendRules(b)
 	b = binary.AppendUvarint(b, uint64(d.keys))
 	b = binary.AppendUvarint(b, uint64(len(values)))
 	for i := range values {
@@ -132,6 +134,25 @@ func (g *Graph) encode(d dirt) []byte {
 	return binary.LittleEndian.AppendUint32(b, crc32.Checksum(b, castagnoli))
 }
 
+func (g *Graph) appendRules(b []byte) []byte {
+	b = binary.AppendUvarint(b, uint64(len(g.rules)))
+	for kind := range uint8(len(g.kinds)) {
+		r := g.rules[kind]
+		if r == nil {
+			continue
+		}
+		body, err := json.Marshal(r.Rule)
+		if err != nil {
+			panic(err) // texts, numbers and truths always have a form
+		}
+		b = append(b, kind)
+		b = appendStamp(b, r.stamp)
+		b = binary.AppendUvarint(b, uint64(len(body)))
+		b = append(b, body...)
+	}
+	return b
+}
+
 func appendStamp(b []byte, s stamp) []byte {
 	b = binary.AppendVarint(b, s.ms)
 	return append(b, s.id[:]...)
@@ -153,7 +174,7 @@ func (g *Graph) Load(parts ...[]byte) error {
 var errCut = errors.New("it ends early or holds a number that cannot be")
 
 func (g *Graph) load(part []byte) error {
-	if len(part) < len(magic)+4 || string(part[:len(magic)]) != magic {
+	if len(part) < len(magic)+4 || string(part[:len(magic)]) != magic && string(part[:len(magic)]) != magic1 {
 		return errors.New("it is no part of an identity graph of this version")
 	}
 	body := part[:len(part)-4]
@@ -168,6 +189,20 @@ func (g *Graph) load(part []byte) error {
 			return errors.New("it holds more than 255 kinds of keys")
 		}
 		kinds[i] = k
+	}
+	if string(part[:len(magic)]) == magic {
+		for range r.count(18) {
+			kind, at := r.take(1), r.stamp()
+			body := r.take(r.count(1))
+			if r.bad || int(kind[0]) >= len(kinds) {
+				return errCut
+			}
+			said, ok := ReadRule(g.kinds[kinds[kind[0]]], body)
+			if !ok {
+				return errCut
+			}
+			g.adopt(kinds[kind[0]], said, at)
+		}
 	}
 	if start := r.uvarint(); start != uint64(len(g.values)) {
 		return fmt.Errorf("it continues at key %d, but the graph holds %d", start, len(g.values)-1)
@@ -220,7 +255,7 @@ func (g *Graph) load(part []byte) error {
 	}
 	for range r.count(2) {
 		loose, user := r.number(all), r.number(all)
-		if r.bad || g.nodes[loose].kind == kindUser || g.nodes[user].kind != kindUser {
+		if r.bad || g.class(loose) <= g.class(user) {
 			return errCut
 		}
 		g.link(loose, user)

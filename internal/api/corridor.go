@@ -116,6 +116,8 @@ type knower interface {
 	// PersonScope finds a person by per_…, kind:value or a bare id; engine.ErrNotFound
 	// when nobody is known by it.
 	PersonScope(ctx context.Context, workspace, id string) (engine.Scope, error)
+	// Identifiers are the kinds of ids on which the workspace has said something.
+	Identifiers(ctx context.Context, workspace string) ([]identity.Rule, error)
 	Profile(ctx context.Context, s engine.Scope) (*profile.Profile, error)
 	// Timeline lists events newest first, before the place named (zero: from the newest).
 	Timeline(ctx context.Context, s engine.Scope, before time.Time, beforeID event.ID, limit int) ([]engine.Moment, error)

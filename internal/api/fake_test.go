@@ -454,3 +454,9 @@ func (h *house) Suggestions(context.Context, string, bool) (engine.Suggestions, 
 func (h *house) Suggestion(_ context.Context, _, id string) (engine.Suggestion, error) {
 	return engine.Suggestion{}, fmt.Errorf("%s: %w", id, engine.ErrNotFound)
 }
+
+func (h *house) Identifiers(_ context.Context, workspace string) ([]identity.Rule, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.log(workspace).graph.Rules(), h.broken
+}

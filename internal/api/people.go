@@ -154,6 +154,7 @@ func (s *server) peopleRoutes() {
 	})
 
 	s.suggestionRoutes()
+	s.identifierRoutes()
 	add(s, route{method: "GET", path: person + "/relations", tag: "People", who: secretKey, summary: "What they are to others, and others to them."}, func(c *call, _ *none) (PersonRelations, error) {
 		scope, err := s.byPath(c)
 		if err != nil {

@@ -71,6 +71,17 @@ func (s *Store) Apart(ctx context.Context, workspace string, a, b identity.Perso
 	return t.graph.Apart(x, y), nil
 }
 
+// Identifiers are what a workspace said of kinds of ids.
+func (s *Store) Identifiers(ctx context.Context, workspace string) (rules []identity.Rule, err error) {
+	t, err := s.fresh(ctx, workspace)
+	if t == nil || err != nil {
+		return nil, err
+	}
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return t.graph.Rules(), nil
+}
+
 var errNoShelf = errors.New("the store was opened without a shelf")
 
 // Catalogue is a workspace's shelf at a revision; 0 means now. It is never older than

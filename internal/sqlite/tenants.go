@@ -58,6 +58,16 @@ func (s *Store) Apart(ctx context.Context, workspace string, a, b identity.Perso
 	return apart, nil
 }
 
+// Identifiers are what a workspace said of kinds of ids.
+func (s *Store) Identifiers(ctx context.Context, workspace string) (rules []identity.Rule, err error) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if t := s.words.byID[workspace]; t != nil {
+		rules = t.graph.Rules()
+	}
+	return rules, nil
+}
+
 var errNoShelf = errors.New("the store was opened without a shelf")
 
 // Catalogue is a workspace's shelf at a revision; 0 means now.

@@ -376,6 +376,35 @@ func peopleAreListed(t *testing.T, h Home) {
 	}
 }
 
+func addedKindsName(t *testing.T, h Home) {
+	s := h.Open(t, newShelf())
+	kind := put("identifier", "unionid", "", 0, `{"joins":true}`)
+	kind.Subject = "unionid"
+	commit(t, s, kind)
+	for i, visitor := range []string{"a-1", "a-2"} {
+		e := track("", visitor, "Product Viewed", 1+i, `{}`)
+		e.Context = []byte(`{"externalIds":[{"type":"unionid","id":"U1"}]}`)
+		e.Verified = true
+		commit(t, s, e)
+	}
+	for range 2 {
+		p, known, err := s.Person(ctx, shop, identity.Key{Kind: "unionid", Value: "U1"})
+		if err != nil || !known || len(p.Keys) != 3 {
+			t.Fatalf("U1 is %+v, known %t, %v", p, known, err)
+		}
+		if got := profileOf(t, s, scope(t, s, identity.Anonymous("a-1"))); got.Events != 2 {
+			t.Fatalf("they have %d events, wanted those of both visitors", got.Events)
+		}
+		if rules, err := s.Identifiers(ctx, shop); err != nil || len(rules) != 1 || !rules[0].Joins {
+			t.Fatalf("rules %+v, %v", rules, err)
+		}
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+		s = h.Open(t, newShelf())
+	}
+}
+
 func placeholdersNameNobody(t *testing.T, h Home) {
 	s := h.Open(t, newShelf())
 	commit(t, s,

@@ -25,6 +25,7 @@ type Store interface {
 	Person(ctx context.Context, workspace string, key identity.Key) (identity.Person, bool, error)
 	PersonByID(ctx context.Context, workspace string, id identity.PersonID) (identity.Person, bool, error)
 	People(ctx context.Context, workspace string, before uint32, limit int) ([]identity.Person, uint32, error)
+	Identifiers(ctx context.Context, workspace string) ([]identity.Rule, error)
 	Apart(ctx context.Context, workspace string, a, b identity.PersonID) (bool, error)
 	Profile(ctx context.Context, s journal.Scope) (*profile.Profile, error)
 	Timeline(ctx context.Context, s journal.Scope, before time.Time, beforeID event.ID, limit int) ([]journal.Moment, error)
@@ -80,6 +81,7 @@ func Run(t *testing.T, home func(t testing.TB) Home) {
 		{"a visitor who signs in becomes one person", visitorSignsIn},
 		{"a merge can be undone", mergeIsUndone},
 		{"persons are listed, and who was parted stays apart", peopleAreListed},
+		{"a kind of id that the workspace added names persons, after a restart, too", addedKindsName},
 		{"placeholders name nobody", placeholdersNameNobody},
 		{"one workspace sees nothing of another", workspacesAreApart},
 		{"a decision is in the ledger before it is answered", ledgerKeepsDecisions},
