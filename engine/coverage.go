@@ -3,12 +3,14 @@ package engine
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"maps"
 	"slices"
 
 	"github.com/rapport-cx/rapport/candidate"
 	"github.com/rapport-cx/rapport/decision"
 	"github.com/rapport-cx/rapport/need"
+	"github.com/rapport-cx/rapport/strategy"
 )
 
 // Coverage says how far a strategy reaches: which needs it leaves without an
@@ -158,4 +160,41 @@ func (x *NeedCoverage) add(n *need.Need, p *decision.Plan) {
 			x.NoAction++
 		}
 	}
+}
+
+// enough is how often an action must have been a candidate before what became of it
+// says something about the rules.
+const enough = 30
+
+// Lint looks for what is probably wrong with a version: in its files, and in what
+// became of its actions when the logged past is decided under it.
+func (e *Engine) Lint(ctx context.Context, workspace string, number int, p Past) ([]strategy.Finding, error) {
+	s, err := e.source(ctx, workspace, number)
+	if err != nil {
+		return nil, err
+	}
+	all, err := e.Compiler.Lint(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	c, err := e.Coverage(ctx, workspace, number, p)
+	if err != nil {
+		return nil, err
+	}
+	for i := range c.Actions {
+		a := &c.Actions[i]
+		if a.Considered < enough || a.Chosen > 0 || len(a.Lost) == 0 {
+			continue
+		}
+		most := a.Lost[0]
+		f := strategy.Finding{Check: strategy.NeverMeets, Severity: strategy.Doubtful, Message: candidate.Text{
+			Zh: fmt.Sprintf("动作“%s”考虑过 %d 次，一次也没有选上；最常见的原因是 %s 阶段的规则 %s（%d 次）", a.Action, a.Considered, most.Stage, most.Rule, most.Times),
+			En: fmt.Sprintf("the action %q was considered %d times and never chosen; most often it was stopped at %s by %s (%d times)", a.Action, a.Considered, most.Stage, most.Rule, most.Times),
+		}}
+		if most.Stage == decision.Arbitration {
+			f.Check = strategy.AlwaysLoses
+		}
+		all = append(all, f)
+	}
+	return all, nil
 }

@@ -113,6 +113,8 @@ type Compiler interface {
 	// Compile reports all faults at once as pack.Faults. It trains the classifier
 	// unless s.Model holds one that fits, and returns the source with the model in it.
 	Compile(ctx context.Context, s strategy.Source) (*strategy.Version, strategy.Source, error)
+	// Lint looks for what compiles and is probably wrong; its error is Compile's.
+	Lint(ctx context.Context, s strategy.Source) ([]strategy.Finding, error)
 	// Files are the files that a source is compiled from, those of its packs
 	// included, by path.
 	Files(s strategy.Source) map[string]string

@@ -148,6 +148,7 @@ type strategist interface {
 	Rollback(ctx context.Context, workspace string, number int) (strategy.Source, error)
 	Rollout(workspace string, number int) (strategy.Rollout, bool)
 	Simulate(ctx context.Context, workspace string, number int, p engine.Past) (*engine.Simulation, error)
+	Lint(ctx context.Context, workspace string, number int, p engine.Past) ([]strategy.Finding, error)
 	Coverage(ctx context.Context, workspace string, number int, p engine.Past) (*engine.Coverage, error)
 	Rehearse(ctx context.Context, r engine.Request, number, days int) (*engine.Rehearsal, error)
 	Compare(ctx context.Context, workspace string, number, against int) (*engine.Difference, error)

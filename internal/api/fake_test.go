@@ -410,6 +410,10 @@ func (h *house) Simulate(context.Context, string, int, engine.Past) (*engine.Sim
 	return nil, engine.ErrNotFound
 }
 
+func (h *house) Lint(context.Context, string, int, engine.Past) ([]strategy.Finding, error) {
+	return nil, engine.ErrNotFound
+}
+
 func (h *house) Coverage(context.Context, string, int, engine.Past) (*engine.Coverage, error) {
 	return nil, engine.ErrNotFound
 }

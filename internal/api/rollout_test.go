@@ -252,3 +252,34 @@ func TestADraftIsRehearsedOnAnybodyAndAnyDay(t *testing.T) {
 		t.Error("a rehearsal has held something of a budget")
 	}
 }
+
+func TestTheLinterReadsTheFilesAndThePast(t *testing.T) {
+	t.Parallel()
+	d := whole(t)
+	d.now = time.Date(2026, 7, 10, 4, 0, 0, 0, time.UTC)
+	for i := range 31 {
+		d.servedBy(fmt.Sprint("p", i))
+	}
+	two := d.draft(map[string]string{"gift/pack.yaml": gift + `
+  - id: never
+    nature: goodwill
+    serves: [presale.price_promo]
+    title: {zh: 永远轮不到, en: Never}
+    eligibility: [{id: on_mars, rule: scene.country == 'MARS', reason: {zh: 不在火星, en: not on Mars}}]
+    value: 2
+    reasons: [{text: {zh: 稳赚不赔, en: You cannot lose}}]
+`})
+	found := map[string]string{}
+	for _, x := range d.want(200, "", "POST", fmt.Sprintf("/v1/strategies/%d/lint", two), "sk_shop", "").json(t)["items"].([]any) {
+		f := x.(map[string]any)
+		if f["file"] == "gift/pack.yaml" || f["file"] == "" {
+			found[f["check"].(string)] += "\n" + f["message"].(map[string]any)["en"].(string)
+		}
+	}
+	if !strings.Contains(found["promise"], "稳赚") && !strings.Contains(found["promise"], "cannot lose") {
+		t.Errorf("a promise is not seen: %v", found)
+	}
+	if !strings.Contains(found["never_meets"], `"never" was considered 31 times`) || !strings.Contains(found["never_meets"], "on_mars") {
+		t.Errorf("a rule that nobody ever met is not seen: %v", found)
+	}
+}

@@ -163,6 +163,17 @@ func (s *server) strategyRoutes() {
 		out.Valid, out.Faults = err == nil, append(out.Faults, faults...)
 		return out, nil
 	})
+	add(s, route{method: "POST", path: "/v1/strategies/{v}/lint", tag: "Strategies", who: secretKey, summary: "Say what compiles and is probably wrong, in the files and by the logged past."}, func(c *call, _ *none) (Page[strategy.Finding], error) {
+		number, err := number(c)
+		if err != nil {
+			return Page[strategy.Finding]{}, err
+		}
+		all, err := s.Engine.Lint(c.context(), c.workspace.ID, number, engine.Past{Since: s.now().AddDate(0, 0, -30)})
+		if err != nil {
+			return Page[strategy.Finding]{}, refusedStrategy(err)
+		}
+		return paged(all, max(len(all), 1), func(f strategy.Finding) string { return f.File }), nil
+	})
 	add(s, route{method: "POST", path: "/v1/strategies/{v}/publish", tag: "Strategies", who: secretKey, optional: true, summary: "Put a draft in force for the next decision."}, func(c *call, in *StrategyPublish) (Strategy, error) {
 		number, err := number(c)
 		if err != nil {
