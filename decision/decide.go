@@ -307,12 +307,37 @@ func (m *moment) unknown(names []string) candidate.Text {
 		title := titleOf(n)
 		zh[i], en[i] = title.Zh, title.En
 		trait, _ := strings.CutPrefix(n, "person.traits.")
-		if purpose, hidden := strings.CutPrefix(string(m.person.Hidden[trait]), string(profile.NoConsent)+":"); hidden {
+		trait = strings.TrimPrefix(trait, "person.stated_days.")
+		switch why := m.hidden(trait); {
+		case why == "":
+		case why == profile.PersonalizationOff:
+			zh[i] += "（客户关闭了个性化）"
+			en[i] += " (the customer switched personalisation off)"
+		default:
+			purpose := strings.TrimPrefix(string(why), string(profile.NoConsent)+":")
 			zh[i] += "（客户没有同意用途「" + purpose + "」）"
 			en[i] += " (no consent for " + purpose + ")"
 		}
 	}
 	return candidate.Text{Zh: "还不知道：" + strings.Join(zh, "、"), En: "not known: " + strings.Join(en, ", ")}
+}
+
+// hidden is why a fact was kept from us, "" when it was not: a trait by its name,
+// tags and promotions as a whole.
+func (m *moment) hidden(fact string) profile.Reason {
+	if why := m.person.Hidden[fact]; why != "" {
+		return why
+	}
+	head, _, _ := strings.Cut(fact, ".")
+	switch {
+	case fact == "person.tags":
+		return m.person.Hidden["tags"]
+	case head == "promotion" || head == "promotions":
+		return m.person.Hidden["promotion"]
+	case head == "signal":
+		return m.person.Hidden["history"]
+	}
+	return ""
 }
 
 func titleOf(fact string) candidate.Text {

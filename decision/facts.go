@@ -53,6 +53,13 @@ var facts = []Fact{
 	{"case.status", Text, candidate.Text{Zh: "服务单状态", En: "state of the case"}},
 	{"cases.open", Int, candidate.Text{Zh: "未了结的服务单数", En: "open cases"}},
 	{"cases.total", Int, candidate.Text{Zh: "服务单总数", En: "cases so far"}},
+	{"contract.ends_at", Time, candidate.Text{Zh: "合同何时到期", En: "when the contract ends"}},
+	{"contract.ends_days", Int, candidate.Text{Zh: "合同还有几天到期", En: "days until the contract ends"}},
+	{"contract.id", Text, candidate.Text{Zh: "合同编号", En: "contract number"}},
+	{"contract.kind", Text, candidate.Text{Zh: "合同类型", En: "kind of contract"}},
+	{"contract.product_id", Text, candidate.Text{Zh: "合同所含产品编号", En: "product of the contract"}},
+	{"contract.status", Text, candidate.Text{Zh: "合同状态", En: "state of the contract"}},
+	{"contracts.count", Int, candidate.Text{Zh: "有效合同数", En: "contracts in force"}},
 	{"device.age_days", Int, candidate.Text{Zh: "设备已用天数", En: "age of the device in days"}},
 	{"device.age_months", Int, candidate.Text{Zh: "设备已用月数", En: "age of the device in months"}},
 	{"device.asset_id", Text, candidate.Text{Zh: "设备编号", En: "device id"}},
@@ -125,6 +132,13 @@ var facts = []Fact{
 	{"person.relations", List, candidate.Text{Zh: "有效的人际关系", En: "relations to others that are in force"}},
 	{"person.roles", List, candidate.Text{Zh: "在公司里的身份", En: "roles in companies"}},
 	{"person.tags", List, candidate.Text{Zh: "标签", En: "tags"}},
+	{"promotion.ends_at", Time, candidate.Text{Zh: "客户的优惠何时到期", En: "when the customer's promotion ends"}},
+	{"promotion.ends_days", Int, candidate.Text{Zh: "客户的优惠还有几天到期", En: "days until the customer's promotion ends"}},
+	{"promotion.id", Text, candidate.Text{Zh: "客户的优惠编号", En: "the customer's promotion"}},
+	{"promotion.kind", Text, candidate.Text{Zh: "客户的优惠类型", En: "kind of the customer's promotion"}},
+	{"promotion.product_id", Text, candidate.Text{Zh: "优惠所指产品编号", En: "product of the promotion"}},
+	{"promotion.status", Text, candidate.Text{Zh: "优惠状态", En: "state of the promotion"}},
+	{"promotions.count", Int, candidate.Text{Zh: "可用优惠数", En: "promotions that can be used"}},
 	{"returnable.created_at", Time, candidate.Text{Zh: "还能退的订单的下单时间", En: "when the order that can be returned was placed"}},
 	{"returnable.days", Int, candidate.Text{Zh: "还能退的订单还有几天可退", En: "days left to return it"}},
 	{"returnable.id", Text, candidate.Text{Zh: "还能退的订单号", En: "newest order that can be returned, with no return under way"}},
@@ -261,6 +275,12 @@ func (b *binding) fact(name string) (any, bool) {
 			return int64(b.in.Dialogue.Failures), true
 		case "waiting":
 			return b.in.Dialogue.Waiting, true
+		}
+	case "contract", "promotion":
+		return b.agreementFact(evidence.Kind(head), rest)
+	case "contracts", "promotions":
+		if rest == "count" {
+			return int64(len(b.agreements(evidence.Kind(strings.TrimSuffix(head, "s"))))), true
 		}
 	case "orders":
 		switch rest {
@@ -667,6 +687,16 @@ func (b *binding) cite(name string) []evidence.Ref {
 		return b.refs(evidence.Asset)
 	case "holdings":
 		return b.refs(evidence.Holding)
+	case "contract", "promotion":
+		if all := b.agreements(evidence.Kind(head)); len(all) > 0 {
+			return []evidence.Ref{all[0].Ref()}
+		}
+	case "contracts", "promotions":
+		var refs []evidence.Ref
+		for _, r := range b.agreements(evidence.Kind(strings.TrimSuffix(head, "s"))) {
+			refs = append(refs, r.Ref())
+		}
+		return refs
 	case "need":
 		if b.need != nil {
 			return b.need.Evidence

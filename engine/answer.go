@@ -242,7 +242,7 @@ func (e *Engine) prepare(ctx context.Context, t *tenant, r Request) (id string, 
 // walk is the flow from need to treatment. With in.Results set it decides from
 // what the sources said then; else it asks them and keeps what they say.
 func (e *Engine) walk(ctx context.Context, in *Inputs, m moment) (w walked) {
-	who := m.who.Masked(profile.Mask{Off: !in.Personal, On: in.Personal})
+	who := m.who.Masked(profile.Mask{Off: !in.Personal, On: in.Personal, Fields: m.version.Decision.Fields})
 	w.recognition = m.version.Need.Recognise(in.Enquiry, who, in.Scene, m.catalogue)
 	if in.Unasked != nil {
 		w.recognition = m.version.Need.Only(w.recognition, in.Unasked.Signal, in.Unasked.Group)

@@ -148,7 +148,7 @@ func (m *moment) ask(at time.Time, other *profile.Profile) *Behalf {
 	ties := profile.TiesTo(m.who.Ties(at), other.Keys)
 	b := &Behalf{Person: other.Person, Keys: other.Keys, Position: other.Position, Profile: other.Digest()}
 	m.behalf = tied(ties)
-	m.who = m.who.OnBehalf(other.Masked(profile.Mask{}), ties)
+	m.who = m.who.OnBehalf(other.Masked(profile.Mask{Fields: m.version.Decision.Fields}), ties)
 	return b
 }
 

@@ -21,7 +21,7 @@ func (e *Engine) balances(ctx context.Context, workspace string, m moment, in *I
 	if len(plan.Funds) == 0 {
 		return nil, nil
 	}
-	who := m.who.Masked(profile.Mask{Off: !in.Personal, On: in.Personal})
+	who := m.who.Masked(profile.Mask{Off: !in.Personal, On: in.Personal, Fields: m.version.Decision.Fields})
 	keys := plan.Budgets(&decision.Input{Person: who, Personal: in.Personal, Proven: in.Asker.Proven, Scene: in.Scene, Catalogue: m.catalogue})
 	there, err := e.Store.Balances(ctx, workspace, keys, now)
 	if err != nil {

@@ -200,7 +200,7 @@ func (e *Engine) foresee(workspace string, who *profile.Profile, when time.Time)
 	if zone, ok := who.Traits["timezone"].Value.(string); ok {
 		at.Zone = zone
 	}
-	return v.Need.Recognise(need.Enquiry{}, who.Masked(profile.Mask{}), at, need.NoNames{}), nil
+	return v.Need.Recognise(need.Enquiry{}, who.Masked(profile.Mask{Fields: v.Decision.Fields}), at, need.NoNames{}), nil
 }
 
 // Erase forgets a person for good; the receipt says how much there was.

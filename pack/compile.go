@@ -18,6 +18,7 @@ import (
 	"github.com/rapport-cx/rapport/decision"
 	"github.com/rapport-cx/rapport/need"
 	"github.com/rapport-cx/rapport/need/signal"
+	"github.com/rapport-cx/rapport/profile"
 	"github.com/rapport-cx/rapport/scene"
 	"github.com/rapport-cx/rapport/strategy"
 	"github.com/rapport-cx/rapport/treatment"
@@ -259,7 +260,7 @@ func digestOf(files []packFile) string {
 func readAll(files []packFile, faults *Faults) *content {
 	c := &content{
 		faults: faults, titles: map[string]candidate.Text{}, symptoms: map[string]candidate.Text{}, sources: map[string][]string{},
-		traits: maps.Clone(standardTraits), seen: map[string]value{},
+		traits: maps.Clone(standardTraits), classes: map[string]profile.Field{}, seen: map[string]value{},
 	}
 	c.need.Words = map[string]map[locale][]string{}
 	for _, v := range openAll(files, faults) {
@@ -284,7 +285,7 @@ func (c *content) compile() *compiled {
 		*c.faults = append(*c.faults, Fault{Message: err.Error()})
 		return nil
 	}
-	plan := &decision.Plan{Temperature: c.draw.temperature, Floor: c.draw.floor, Sales: c.draw.sales, Signals: map[string]decision.Pattern{}, Symptoms: c.symptoms}
+	plan := &decision.Plan{Temperature: c.draw.temperature, Floor: c.draw.floor, Sales: c.draw.sales, Signals: map[string]decision.Pattern{}, Symptoms: c.symptoms, Fields: c.classes}
 	plan.Problems = c.patterns(c.problems)
 	plan.Explained = c.patterns(c.explained)
 	plan.Contact, plan.Duty = c.contact, c.duty

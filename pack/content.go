@@ -12,6 +12,7 @@ import (
 	"github.com/rapport-cx/rapport/decision"
 	"github.com/rapport-cx/rapport/need"
 	"github.com/rapport-cx/rapport/need/signal"
+	"github.com/rapport-cx/rapport/profile"
 	"github.com/rapport-cx/rapport/scene"
 )
 
@@ -27,6 +28,7 @@ type content struct {
 	attributes []candidate.Attribute
 	sources    map[string][]string
 	traits     map[string]decision.FactType
+	classes    map[string]profile.Field
 	problems   []labelled
 	explained  []labelled
 	draw       draw
@@ -155,13 +157,31 @@ func (c *content) read(v value) {
 		},
 		"traits": func(v value) {
 			v.entries(func(k, v value) {
-				var t string
-				v.choice(&t, "string", "bool", "int", "double", "timestamp", "list")
+				var t, class, purpose string
+				kinds := []string{"string", "bool", "int", "double", "timestamp", "list"}
+				if v.node.Kind != yaml.MappingNode {
+					v.choice(&t, kinds...)
+				} else {
+					v.object(fields{
+						"type":    func(v value) { v.choice(&t, kinds...) },
+						"class":   func(v value) { v.choice(&class, "ordinary", "sensitive", "minor") },
+						"purpose": func(v value) { v.name(&purpose) },
+					}, "type")
+					if (class == "sensitive" || class == "minor") && purpose == "" {
+						v.fault("a field of the class %s says the purpose that the customer must agree to", class)
+					}
+				}
 				if !identifier.MatchString(k.node.Value) {
 					k.fault("%q is not a name of a trait that rules can read: small letters, digits and _", k.node.Value)
 					return
 				}
 				c.traits[k.node.Value] = decision.FactType(t)
+				if class != "" || purpose != "" {
+					if class == "" {
+						class = string(profile.Sensitive)
+					}
+					c.classes[k.node.Value] = profile.Field{Class: profile.Class(class), Purpose: purpose}
+				}
 			})
 		},
 		"timezone":  func(v value) { c.zone = &v },

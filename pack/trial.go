@@ -512,7 +512,7 @@ func (t *trialCase) input(c *compiled, l scene.Locale, hearing Hearing) (in deci
 		events = append(events, e)
 	}
 	person := profile.Fold("per_trial", []identity.Key{{Kind: "user", Value: "trial"}}, events, uint64(len(events)))
-	who := person.Masked(profile.Mask{Off: t.off})
+	who := person.Masked(profile.Mask{Off: t.off, Fields: c.version.Decision.Fields})
 	catalogue := candidate.NewCatalogue()
 	for i, item := range t.items {
 		body, err := json.Marshal(t.dated(item.fields))

@@ -278,7 +278,7 @@ func TestWhatNeedsConsentIsUnknownWithoutIt(t *testing.T) {
 	if m.Text("email") == "" || len(m.History["Product Viewed"]) != 1 {
 		t.Error("more is hidden than needs a consent")
 	}
-	m = someone(record("preference", "", day(7), `{"consent":{"financial":true},"blocked_tags":["price_minded"]}`)).Masked(Mask{Purposes: map[string]string{"household_size": "family"}})
+	m = someone(record("preference", "", day(7), `{"consent":{"financial":true},"blocked_tags":["price_minded"]}`)).Masked(Mask{Fields: map[string]Field{"household_size": {Sensitive, "family"}}})
 	if n, _ := m.Number("aum"); n != 1200000 {
 		t.Error("consent was given and is not heard")
 	}
@@ -287,6 +287,32 @@ func TestWhatNeedsConsentIsUnknownWithoutIt(t *testing.T) {
 	}
 	if !slices.Equal(m.Tags(), []string{"organic"}) || asJSON(m.Traits["tags"].Value) != `["organic"]` || m.Hidden["tag price_minded"] != BlockedTag {
 		t.Errorf("tags %v, raw %s", m.Tags(), asJSON(m.Traits["tags"].Value))
+	}
+}
+
+func TestWhatIsKnownOfChildrenNeedsTheirGuardiansConsent(t *testing.T) {
+	t.Parallel()
+	family := identify(day(1), `{"household":[{"relation":"child","age":6,"name":"Mei"},{"relation":"parent","age":70}],"child_school":"No. 2","city":"Chengdu"}`)
+	m := fold(family).Masked(Mask{})
+	if got := asJSON(m.Traits["household"].Value); got != `[{"relation":"child"},{"age":70,"relation":"parent"}]` {
+		t.Errorf("the household without consent reads %s", got)
+	}
+	if n, _ := m.Number("household_size"); n != 3 || m.Text("child_school") != "" || m.Text("city") != "Chengdu" {
+		t.Errorf("%+v", m.Traits)
+	}
+	if m.Hidden["child_school"] != "no_consent:minors" || m.Hidden["household of minors"] != "no_consent:minors" {
+		t.Errorf("nobody says why: %v", m.Hidden)
+	}
+	agreed := record("preference", "", day(2), `{"consent":{"minors":true}}`)
+	if m = fold(family, agreed).Masked(Mask{}); m.Text("child_school") != "No. 2" || asJSON(m.Traits["household"].Value) != asJSON(fold(family).Traits["household"].Value) {
+		t.Errorf("consent was given and is not heard: %+v", m.Traits)
+	}
+	pupil := identify(day(1), `{"age":12,"favourite":"maths","locale":"zh-CN"}`)
+	if m = fold(pupil).Masked(Mask{}); m.Text("favourite") != "" || m.Hidden["favourite"] != "no_consent:minors" || m.Text("locale") != "zh-CN" {
+		t.Errorf("a child of twelve: %+v, %v", m.Traits, m.Hidden)
+	}
+	if m = fold(pupil, agreed).Masked(Mask{}); m.Text("favourite") != "maths" {
+		t.Errorf("their guardian agreed: %+v", m.Traits)
 	}
 }
 

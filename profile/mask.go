@@ -18,15 +18,6 @@ const (
 	BlockedTag         Reason = "blocked_tag"
 )
 
-// Purposes are the standard traits that may be read for one purpose only, and
-// only when the person has consented to it. A pack may add its own.
-var Purposes = map[string]string{
-	"aum": "financial", "assets_under_management": "financial", "risk_level": "financial", "balance": "financial", "account_balance": "financial",
-	"income": "financial", "annual_income": "financial", "salary": "financial", "net_worth": "financial", "credit_score": "financial", "credit_limit": "financial", "debt": "financial",
-	"health": "health", "allergy": "health", "allergies": "health", "pregnant": "health", "disability": "health", "medication": "health", "medical_history": "health", "blood_type": "health", "chronic_conditions": "health",
-	"location": "location", "latitude": "location", "longitude": "location", "lat": "location", "lon": "location", "whereabouts": "location", "geo": "location",
-}
-
 // needed are the traits without which nobody can be served: who it is, how to
 // reach and address them. They stay when personalisation is off.
 var needed = map[string]bool{
@@ -40,12 +31,12 @@ type Mask struct {
 	Off bool
 	// On reads the profile as if personalisation were on (a replay asks for it).
 	On bool
-	// Purposes adds traits of a pack to Purposes: trait → purpose.
-	Purposes map[string]string
+	// Fields are what a pack says of traits, beside Fields or in their place.
+	Fields map[string]Field
 }
 
-// Masked is the profile as a decision may read it. Traits that need a consent
-// that was not given, and tags that the person blocked, read as unknown. With
+// Masked is the profile as a decision may read it. Traits whose [Field] needs a
+// consent that was not given, what is said of children without their guardian's, and tags that the person blocked, read as unknown. With
 // personalisation off everything reads as unknown that tells how a person is or
 // behaves: tags, traits, browsing, promotions, and what they opened or accepted.
 // What a person has a matter in stays: orders, devices, cases, holdings,
@@ -64,16 +55,23 @@ func (p *Profile) Masked(m Mask) *Profile {
 	}
 	off := m.Off || p.Preferences.PersonalizationOff && !m.On
 	traits := make(map[string]Trait, len(s.Traits))
+	minor := p.minor()
 	for name, t := range s.Traits {
-		purpose := m.Purposes[name]
-		if purpose == "" {
-			purpose = Purposes[name]
+		field := m.field(name)
+		if minor && field.Class == Ordinary && !needed[name] {
+			field = Field{Minor, PurposeMinors} // what is known of a child is a child's, whatever it is
 		}
 		switch {
 		case off && !needed[name]:
 			hide(name, PersonalizationOff)
-		case purpose != "" && !p.Preferences.Consent[purpose]:
-			hide(name, NoConsent+":"+Reason(purpose))
+		case field.Purpose != "" && !p.Preferences.Consent[field.Purpose]:
+			hide(name, NoConsent+":"+Reason(field.Purpose))
+		case name == "household" && !p.Preferences.Consent[PurposeMinors]:
+			var some bool
+			if t.Value, some = withoutChildren(t.Value); some {
+				hide("household of minors", NoConsent+":"+PurposeMinors)
+			}
+			traits[name] = t
 		default:
 			traits[name] = t
 		}
