@@ -47,6 +47,9 @@ type Options struct {
 	Courier Courier
 	// Report is told what went wrong in work that nobody waits for; nil: nobody is.
 	Report func(error)
+	// Watch makes firings of what the store tells it, as one of its followers; nil:
+	// signals hold for answers, and nothing fires.
+	Watch *Watch
 	// Deadline is how long a source may take. 0: 800 ms, for those that ask the network.
 	Deadline time.Duration
 	// Clock tells the time; nil: the machine's. A test or a replay brings its own.
@@ -117,6 +120,9 @@ func Open(ctx context.Context, o Options) (*Engine, error) {
 	}
 	if changed := o.Store.Notices(); changed != nil {
 		go e.heed(changed)
+	}
+	if o.Watch != nil {
+		o.Watch.ended.Go(e.watchOver)
 	}
 	return e, nil
 }

@@ -5,8 +5,6 @@ import (
 	"encoding/base32"
 	"encoding/binary"
 	"errors"
-	"maps"
-	"slices"
 	"time"
 
 	"github.com/rapport-cx/rapport/event"
@@ -57,26 +55,17 @@ type Firing struct {
 
 var firingEncoding = base32.NewEncoding("0123456789abcdefghjkmnpqrstvwxyz").WithPadding(base32.NoPadding)
 
-// FiringID makes the id of a firing, "fir_…".
-func FiringID(workspace, signal string, group map[string]string, at time.Time, events []event.ID) string {
+// FiringID makes the id of a firing, "fir_…". print is a digest of its group, moment
+// and events.
+func FiringID(workspace, signal string, print [16]byte) string {
 	h := sha256.New()
 	var length [8]byte
-	text := func(s string) {
+	for _, s := range []string{workspace, signal} {
 		binary.LittleEndian.PutUint64(length[:], uint64(len(s)))
 		h.Write(length[:])
 		h.Write([]byte(s))
 	}
-	text(workspace)
-	text(signal)
-	for _, k := range slices.Sorted(maps.Keys(group)) {
-		text(k)
-		text(group[k])
-	}
-	binary.LittleEndian.PutUint64(length[:], uint64(at.UnixMilli()))
-	h.Write(length[:])
-	for _, e := range events {
-		h.Write(e[:])
-	}
+	h.Write(print[:])
 	return "fir_" + firingEncoding.EncodeToString(h.Sum(nil)[:16])
 }
 

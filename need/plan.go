@@ -194,6 +194,9 @@ func (p *Plan) SymptomOf(codeOrText string) string {
 // symptomParent is the intent whose subintents are symptoms.
 const symptomParent = "support.troubleshoot"
 
+// Rules are the plan's signals, ready to be folded over what people do.
+func (p *Plan) Rules() *signal.Rules { return signal.NewRules(p.signals, p.symptomOf) }
+
 // symptomOf reads an event: its symptom code, else its text; "" when neither says.
 func (p *Plan) symptomOf(e *event.Event) string {
 	if code := signal.Text(e, "symptom"); code != "" {

@@ -408,7 +408,7 @@ func (c *content) expand(l labelled, withSubs bool) []string {
 }
 
 func (c *content) compileSignal(s *signalText, plan *decision.Plan) {
-	if s.Within > longestWindow {
+	if max(s.Within, s.Cooldown, s.For, s.Every) > longestWindow {
 		s.at.fault("a window is at most five years long")
 	}
 	if s.Implies.Intent != "" {
@@ -429,7 +429,7 @@ func (c *content) compileSignal(s *signalText, plan *decision.Plan) {
 		}
 		return nil
 	}
-	s.Where, s.After.Where = filter(s.where), filter(s.after)
+	s.Where, s.After.Where, s.Other.Where, s.Unless.Where = filter(s.where), filter(s.after), filter(s.other), filter(s.unless)
 	for i := range s.Then {
 		s.Then[i].Where = filter(s.then[i])
 	}

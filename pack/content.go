@@ -1,6 +1,7 @@
 package pack
 
 import (
+	"fmt"
 	"math"
 	"slices"
 	"strings"
@@ -62,6 +63,8 @@ type signalText struct {
 	where  *value
 	after  *value // where of After
 	then   []*value
+	other  *value
+	unless *value
 }
 
 type actionText struct {
@@ -336,6 +339,39 @@ func (c *content) attribute(v value) {
 	c.attributes = append(c.attributes, a)
 }
 
+// check says what a form lacks, and what it does not know.
+func (s *signalText) check(v value) {
+	window := s.Form == signal.Count || s.Form == signal.Absent || s.Form == signal.Sequence
+	if s.Form == signal.Periodic && s.Tolerance == 0 {
+		s.Tolerance = 0.25
+	}
+	for _, c := range []struct {
+		wrong bool
+		says  string
+	}{
+		{s.Form == signal.Streak && s.Per == "", "a streak needs \"per\": day, week or month"},
+		{window && s.Within == 0, "\"within\" is missing: the window in which events count"},
+		{(s.Form == signal.Streak || s.Form == signal.Periodic) && s.Within != 0, "\"within\" says nothing here: a streak has \"per\", a period has \"every\""},
+		{s.Form == signal.Absent && s.After.Event == "", "an absence needs \"after\": the event from which it is counted"},
+		{s.Form == signal.Sequence && len(s.Then) == 0, "a sequence needs \"then\": what must follow"},
+		{len(s.Then) > signal.MostSteps, fmt.Sprintf("a sequence has at most %d steps after the first", signal.MostSteps)},
+		{s.Unless.Event != "" && s.Form != signal.Sequence, "\"unless\" belongs to a sequence"},
+		{s.Form == signal.Trend && s.Value == "", "a trend needs \"value\": the property that is a number"},
+		{s.Form == signal.Trend && s.AtLeast < 2, "a trend needs \"at_least\": how many values, two or more"},
+		{s.Form == signal.Periodic && s.Every == 0, "a period needs \"every\": about how long it is"},
+		{s.Form == signal.Periodic && s.AtLeast < 3, "a period needs \"at_least\": how many events, three or more"},
+		{s.Form == signal.Periodic && s.Tolerance >= 1, "\"tolerance\" is a share of the period, below 1"},
+		{s.Form == signal.Ratio && (s.Other.Event == "" || s.Share == 0), "a ratio needs \"compared_to\", an event, and \"at_least_times\" as many"},
+		{s.Form != signal.Ratio && s.Other.Event != "", "\"compared_to\" belongs to a ratio"},
+		{s.AtLeast > signal.MostNeeded, fmt.Sprintf("a signal remembers at most %d events", signal.MostNeeded)},
+		{slices.Contains(s.Without, s.Event) && s.Form != signal.Absent, "an event cannot undo the signal that counts it"},
+	} {
+		if c.wrong {
+			v.fault("%s", c.says)
+		}
+	}
+}
+
 func (c *content) signal(v value) {
 	s := signalText{at: v}
 	s.Form, s.AtLeast = signal.Count, 1
@@ -353,7 +389,7 @@ func (c *content) signal(v value) {
 		"counts": func(v value) { v.text(&s.counts) },
 		"form": func(v value) {
 			var f string
-			v.choice(&f, "count", "streak", "absent", "sequence")
+			v.choice(&f, "count", "streak", "absent", "sequence", "trend", "periodic", "ratio")
 			s.Form = signal.Form(f)
 		},
 		"event":       func(v value) { v.str(&s.Event) },
@@ -365,7 +401,26 @@ func (c *content) signal(v value) {
 		"where":       func(v value) { s.where = &v },
 		"undone_by":   func(v value) { v.strs(&s.Without) },
 		"since_first": func(v value) { v.boolean(&s.SinceFirst) },
-		"after":       step(&s.After, &s.after),
+		"cooldown":    func(v value) { v.duration(&s.Cooldown) },
+		"grace":       func(v value) { v.integer(&s.Grace, 1) },
+		"value":       func(v value) { v.str(&s.Value) },
+		"direction": func(v value) {
+			var d string
+			v.choice(&d, "rising", "falling")
+			s.Falling = d == "falling"
+		},
+		"compared_to":    step(&s.Other, &s.other),
+		"at_least_times": func(v value) { v.positive(&s.Share) },
+		"every":          func(v value) { v.duration(&s.Every) },
+		"tolerance":      func(v value) { v.positive(&s.Tolerance) },
+		"unless": func(v value) {
+			v.object(fields{
+				"event":  func(v value) { v.str(&s.Unless.Event) },
+				"where":  func(v value) { s.unless = &v },
+				"within": func(v value) { v.duration(&s.For) },
+			}, "event", "within")
+		},
+		"after": step(&s.After, &s.after),
 		"then": func(v value) {
 			v.list(func(v value) {
 				s.Then = append(s.Then, signal.Step{})
@@ -394,16 +449,7 @@ func (c *content) signal(v value) {
 			s.Implies.Intent, s.Implies.Subintent, _ = strings.Cut(l, "/")
 		},
 	}, "id", "title", "counts", "event")
-	switch {
-	case s.Form == signal.Streak && s.Per == "":
-		v.fault("a streak needs \"per\": day, week or month")
-	case s.Form != signal.Streak && s.Within == 0:
-		v.fault("%q is missing: the window in which events count", "within")
-	case s.Form == signal.Absent && s.After.Event == "":
-		v.fault("an absence needs \"after\": the event from which it is counted")
-	case s.Form == signal.Sequence && len(s.Then) == 0:
-		v.fault("a sequence needs \"then\": what must follow")
-	}
+	s.check(v)
 	if s.ID == "" {
 		return
 	}

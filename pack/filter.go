@@ -1,6 +1,8 @@
 package pack
 
 import (
+	"fmt"
+	"slices"
 	"strings"
 	"sync"
 
@@ -19,6 +21,19 @@ import (
 type filter struct {
 	program cel.Program
 	topics  []topic
+	source  string
+	records bool // it reads the case
+}
+
+// ReadsRecords implements signal.ReadsRecords.
+func (f filter) ReadsRecords() bool { return f.records }
+
+// String is the rule as written, with the topics when it reads them.
+func (f filter) String() string {
+	if strings.Contains(f.source, "event.topic") {
+		return fmt.Sprintf("%s of %+v", f.source, f.topics)
+	}
+	return f.source
 }
 
 // eventFacts are what a "where" reads: event.properties (a map), event.verified,
@@ -52,7 +67,12 @@ func compileFilter(v value, topics []topic) signal.Filter {
 	if r == nil {
 		return nil
 	}
-	return filter{r.program, topics}
+	f := filter{program: r.program, topics: topics, source: r.source}
+	f.records = slices.ContainsFunc(r.reads, func(name string) bool { return strings.HasPrefix(name, "case.") })
+	if q := quicken(f, r.expr); q != nil {
+		return q
+	}
+	return f
 }
 
 // Match implements signal.Filter. A rule that asks for a property the event does

@@ -107,6 +107,7 @@ func speak(extra map[string]decision.FactType) (*language, error) {
 
 // rule is a compiled condition; it satisfies decision.Rule.
 type rule struct {
+	expr    ast.Expr // as checked
 	source  string
 	program cel.Program
 	reads   []string // names of facts, known() included, sorted
@@ -246,7 +247,7 @@ func (l *language) compile(v value) *rule {
 		v.fault("the rule cannot be compiled: %v", err)
 		return nil
 	}
-	r := &rule{source: source, program: program, types: l.types}
+	r := &rule{source: source, program: program, types: l.types, expr: checked.NativeRep().Expr()}
 	for _, ref := range checked.NativeRep().ReferenceMap() {
 		name := strings.TrimPrefix(ref.Name, knownPrefix)
 		if _, isFact := l.types[name]; isFact && !slices.Contains(r.reads, name) {

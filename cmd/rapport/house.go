@@ -81,6 +81,7 @@ type kept struct {
 	heat     *click.Heat
 	topics   *topic.Topics
 	box      *outbox.Box
+	firings  *engine.Watch // of signals
 }
 
 func newKept() *kept {
@@ -94,6 +95,7 @@ func newKept() *kept {
 		heat:     &click.Heat{},
 		topics:   &topic.Topics{},
 		box:      outbox.NewBox(),
+		firings:  engine.NewWatch(),
 	}
 }
 
@@ -109,6 +111,7 @@ func (k *kept) all() []journal.Follower {
 		k.heat,
 		k.topics,
 		k.box,
+		k.firings,
 	}
 }
 
@@ -137,6 +140,7 @@ func openHouseOn(ctx context.Context, m memory, url string) (*house, error) {
 		Box:      kept.box,
 		Courier:  courier,
 		Report:   func(err error) { slog.Error("work that nobody waits for failed", "error", err) },
+		Watch:    kept.firings,
 		Build:    build(),
 	})
 	if err != nil {
@@ -218,7 +222,10 @@ func (h *house) mend(ctx context.Context) {
 	})
 }
 
-func (h *house) close() error { return h.store.Close() }
+func (h *house) close() error {
+	h.engine.Watch.Stop()
+	return h.store.Close()
+}
 
 // build names the code that decides: the version, and the revision it was built from.
 func build() string {

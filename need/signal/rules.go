@@ -2,6 +2,7 @@ package signal
 
 import (
 	"crypto/sha256"
+	"fmt"
 	"slices"
 	"time"
 
@@ -286,4 +287,40 @@ func print(group []string, at int64, events []event.ID) [16]byte {
 		h.Write(e[:])
 	}
 	return [16]byte(h.Sum(nil))
+}
+
+// Live tells whether a signal reads records.
+func (s *Rules) Live() bool { return len(s.liveNames) > 0 }
+
+// Same tells whether rules were made of the same definitions, so that what one set
+// remembers is good for the other. Filters are the same when they were written alike.
+func (s *Rules) Same(o *Rules) bool {
+	if len(s.definitions) != len(o.definitions) {
+		return false
+	}
+	for i := range s.definitions {
+		if wording(&s.definitions[i]) != wording(&o.definitions[i]) {
+			return false
+		}
+	}
+	return true
+}
+
+// wording is a definition as text; a filter that has no text is like no other.
+func wording(d *Definition) string {
+	filter := func(f Filter) string {
+		switch f := f.(type) {
+		case nil:
+			return ""
+		case fmt.Stringer:
+			return f.String()
+		}
+		return fmt.Sprintf("%T at %p", f, d)
+	}
+	text := fmt.Sprintf("%q %q %q %d %d %q %q %q %q %t", d.ID, d.Form, d.Event, d.AtLeast, d.Within, d.Per, d.By, d.Distinct, d.Without, d.SinceFirst)
+	text += fmt.Sprintf(" %q %d %q %t %g %d %g %d %d", d.Unless.Event, d.For, d.Value, d.Falling, d.Share, d.Every, d.Tolerance, d.Grace, d.Cooldown)
+	for _, s := range append([]Step{{d.Event, d.Where}, d.After, d.Other, d.Unless}, d.Then...) {
+		text += fmt.Sprintf(" %q where %q", s.Event, filter(s.Where))
+	}
+	return text
 }

@@ -48,7 +48,7 @@ func (d *Doorman) Follow(c journal.Committed) {
 			f.Events = append(f.Events, id)
 		}
 		f.Group = map[string]string{"door": "north"}
-		f.ID = journal.FiringID(c.Workspace, f.Signal, f.Group, f.At, f.Events)
+		f.ID = journal.FiringID(c.Workspace, f.Signal, f.Events[2])
 		d.Rung[who] = f.ID
 		delete(d.Visits, who)
 	case "Complaint Made":

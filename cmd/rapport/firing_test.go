@@ -1,0 +1,209 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rapport-cx/rapport/engine"
+	"github.com/rapport-cx/rapport/event"
+	"github.com/rapport-cx/rapport/identity"
+	"github.com/rapport-cx/rapport/journal"
+	"github.com/rapport-cx/rapport/strategy"
+)
+
+const hesitation = `signals:
+  - id: hesitation
+    title: {zh: 反复查看退换规则, en: the returns policy again and again}
+    counts: {zh: 次查看, en: views}
+    event: Page Viewed
+    where: event.properties.topic == 'returns'
+    at_least: 3
+    within: 7d
+    undone_by: [Return Requested]
+    since_first: true
+  - id: left_behind
+    title: {zh: 购物车放下未付, en: a cart left behind}
+    counts: {zh: 次, en: times}
+    form: absent
+    event: Order Completed
+    after: {event: Cart Viewed}
+    within: 20h
+`
+
+const mended = `  - id: repaired_again
+    title: {zh: 同机再修, en: mended again}
+    counts: {zh: 次, en: repairs}
+    event: Repair Reported
+    by: [device]
+    distinct: case_id
+    where: case.status == 'completed'
+    at_least: 2
+    within: 90d
+  - id: often
+    title: {zh: 常看退换规则, en: often on the returns policy}
+    counts: {zh: 次查看, en: views}
+    event: Page Viewed
+    where: event.properties.topic == 'returns'
+    at_least: 2
+    within: 30d
+`
+
+// watching is a shop whose strategy has signals of its own.
+type watching struct {
+	*shop
+	n int
+}
+
+func (s *watching) publish(text string) {
+	s.t.Helper()
+	ctx := context.Background()
+	_, current, err := s.h.engine.Strategies(ctx, "shop")
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	d, err := s.h.engine.Draft(ctx, "shop", strategy.Source{Base: current, Files: map[string]string{"own/signals.yaml": text}})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	if _, err := s.h.engine.Publish(ctx, "shop", d.Number, engine.Publication{Note: "test"}); err != nil {
+		s.t.Fatal(err)
+	}
+	s.settle()
+}
+
+func (s *watching) settle() {
+	s.t.Helper()
+	if err := s.h.engine.WatchOnce(context.Background()); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// did commits one event and gives its id.
+func (s *watching) did(user, anonymous, name string, ago time.Duration, properties string) event.ID {
+	s.t.Helper()
+	s.n++
+	e := event.RecordEvent(event.Put{Workspace: "firing tests", Name: name, ID: fmt.Sprint(s.n), Body: []byte(properties)})
+	e.Kind, e.Subject, e.UserID, e.AnonymousID, e.Verified = event.Track, "", user, anonymous, true
+	e.Received = now
+	e.Time = now.Add(-ago)
+	if _, err := s.h.engine.Observe(context.Background(), "shop", []event.Event{e}); err != nil {
+		s.t.Fatal(err)
+	}
+	return e.ID
+}
+
+func (s *watching) firings(signal string) (all []journal.Firing) {
+	s.t.Helper()
+	list, err := s.h.engine.Firings(context.Background(), journal.FiringQuery{Workspace: "shop", Limit: 1000})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	for _, f := range list {
+		if signal == "" || f.Signal == signal {
+			all = append(all, f)
+		}
+	}
+	return all
+}
+
+const returns = `{"topic":"returns","path":"/help/returns"}`
+
+func TestASignalFiresInTheCommitOfItsEvent(t *testing.T) {
+	t.Parallel()
+	next := sharedDatabases(t)
+	for name, on := range map[string]func() memory{"embedded": func() memory { return memory{dir: t.TempDir()} }, "shared": next} {
+		t.Run(name, func(t *testing.T) {
+			s := &watching{shop: openShopOn(t, on())}
+			s.rest() // nobody acts on what fires here
+			s.publish(hesitation)
+			const hour = time.Hour
+			var views []event.ID
+			for i := range 3 {
+				if n := len(s.firings("hesitation")); n != 0 {
+					t.Fatalf("%d views fired %d times", i, n)
+				}
+				s.did("lin", "", "Page Viewed", 3*hour, `{"topic":"prices"}`)
+				views = append(views, s.did("lin", "", "Page Viewed", time.Duration(5-i)*hour, returns))
+			}
+			fired := s.firings("hesitation") // read before any worker could have looked
+			if len(fired) != 1 || fired[0].State != journal.FiringOpen || !slices.Equal(fired[0].Events, views) || !fired[0].At.Equal(now.Add(-3*hour)) {
+				t.Fatalf("three views: %+v", fired)
+			}
+			who, _, _ := s.h.store.Person(t.Context(), "shop", identity.User("lin"))
+			if fired[0].Person != who.ID {
+				t.Fatalf("it is %s's, not %s's", fired[0].Person, who.ID)
+			}
+
+			// A request that came late had been made between the views.
+			request := s.did("lin", "", "Return Requested", 4*hour+time.Minute, `{}`)
+			s.settle()
+			if f := s.firings("hesitation"); len(f) != 1 || f[0].State != journal.FiringWithdrawn {
+				t.Fatalf("a request in between that came late: %+v", f)
+			}
+			// It stays withdrawn until enough views came after it.
+			s.did("lin", "", "Page Viewed", 2*hour, returns)
+			if f := s.firings("hesitation"); len(f) != 1+1 || f[1].State != journal.FiringOpen || len(f[1].Events) != 3 || slices.Contains(f[1].Events, views[0]) {
+				t.Fatalf("three views after the request %s: %+v", request, f)
+			}
+			// A request in its order undoes the open one at once, and names itself.
+			last := s.did("lin", "", "Return Requested", hour, `{}`)
+			if f := s.firings("hesitation")[1]; f.State != journal.FiringWithdrawn || f.UndoneBy == nil || *f.UndoneBy != last {
+				t.Fatalf("undone by a request: %+v", f)
+			}
+
+			// Time alone turns an absence; a visitor and a customer who turn out to be one count together.
+			s.did("wang", "", "Cart Viewed", 21*hour, `{}`)
+			s.did("zhao", "", "Cart Viewed", 21*hour, `{}`)
+			s.did("zhao", "", "Order Completed", 20*hour, `{"order_id":"o-1"}`)
+			s.did("", "browser-7", "Page Viewed", 3*hour, returns)
+			s.did("", "browser-7", "Page Viewed", 2*hour, returns)
+			s.did("qian", "", "Page Viewed", hour, returns)
+			s.settle()
+			left := s.firings("left_behind")
+			if len(left) != 1 || !left[0].At.Equal(now.Add(-hour)) || left[0].State != journal.FiringOpen {
+				t.Fatalf("one of two carts was left behind: %+v", left)
+			}
+			if n := len(s.firings("hesitation")); n != 2 {
+				t.Fatalf("a visitor and a customer, two views and one, fired: %d", n)
+			}
+			s.did("qian", "browser-7", "Product Viewed", time.Minute, `{}`)
+			s.settle()
+			merged := s.firings("hesitation")
+			if len(merged) != 3 || len(merged[2].Events) != 3 {
+				t.Fatalf("one person, three views: %+v", merged)
+			}
+
+			// A new signal finds what it would have found had it always been there.
+			for i, id := range []string{"c-1", "c-1", "c-2", "c-3"} {
+				s.did("sun", "", "Repair Reported", time.Duration(200-i)*hour, fmt.Sprintf(`{"case_id":%q,"product_id":"kettle","asset_id":"sn-9"}`, id))
+			}
+			done := s.did("sun", "", "Service Case Updated", 190*hour, `{"case_id":"c-1","status":"completed"}`)
+			second := s.did("sun", "", "Service Case Updated", 3*hour, `{"case_id":"c-3","status":"completed"}`)
+			s.publish(hesitation + mended)
+			again := s.firings("repaired_again")
+			if len(again) != 1 || !again[0].At.Equal(now.Add(-3*hour)) || again[0].State != journal.FiringOpen || len(again[0].Events) != 2 || again[0].Group["device"] != "sn-9" {
+				t.Fatalf("two cases of one unit are done (%s, %s): %+v", done, second, again)
+			}
+			whole := s.describe()
+			s.restart()
+			s.rest()
+			s.settle()
+			if after := s.describe(); after != whole {
+				t.Fatalf("after a restart\n%s\nbefore\n%s", after, whole)
+			}
+		})
+	}
+}
+
+// describe is every firing as text.
+func (s *watching) describe() string {
+	var b strings.Builder
+	for _, f := range s.firings("") {
+		fmt.Fprintln(&b, f.Number, f.ID, f.Signal, f.At, f.State, f.Events, f.UndoneBy)
+	}
+	return b.String()
+}

@@ -1,0 +1,593 @@
+package engine
+
+import (
+	"container/heap"
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/rapport-cx/rapport/event"
+	"github.com/rapport-cx/rapport/identity"
+	"github.com/rapport-cx/rapport/journal"
+	"github.com/rapport-cx/rapport/need/signal"
+)
+
+// NewsFor is how long after its turn a firing is still worth acting on. One that is
+// found later (in an import, by a signal that is new) is kept as past.
+const NewsFor = 24 * time.Hour
+
+// Watch keeps the signals of every workspace up to date with what people do, and
+// hands what fires to the store as rows of the events' own commit ([journal.Watcher]).
+//
+// An event in its order costs one fold of a flat state. Whoever's events must be gone
+// through anew (one came late, persons were merged or parted, a signal reads records
+// that changed) is noted, and a worker does so from the log right after the commit; the
+// person's firings are then replaced as a whole. A strategy with other signals is fed
+// the log from its first event on while the old one goes on; when it has caught up it
+// takes over.
+type Watch struct {
+	mu    sync.Mutex
+	rooms map[string]*watchpost
+	turns []journal.Turn
+	wake  chan struct{}
+	stop  chan struct{}
+	once  sync.Once
+	ended sync.WaitGroup
+
+	working sync.Mutex // one goes through what is due at a time
+}
+
+// NewWatch is a watch that knows no workspace yet.
+func NewWatch() *Watch {
+	return &Watch{rooms: map[string]*watchpost{}, wake: make(chan struct{}, 1), stop: make(chan struct{})}
+}
+
+// watchpost is one workspace: the signals in force, and those that are catching up.
+type watchpost struct {
+	now, next *vigil
+}
+
+// vigil is one set of signals with what it remembers of everybody.
+type vigil struct {
+	workspace string
+	version   int
+	rules     *signal.Rules
+	ids       []string // of the signals, by rule
+	lives     []signal.Life
+	stale     map[uint32]uint32 // who must be gone through anew, and how often that was said
+	due       alarms
+	upTo      uint64 // everything up to this position is in
+	live      bool
+	waiting   bool        // events are kept in tail until the log was read
+	tail      []overheard // copies
+}
+
+type overheard struct {
+	c journal.Committed
+	e event.Event
+}
+
+// alarm is when time alone may turn something of a person. whole: of a signal that
+// reads records, so that the person is gone through anew.
+type alarm struct {
+	at     int64
+	person uint32
+	whole  bool
+}
+
+type alarms []alarm
+
+func (d alarms) Len() int           { return len(d) }
+func (d alarms) Less(i, j int) bool { return d[i].at < d[j].at }
+func (d alarms) Swap(i, j int)      { d[i], d[j] = d[j], d[i] }
+func (d *alarms) Push(x any)        { *d = append(*d, x.(alarm)) }
+func (d *alarms) Pop() any {
+	n := len(*d) - 1
+	x := (*d)[n]
+	*d = (*d)[:n]
+	return x
+}
+
+// Name implements journal.Follower.
+func (w *Watch) Name() string { return "firings" }
+
+// Save implements journal.Follower: what signals remember is made from the log at each
+// start, beside everything else.
+func (w *Watch) Save() ([]byte, error) { return []byte{}, nil }
+
+// Load implements journal.Follower.
+func (w *Watch) Load([]byte) error { return nil }
+
+// Follow implements journal.Follower.
+func (w *Watch) Follow(c journal.Committed) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	r := w.rooms[c.Workspace]
+	if r == nil {
+		return
+	}
+	for _, m := range [2]*vigil{r.now, r.next} {
+		if m == nil {
+			continue
+		}
+		if m.waiting {
+			if flat, live := m.rules.Concerns(c.Event); flat || live {
+				m.tail = append(m.tail, overhear(c))
+			}
+			continue
+		}
+		if m.live {
+			w.take(m, c)
+		}
+	}
+}
+
+func overhear(c journal.Committed) overheard {
+	k := overheard{c: c, e: *c.Event}
+	k.e.Body, k.e.Context = slices.Clone(k.e.Body), slices.Clone(k.e.Context)
+	return k
+}
+
+// take folds an event into a vigil.
+func (w *Watch) take(m *vigil, c journal.Committed) {
+	if c.Position <= m.upTo {
+		return
+	}
+	m.upTo = c.Position
+	if c.Person == 0 {
+		return
+	}
+	flat, live := m.rules.Concerns(c.Event)
+	if !flat && !live {
+		return
+	}
+	if n, stale := m.stale[c.Person]; stale || live {
+		m.stale[c.Person] = n + 1
+		w.hurry()
+		if stale {
+			return
+		}
+	}
+	if !flat {
+		return
+	}
+	life := m.life(c.Person)
+	before := life.Due()
+	var fired []signal.Fired
+	after, ok := m.rules.Fold(life, c.Event, &fired)
+	m.lives[c.Person] = after
+	if !ok {
+		m.stale[c.Person]++
+		w.hurry()
+		return
+	}
+	if d := after.Due(); d < before {
+		heap.Push(&m.due, alarm{at: d, person: c.Person})
+	}
+	if len(fired) > 0 {
+		w.turned(m, c.Person, c.Position, c.Event.Received, fired)
+	}
+}
+
+func (m *vigil) life(person uint32) signal.Life {
+	if int(person) >= len(m.lives) {
+		m.lives = append(m.lives, make([]signal.Life, int(person)+1-len(m.lives)+len(m.lives)/4)...)
+	}
+	return m.lives[person]
+}
+
+// turned notes firings for the store.
+func (w *Watch) turned(m *vigil, person uint32, cause uint64, found time.Time, fired []signal.Fired) {
+	t := journal.Turn{Workspace: m.workspace, Cause: cause}
+	for i := range fired {
+		f := m.firing(&fired[i], found)
+		f.Member = person
+		t.Fired = append(t.Fired, f)
+	}
+	w.turns = append(w.turns, t)
+	w.hurry()
+}
+
+func (m *vigil) firing(x *signal.Fired, found time.Time) journal.Firing {
+	d := m.rules.Definitions()[x.Rule]
+	f := journal.Firing{
+		ID: journal.FiringID(m.workspace, d.ID, x.Print), Workspace: m.workspace, Signal: d.ID, Strategy: m.version,
+		At: x.At, Found: found, Events: x.Events, UndoneBy: x.UndoneBy, State: journal.FiringOpen, Group: x.Named,
+	}
+	if found.Sub(x.At) > NewsFor {
+		f.State = journal.FiringPast
+	}
+	if f.Group == nil && len(d.By) > 0 {
+		f.Group = make(map[string]string, len(d.By))
+		for i, by := range d.By {
+			f.Group[by] = x.Group[i]
+		}
+	}
+	return f
+}
+
+// hurry wakes the worker.
+func (w *Watch) hurry() {
+	select {
+	case w.wake <- struct{}{}:
+	default:
+	}
+}
+
+// Join implements journal.Follower: two persons became one.
+func (w *Watch) Join(workspace string, from, to uint32) {
+	w.each(workspace, func(m *vigil) {
+		m.life(max(from, to))
+		gone, stays := m.lives[from], m.lives[to]
+		_, stale := m.stale[from]
+		m.lives[from] = nil
+		delete(m.stale, from)
+		switch {
+		case len(gone) == 0 && !stale && m.live && !m.rules.Live():
+		case len(stays) == 0 && !stale && m.live && !m.rules.Live():
+			if _, stale := m.stale[to]; stale {
+				return
+			}
+			m.lives[to] = gone // nothing of this kind has happened to the other
+			if gone.Due() != signal.Life(nil).Due() {
+				heap.Push(&m.due, alarm{at: gone.Due(), person: to})
+			}
+		default:
+			m.stale[to]++
+		}
+	})
+}
+
+// Part implements journal.Parter: an unmerge took a person out of another.
+func (w *Watch) Part(workspace string, from, to uint32) {
+	w.each(workspace, func(m *vigil) {
+		m.stale[from]++
+		m.stale[to]++
+	})
+}
+
+// Forget implements journal.Forgetter.
+func (w *Watch) Forget(workspace string, person uint32) {
+	w.each(workspace, func(m *vigil) {
+		m.life(person)
+		m.lives[person] = nil
+		delete(m.stale, person)
+	})
+}
+
+func (w *Watch) each(workspace string, do func(m *vigil)) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if r := w.rooms[workspace]; r != nil {
+		for _, m := range [2]*vigil{r.now, r.next} {
+			if m != nil {
+				do(m)
+			}
+		}
+	}
+	w.hurry()
+}
+
+// turnsAtOnce bounds what one commit writes down.
+const turnsAtOnce = 256
+
+// Turned implements journal.Watcher.
+func (w *Watch) Turned() []journal.Turn {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	n := min(len(w.turns), turnsAtOnce)
+	out := w.turns[:n:n]
+	if w.turns = w.turns[n:]; len(w.turns) == 0 {
+		w.turns = nil
+	} else {
+		w.hurry()
+	}
+	return out
+}
+
+// passEvery is how often the worker looks for what nobody told it: time.
+const passEvery = 200 * time.Millisecond
+
+// watchOver is the worker's life. Its errors are the store's: what it could not do now is
+// tried again.
+func (e *Engine) watchOver() {
+	w := e.Options.Watch
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	go func() {
+		<-w.stop
+		cancel()
+	}()
+	tick := time.NewTicker(passEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-w.stop:
+			return
+		case <-w.wake:
+		case <-tick.C:
+		}
+		_ = e.WatchOnce(ctx)
+	}
+}
+
+// Stop ends the worker. The store may be closed then.
+func (w *Watch) Stop() {
+	w.once.Do(func() { close(w.stop) })
+	w.ended.Wait()
+}
+
+// WatchOnce brings the signals up to date: those of a version newly in force, what
+// time has turned, and whoever must be gone through anew. When it returns without
+// error everything that has fired by now can be read.
+func (e *Engine) WatchOnce(ctx context.Context) error {
+	w := e.Options.Watch
+	if w == nil {
+		return nil
+	}
+	w.working.Lock()
+	defer w.working.Unlock()
+	for id, t := range *e.tenants.Load() {
+		v := t.current.Load()
+		if v == nil {
+			continue
+		}
+		w.mu.Lock()
+		r := w.rooms[id]
+		if r == nil {
+			r = &watchpost{}
+			w.rooms[id] = r
+		}
+		m := r.now
+		w.mu.Unlock()
+		if m == nil || m.version != v.Number {
+			if err := e.catchUpSignals(ctx, r, id, v.Number, v.Need.Rules()); err != nil {
+				return fmt.Errorf("signals of %s: %w", id, err)
+			}
+			w.mu.Lock()
+			m = r.now
+			w.mu.Unlock()
+		}
+		w.pass(m, e.now())
+		if err := e.foldAnew(ctx, m); err != nil {
+			return fmt.Errorf("signals of %s: %w", id, err)
+		}
+		if err := e.flushTurns(ctx, id); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// flushTurns has the store write down what was found: an empty commit takes it along.
+func (e *Engine) flushTurns(ctx context.Context, workspace string) error {
+	w := e.Options.Watch
+	for {
+		w.mu.Lock()
+		left := len(w.turns)
+		w.mu.Unlock()
+		if left == 0 {
+			return nil
+		}
+		if _, err := e.Store.Commit(ctx, Batch{Workspace: workspace}); err != nil {
+			return err
+		}
+	}
+}
+
+// pass lets time pass for everybody who waits for it.
+func (w *Watch) pass(m *vigil, now time.Time) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	t := now.UnixMilli()
+	var again []alarm
+	for len(m.due) > 0 && m.due[0].at <= t {
+		d := heap.Pop(&m.due).(alarm)
+		if d.whole {
+			m.stale[d.person]++
+			continue
+		}
+		life := m.life(d.person)
+		if _, stale := m.stale[d.person]; stale {
+			continue // the fold anew sets it
+		}
+		var fired []signal.Fired
+		life = m.rules.Advance(life, now, &fired)
+		m.lives[d.person] = life
+		if at := life.Due(); at != signal.Life(nil).Due() {
+			again = append(again, alarm{at: at, person: d.person})
+		}
+		if len(fired) > 0 {
+			w.turned(m, d.person, m.upTo, now, fired)
+		}
+	}
+	for _, d := range again {
+		heap.Push(&m.due, d)
+	}
+}
+
+// catchUpSignals feeds the log to the signals of a version and puts them to work.
+func (e *Engine) catchUpSignals(ctx context.Context, r *watchpost, workspace string, version int, rules *signal.Rules) error {
+	w := e.Options.Watch
+	m := &vigil{workspace: workspace, version: version, rules: rules, stale: map[uint32]uint32{}}
+	w.mu.Lock()
+	if old := r.now; old != nil && old.rules.Same(rules) {
+		old.version, old.rules = version, rules // other rules of the strategy have changed
+		w.mu.Unlock()
+		return nil
+	}
+	r.next = m
+	w.mu.Unlock()
+	given := false
+	defer func() {
+		if !given {
+			w.mu.Lock()
+			r.next = nil
+			w.mu.Unlock()
+		}
+	}()
+	read := func() error {
+		for {
+			before := m.upTo
+			upTo, err := e.Store.Log(ctx, workspace, before, func(c journal.Committed) error {
+				w.mu.Lock()
+				w.take(m, c)
+				full := len(w.turns) > 4*turnsAtOnce
+				w.mu.Unlock()
+				if full {
+					return e.flushTurns(ctx, workspace)
+				}
+				return ctx.Err()
+			})
+			if err != nil {
+				return err
+			}
+			w.mu.Lock()
+			m.upTo = max(m.upTo, upTo)
+			w.mu.Unlock()
+			if upTo <= before {
+				return nil
+			}
+		}
+	}
+	if err := read(); err != nil {
+		return err
+	}
+	w.mu.Lock()
+	m.waiting = true
+	w.mu.Unlock()
+	// What was told before is committed when this is.
+	if _, err := e.Store.Commit(ctx, Batch{Workspace: workspace}); err != nil {
+		return err
+	}
+	if err := read(); err != nil {
+		return err
+	}
+	w.mu.Lock()
+	m.waiting, m.live = false, true
+	for i := range m.tail {
+		m.tail[i].c.Event = &m.tail[i].e
+		w.take(m, m.tail[i].c)
+	}
+	m.tail = nil
+	r.now, r.next = m, nil
+	given = true
+	w.mu.Unlock()
+	return nil
+}
+
+// foldAnew goes through the events of those who need it.
+func (e *Engine) foldAnew(ctx context.Context, m *vigil) error {
+	w := e.Options.Watch
+	for {
+		w.mu.Lock()
+		said := make(map[uint32]uint32, len(m.stale))
+		for p, n := range m.stale {
+			said[p] = n
+		}
+		w.mu.Unlock()
+		if len(said) == 0 {
+			return nil
+		}
+		// What made them stale may be in a commit under way; it is done when this is.
+		if _, err := e.Store.Commit(ctx, Batch{Workspace: m.workspace}); err != nil {
+			return err
+		}
+		for p, n := range said {
+			if err := e.goThrough(ctx, m, p, n); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// storyAtOnce is how many events are read at once of whom is gone through.
+const storyAtOnce = 1000
+
+func (e *Engine) goThrough(ctx context.Context, m *vigil, number, said uint32) error {
+	w := e.Options.Watch
+	now := e.now()
+	w.mu.Lock()
+	cause := m.upTo
+	w.mu.Unlock()
+	who, known, err := e.Store.Member(ctx, m.workspace, number)
+	if err != nil {
+		return err
+	}
+	var life signal.Life
+	var fired []signal.Fired
+	var later time.Time
+	var more bool
+	turn := journal.Turn{Workspace: m.workspace, Cause: cause}
+	if known {
+		events, err := e.wholeStory(ctx, Scope{Workspace: m.workspace, Person: who.ID, Keys: who.Keys})
+		if err != nil {
+			return err
+		}
+		life, fired = m.rules.Whole(events, now)
+		later, more = m.rules.LiveDue(events, now)
+		turn.Whole = []identity.PersonID{who.ID}
+		for _, k := range who.Keys {
+			if id := identity.PersonOf(m.workspace, k); id != who.ID {
+				turn.Whole = append(turn.Whole, id)
+			}
+		}
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if m.stale[number] != said {
+		return nil // something more came meanwhile
+	}
+	delete(m.stale, number)
+	m.life(number)
+	m.lives[number] = life
+	if !known {
+		return nil
+	}
+	if at := life.Due(); at != signal.Life(nil).Due() {
+		heap.Push(&m.due, alarm{at: at, person: number})
+	}
+	if more {
+		heap.Push(&m.due, alarm{at: later.UnixMilli(), person: number, whole: true})
+	}
+	at := map[string]int{}
+	for i := range fired {
+		f := m.firing(&fired[i], now)
+		f.Person = who.ID
+		if n, known := at[f.ID]; known {
+			turn.Fired[n].UndoneBy = f.UndoneBy // what undoes a firing comes after it
+			continue
+		}
+		at[f.ID] = len(turn.Fired)
+		turn.Fired = append(turn.Fired, f)
+	}
+	for _, d := range m.rules.Definitions() {
+		turn.Signals = append(turn.Signals, d.ID)
+	}
+	w.turns = append(w.turns, turn)
+	return nil
+}
+
+// wholeStory reads all events of a person, in the order of profiles.
+func (e *Engine) wholeStory(ctx context.Context, s Scope) ([]*event.Event, error) {
+	var all []*event.Event
+	var before time.Time
+	var id event.ID
+	for {
+		page, err := e.Store.Timeline(ctx, s, before, id, storyAtOnce)
+		if err != nil {
+			return nil, err
+		}
+		for i := range page {
+			all = append(all, &page[i].Event)
+		}
+		if len(page) < storyAtOnce {
+			slices.Reverse(all)
+			return all, nil
+		}
+		last := &page[len(page)-1].Event
+		before, id = last.Time, last.ID
+	}
+}
