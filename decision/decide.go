@@ -99,7 +99,7 @@ func (c *chooser) answered() {
 				continue // no cooling tips to somebody whose battery swells
 			}
 			c.answers = append(c.answers, a)
-			c.served[i].answer = c.in.Needs[i].Origin != need.Predicted || c.matter(&c.in.Needs[i])
+			c.served[i].answer = c.in.Needs[i].Origin != need.Predicted || c.in.Needs[i].Matter != nil
 			if a.Recommendation != nil && c.in.Needs[i].Origin == need.Implied {
 				c.decided(i)
 			}
@@ -115,14 +115,6 @@ func (c *chooser) decided(i int) {
 			c.served[k].answer = true
 		}
 	}
-}
-
-// matter tells that a need points to an order or case of the customer's own.
-func (m *moment) matter(n *need.Need) bool {
-	return slices.ContainsFunc(n.RefersTo, func(to string) bool {
-		kind, _ := m.pointed(to)
-		return kind == evidence.Order || kind == evidence.Case
-	})
 }
 
 func (c *chooser) needIndex(id string) int {
@@ -817,7 +809,7 @@ func (c *chooser) keptAnswers() []candidate.Answer {
 		settled := a.Passage != nil && c.plan.problem(n.Intent) && takes(func(p *proposal) bool {
 			return p.action.Resolves && (p.action.Nature == Right || p.action.Nature == Goodwill)
 		})
-		if n.Origin == need.Predicted && !c.matter(n) {
+		if n.Origin == need.Predicted && n.Matter == nil {
 			// Unasked, an answer is read out only beside an offer that leaves it open.
 			settled = !takes(func(*proposal) bool { return true }) || takes(func(p *proposal) bool { return p.action.Resolves })
 		}

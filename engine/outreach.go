@@ -197,7 +197,7 @@ func (e *Engine) actOn(ctx context.Context, f *journal.Firing) error {
 		return err
 	}
 	contact := &m.version.Decision.Contact
-	in.Scene.Locale = spokenTo(m.who)
+	in.Scene.Locale = spokenTo(m.who, Request{})
 	in.Scene.Channel = Proactive
 	in.Unasked = &Occasion{Firing: f.ID, Signal: f.Signal, Group: f.Group, Channels: contact.Open(channels, m.who, in.Scene.Time)}
 	in.Converses = false
@@ -286,9 +286,13 @@ func (e *Engine) channels(ctx context.Context, workspace string) ([]string, erro
 	return all, nil
 }
 
-// spokenTo is the language that a person is written to in: their own as they stated
-// it, else that of their last conversation, else Chinese.
-func spokenTo(who *profile.Profile) scene.Locale {
+// spokenTo is the language that a person is spoken to in who has said nothing yet: that
+// of the scene, their own as they stated it, that of their last conversation, what
+// the caller accepts, else Chinese.
+func spokenTo(who *profile.Profile, r Request) scene.Locale {
+	if r.Scene.Locale != "" {
+		return r.Scene.Locale
+	}
 	if l, ok := scene.ParseLocale(who.Text("locale")); ok {
 		return l
 	}
@@ -300,6 +304,9 @@ func spokenTo(who *profile.Profile) scene.Locale {
 		if l, ok := scene.LocaleOf(text); ok {
 			return l
 		}
+	}
+	if r.Fallback != "" {
+		return r.Fallback
 	}
 	return scene.Chinese
 }

@@ -71,6 +71,8 @@ type Need struct {
 	Confidence  float64        `json:"confidence"`
 	Status      Status         `json:"status"`
 	Evidence    []evidence.Ref `json:"evidence"`
+	// Matter is set on a predicted need that the customer left open.
+	Matter *Matter `json:"matter,omitempty"`
 	// Outside: this is small talk or another matter that is not the shop's.
 	Outside bool `json:"outside,omitempty"`
 	// Repeated is how often this was asked before and answered as it would be now; its

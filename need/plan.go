@@ -74,6 +74,11 @@ func (p *Plan) Recognise(e Enquiry, who *profile.Profile, at scene.Scene, names 
 	if len(e.Attachments) > 0 {
 		r.Needs = append(r.Needs, Need{Origin: Spoken, Status: Unanswered, Attachments: e.Attachments})
 	}
+	if len(r.Needs) == 0 && (e.Text == "" && e.About == "" || r.Courtesy == Greeting) {
+		if r.Needs = p.matters(r.Needs, e, who, at); len(r.Needs) > 0 {
+			r.Courtesy = "" // they are greeted with it
+		}
+	}
 	r.Needs = p.predicted(r.Needs, r.Signals, r.Locale, e.Text != "")
 	for i := range r.Needs {
 		n := &r.Needs[i]
@@ -114,7 +119,7 @@ func (p *Plan) predicted(needs []Need, states []SignalState, locale scene.Locale
 			continue
 		}
 		if slices.ContainsFunc(needs, func(n Need) bool {
-			return n.Intent == implies.Intent && !n.Negated && (n.Origin != Predicted || n.Sub() == implies.Subintent)
+			return n.Intent == implies.Intent && !n.Negated && n.Matter == nil && (n.Origin != Predicted || n.Sub() == implies.Subintent)
 		}) {
 			continue
 		}

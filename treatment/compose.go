@@ -77,6 +77,7 @@ func Compose(p *Plan, d *decision.Decision, at scene.Scene) Solution {
 	c.courtesy()
 	offer(func(ch *decision.Chosen) bool { return ch.Safety })
 	c.understood()
+	c.welcome()
 	offer(func(ch *decision.Chosen) bool { return ch.Nature == decision.Right })
 	for i := range d.Needs {
 		n := &d.Needs[i]

@@ -21,11 +21,14 @@ import (
 // ConversationRequest opens a conversation.
 type ConversationRequest struct {
 	Asking
+	Greet bool   `json:"greet,omitempty" doc:"Begin with what the customer left open and its news, if there is anything."`
+	Scene *Scene `json:"scene,omitempty"`
 }
 
 // Conversation is an open conversation.
 type Conversation struct {
-	ID string `json:"id"`
+	ID       string         `json:"id"`
+	Greeting *engine.Answer `json:"greeting,omitempty" doc:"The first words, when they were asked for and there is something to say."`
 }
 
 // ConversationMessage is one message of the customer, or, with a secret key and the
@@ -114,7 +117,21 @@ func (s *server) conversationRoutes() {
 		if !ok {
 			return Conversation{}, faulty("/user_id", "no_identity")
 		}
-		return Conversation{ID: s.conversation(c.workspace, k)}, nil
+		out := Conversation{ID: s.conversation(c.workspace, k)}
+		if !in.Greet {
+			return out, nil
+		}
+		r, err := s.request(c, &DecisionRequest{Asking: in.Asking, ConversationID: out.ID, Scene: in.Scene})
+		if err != nil {
+			return out, err
+		}
+		if out.Greeting, err = s.Engine.Greet(c.context(), r, k); err != nil {
+			return out, unavailable(err)
+		}
+		if out.Greeting != nil {
+			s.counted(out.Greeting)
+		}
+		return out, nil
 	})
 	add(s, route{
 		method: "POST", path: "/v1/conversations/{id}/messages", tag: "Conversations", who: writeKey, summary: "Say something: it is decided, stored and answered.",

@@ -60,6 +60,8 @@ type adviser interface {
 type talker interface {
 	// Converse answers a message; message, answer and decision become durable together.
 	Converse(ctx context.Context, r engine.Request, m engine.Message) (*engine.Answer, error)
+	// Greet says the first words when there is something to say; nil when there is not.
+	Greet(ctx context.Context, r engine.Request, key identity.Key) (*engine.Answer, error)
 	// Reply is a person's answer; Accept gives a person the word, HandBack takes it
 	// back. engine.ErrHeld when another person has it, engine.ErrNotFound when nobody
 	// has said anything there yet.

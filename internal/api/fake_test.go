@@ -62,6 +62,10 @@ func (h *house) Firings(context.Context, journal.FiringQuery) ([]journal.Firing,
 	return nil, nil
 }
 
+func (h *house) Greet(context.Context, engine.Request, identity.Key) (*engine.Answer, error) {
+	return nil, nil
+}
+
 func (h *house) log(workspace string) *log {
 	l := h.logs[workspace]
 	if l == nil {
