@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"strings"
 	"time"
 
@@ -159,6 +160,7 @@ func (i *importCommand) locale() scene.Locale {
 }
 
 func (i *importCommand) Run(ctx context.Context, con *console) error {
+	debug.SetGCPercent(400) // mapping makes much garbage and keeps little
 	l := i.locale()
 	feeds, text, err := i.feeds(l)
 	if err != nil {

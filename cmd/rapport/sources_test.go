@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base64"
@@ -237,6 +238,46 @@ func untranslated(t *testing.T, s *shop) {
 	}
 	if got := items(t, s.do("GET", "/v1/states/untranslated", nil)); len(got) != 0 {
 		t.Errorf("an older state waits: %v", got)
+	}
+	// All of it stands in the log: made again from there it is the same.
+	s.stop()
+	args := []string{"rebuild", "--verify", "--data", s.on.dir}
+	if s.on.database != "" {
+		args = []string{"rebuild", "--verify", "--database", s.on.database}
+	}
+	var told, errs bytes.Buffer
+	if run(t.Context(), args, &told, &errs) != 0 {
+		t.Errorf("%s%s", told.String(), errs.String())
+	}
+	s.start()
+}
+
+// What one server is told a word means, another on the same database knows.
+func TestAWordIsKnownOnEveryServer(t *testing.T) {
+	t.Parallel()
+	one := openShopOn(t, sharedDatabases(t)())
+	other := one.beside(t)
+	line := func(id, status string, minute int) string {
+		return fmt.Sprintf(`{"record":"order","id":%q,"person":"user:lin","updated_at":"2026-10-01T08:%02d:00Z","status":%q}`, id, minute, status)
+	}
+	other.do("POST", "/v1/import?source=erp", line("o1", "31", 0))
+	if out := one.do("POST", "/v1/states/resolve", object{"source": "erp", "value": "31", "state": "shipped"}); out["applied"] != 1.0 {
+		t.Errorf("told: %v", out)
+	}
+	if o := other.do("GET", "/v1/records/order/o1", nil); o["status"] != "shipped" {
+		t.Errorf("on the other: %v", o)
+	}
+	other.do("POST", "/v1/import?source=erp", line("o2", "31", 1))
+	if o := one.do("GET", "/v1/records/order/o2", nil); o["status"] != "shipped" {
+		t.Errorf("put on the other: %v", o)
+	}
+	// Letters of one are read and played on the other.
+	declareTickets(one)
+	if status, _ := other.hook("tickets", `{"odd":1}`, "a secret of ours"); status != 200 {
+		t.Errorf("a source declared on one refuses on the other: %d", status)
+	}
+	if st := one.do("GET", "/v1/sources/tickets", nil)["status"].(object); st["state"] != "failing" || st["dead_letters"] != 1.0 {
+		t.Errorf("seen from the first: %v", st)
 	}
 }
 

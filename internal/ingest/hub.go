@@ -238,16 +238,20 @@ func (h *Hub) Bury(ctx context.Context, workspace, source string, seed string, l
 		papers = append(papers, paper{Kind: kind, ID: l.ID, Body: body})
 		size += int64(len(body))
 	}
-	if over := n + len(papers) - MostLetters; over > 0 || size > MostLetterBytes {
-		old, err := h.papers.Papers(ctx, workspace, kind, "", max(over, 0)+100)
+	n += len(papers)
+	for after := ""; n > MostLetters || size > MostLetterBytes; {
+		old, err := h.papers.Papers(ctx, workspace, kind, after, 100)
 		if err != nil {
 			return err
 		}
-		for i, p := range old {
-			if i >= over && size <= MostLetterBytes {
+		if len(old) == 0 {
+			break
+		}
+		for _, p := range old {
+			if after = p.ID; n <= MostLetters && size <= MostLetterBytes {
 				break
 			}
-			size -= int64(len(p.Body))
+			n, size = n-1, size-int64(len(p.Body))
 			papers = append(papers, paper{Kind: kind, ID: p.ID})
 		}
 	}

@@ -66,24 +66,46 @@ func (s *States) Define(ctx context.Context, workspace, source string, words []W
 			UpdatedAt: now, Received: now, Body: body, Deleted: w.State == "",
 		}))
 	}
+	changed := s.Watch.changing(workspace, source, words)
 	if _, err := s.House.Observe(ctx, workspace, events); err != nil {
 		return 0, err
 	}
-	return s.Mend(ctx, workspace)
+	if applied, err = s.Mend(ctx, workspace); err != nil || len(changed) == 0 || s.Owners == nil {
+		return applied, err
+	}
+	n, err := s.search(ctx, workspace, changed)
+	return applied + n, err
+}
+
+// changing lists the words that have a meaning already: records that do not wait may
+// stand in it. The same meaning once more is among them, so that a Define that was
+// broken off can be made again.
+func (w *Watch) changing(workspace, source string, words []Word) map[word]bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	all := map[word]bool{}
+	if t := w.of[workspace]; t != nil {
+		for _, x := range words {
+			k := word{source, x.Kind, Normal(x.Value)}
+			if _, had := t.translate(w.known, k.Source, k.Kind, k.Value); had {
+				all[k] = true
+			}
+		}
+	}
+	return all
 }
 
 // mendGroup is how many records are put again in one commit.
 const mendGroup = 500
 
-// Mend puts again the records whose states have become known, or mean something else
-// than before, and says how many.
+// Mend puts again the records whose states have become known, and says how many.
 func (s *States) Mend(ctx context.Context, workspace string) (applied int, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err := s.check(ctx, workspace); err != nil {
 		return 0, err
 	}
-	due, redo := s.Watch.due(workspace)
+	due := s.Watch.due(workspace)
 	for group := range slices.Chunk(due, mendGroup) {
 		n, err := s.again(ctx, workspace, group)
 		applied += n
@@ -91,15 +113,7 @@ func (s *States) Mend(ctx context.Context, workspace string) (applied int, err e
 			return applied, err
 		}
 	}
-	if len(redo) == 0 || s.Owners == nil {
-		return applied, nil
-	}
-	n, err := s.search(ctx, workspace, redo)
-	applied += n
-	if err == nil {
-		s.Watch.redone(workspace, redo)
-	}
-	return applied, err
+	return applied, nil
 }
 
 // fewUnsure are so many that whoever asks for the work list can wait for their check.
@@ -122,7 +136,7 @@ func (w *Watch) unsure(workspace string) map[subject]wait {
 	all := map[subject]wait{}
 	if t := w.of[workspace]; t != nil {
 		for s, x := range t.waits {
-			if !x.Sure {
+			if _, seen := t.verdicts[x.Event]; !seen {
 				all[s] = *x
 			}
 		}
@@ -136,7 +150,7 @@ func (s *States) check(ctx context.Context, workspace string) error {
 		scope, err := s.House.PersonScope(ctx, workspace, of.Owner.String())
 		if err != nil {
 			if errors.Is(err, engine.ErrNotFound) {
-				s.Watch.checked(workspace, of, x.Event, false)
+				s.Watch.judge(workspace, x.Event, false)
 				continue
 			}
 			return err
@@ -147,29 +161,15 @@ func (s *States) check(ctx context.Context, workspace string) error {
 		}
 		r := who.Record(evidence.Kind(of.Kind), of.ID)
 		if r == nil || r.Text(fieldStatus) != UnknownState || r.Text(fieldForeign) != x.Value {
-			s.Watch.checked(workspace, of, x.Event, false)
+			s.Watch.judge(workspace, x.Event, false)
 			continue
 		}
-		s.Watch.checked(workspace, of, x.Event, true)
+		s.Watch.judge(workspace, x.Event, true)
 	}
 	return nil
 }
 
-// checked says what the comparison gave, unless another event has come since.
-func (w *Watch) checked(workspace string, of subject, id event.ID, waits bool) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	x := w.of[workspace].waits[of]
-	switch {
-	case x == nil || x.Event != id:
-	case waits:
-		x.Sure = true
-	default:
-		delete(w.of[workspace].waits, of)
-	}
-}
-
-// Run mends whenever there is something to mend, until ctx ends.
+// Run mends whenever there may be something to mend, until ctx ends.
 func (s *States) Run(ctx context.Context, workspaces func() []string) {
 	for {
 		select {
@@ -191,32 +191,28 @@ type correction struct {
 	state string
 }
 
-// due lists the records that wait for a word that is known by now, and the words that
-// have changed.
-func (w *Watch) due(workspace string) (all []correction, redo []word) {
+// due lists what waits for a word that is known by now, and what was put with an old
+// dictionary.
+func (w *Watch) due(workspace string) (all []correction) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	t := w.of[workspace]
 	if t == nil {
-		return nil, nil
+		return nil
 	}
 	for s, x := range t.waits {
+		if !t.verdicts[x.Event] {
+			continue
+		}
 		if state, ok := t.translate(w.known, x.Source, s.Kind, x.Value); ok {
 			all = append(all, correction{x.Event, state})
 		}
 	}
-	for k := range t.redo {
-		redo = append(redo, k)
+	for id, c := range t.stale {
+		all = append(all, c)
+		delete(t.stale, id)
 	}
-	return all, redo
-}
-
-func (w *Watch) redone(workspace string, words []word) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	for _, k := range words {
-		delete(w.of[workspace].redo, k)
-	}
+	return all
 }
 
 // again puts the records of some events once more.
@@ -228,7 +224,7 @@ func (s *States) again(ctx context.Context, workspace string, all []correction) 
 			return 0, fmt.Errorf("put %s again: %w", c.event, err)
 		}
 		if !ok {
-			s.Watch.drop(workspace, c.event)
+			s.Watch.judge(workspace, c.event, false)
 			continue
 		}
 		e, ok := corrected(workspace, m.Event, c.state, s.Now())
@@ -252,15 +248,11 @@ func (s *States) again(ctx context.Context, workspace string, all []correction) 
 	return n, nil
 }
 
-// drop forgets what waits on an event that is not there any more.
-func (w *Watch) drop(workspace string, id event.ID) {
+// judge says of an event that waits whether its record still stands in that state.
+func (w *Watch) judge(workspace string, id event.ID, waits bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for s, x := range w.of[workspace].waits {
-		if x.Event == id {
-			delete(w.of[workspace].waits, s)
-		}
-	}
+	w.of[workspace].verdicts[id] = waits
 }
 
 // corrected is the event that says the same in another state, a millisecond later.
@@ -296,11 +288,9 @@ func corrected(workspace string, was event.Event, state string, now time.Time) (
 // search goes through the records of a workspace for those in states whose words
 // have changed. It happens when a dictionary is corrected, and takes a read of the
 // owner's profile for each record.
-func (s *States) search(ctx context.Context, workspace string, words []word) (applied int, err error) {
-	changed := map[word]bool{}
-	for _, k := range words {
-		changed[k] = true
-	}
+func (s *States) search(ctx context.Context, workspace string, changed map[word]bool) (applied int, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	var all []correction
 	for kind := range ownedKinds {
 		after := ""

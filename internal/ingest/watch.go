@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"slices"
 	"strings"
@@ -33,8 +34,13 @@ type Watch struct {
 type watched struct {
 	flows map[string]*flow
 	words map[word]string   // the dictionary: a known state for each foreign one
-	waits map[subject]*wait // records whose state nobody has translated yet
-	redo  map[word]bool     // words that meant something else before: records may have to be put again
+	waits map[subject]*wait // records whose newest word in the log nobody has translated
+
+	// What is known besides of what the log says, and not saved: whether the record of a
+	// waiting event still stands in that state (an old state may have come late), and
+	// events that a node put with a dictionary it had not heard the newest word of.
+	verdicts map[event.ID]bool
+	stale    map[event.ID]correction
 }
 
 // word is a foreign state of a source for a kind of record, normalised; kind "*" is any.
@@ -54,7 +60,6 @@ type wait struct {
 	First  int64    `json:"f"` // ms; when it was received
 	Event  event.ID `json:"e"`
 	Person uint32   `json:"p"`
-	Sure   bool     `json:"c,omitempty"` // the person's profile was seen to stand in it
 }
 
 // flow is what a source sent.
@@ -96,7 +101,7 @@ func (w *Watch) Name() string { return "sources" }
 func (w *Watch) workspace(id string) *watched {
 	t := w.of[id]
 	if t == nil {
-		t = &watched{map[string]*flow{}, map[word]string{}, map[subject]*wait{}, map[word]bool{}}
+		t = &watched{flows: map[string]*flow{}, words: map[word]string{}, waits: map[subject]*wait{}, verdicts: map[event.ID]bool{}, stale: map[event.ID]correction{}}
 		w.of[id] = t
 	}
 	return t
@@ -229,8 +234,18 @@ func (w *Watch) note(t *watched, c journal.Committed) {
 	if was := t.waits[key]; was != nil && was.At > at {
 		return // an older state that came late
 	}
-	if !foreign || s.Status != UnknownState {
+	if was := t.waits[key]; was != nil {
+		delete(t.verdicts, was.Event)
 		delete(t.waits, key)
+	}
+	if !foreign {
+		return
+	}
+	if s.Status != UnknownState {
+		if state, _ := t.translate(w.known, s.Source, key.Kind, s.Foreign); state != s.Status && len(t.stale) < mostStale {
+			t.stale[e.ID] = correction{e.ID, state}
+			w.wake()
+		}
 		return
 	}
 	t.waits[key] = &wait{Source: s.Source, Value: s.Foreign, At: at, First: e.Received.UnixMilli(), Event: e.ID, Person: c.Person}
@@ -238,6 +253,10 @@ func (w *Watch) note(t *watched, c journal.Committed) {
 	// translated, when it was put by a node that had not heard of the word yet.
 	w.wake()
 }
+
+// mostStale bounds what one node can be wrong about in the moment before it hears of
+// a new word.
+const mostStale = 100_000
 
 func ownerOf(e *event.Event) identity.Key {
 	if e.UserID != "" {
@@ -274,14 +293,10 @@ func (w *Watch) learn(t *watched, e *event.Event) {
 		return
 	}
 	key := word{x.Source, x.Kind, Normal(x.Value)}
-	was, meant := t.translate(w.known, key.Source, key.Kind, key.Value)
 	if e.Deleted {
 		delete(t.words, key)
 	} else {
 		t.words[key] = x.State
-	}
-	if is, _ := t.translate(w.known, key.Source, key.Kind, key.Value); meant && is != was {
-		t.redo[key] = true
 	}
 	w.wake()
 }
@@ -374,6 +389,9 @@ func (w *Watch) Untranslated(workspace string) []Untranslated {
 	groups := map[word]*Untranslated{}
 	if t := w.of[workspace]; t != nil {
 		for s, x := range t.waits {
+			if waits, seen := t.verdicts[x.Event]; seen && !waits {
+				continue
+			}
 			key := word{x.Source, s.Kind, Normal(x.Value)}
 			g := groups[key]
 			if g == nil {
@@ -434,7 +452,6 @@ type saved struct {
 	Flows map[string]*flow `json:"flows"`
 	Words []savedWord      `json:"words"`
 	Waits []savedWait      `json:"waits"`
-	Redo  []word           `json:"redo"`
 }
 
 type savedWord struct {
@@ -460,9 +477,12 @@ func (w *Watch) Save() ([]byte, error) {
 		for k, x := range t.waits {
 			s.Waits = append(s.Waits, savedWait{k, *x})
 		}
-		for k := range t.redo {
-			s.Redo = append(s.Redo, k)
-		}
+		slices.SortFunc(s.Words, func(a, b savedWord) int {
+			return cmp.Or(strings.Compare(a.Source, b.Source), strings.Compare(a.Kind, b.Kind), strings.Compare(a.Value, b.Value))
+		})
+		slices.SortFunc(s.Waits, func(a, b savedWait) int {
+			return cmp.Or(strings.Compare(a.Kind, b.Kind), strings.Compare(a.ID, b.ID), a.Owner.Compare(b.Owner))
+		})
 		all[id] = s
 	}
 	return json.Marshal(all)
@@ -488,9 +508,6 @@ func (w *Watch) Load(data []byte) error {
 		}
 		for _, x := range s.Waits {
 			t.waits[x.subject] = &x.wait
-		}
-		for _, k := range s.Redo {
-			t.redo[k] = true
 		}
 	}
 	w.wake()
