@@ -31,6 +31,8 @@ type commands struct {
 	Replay     replayCommand     `cmd:"" help:"Make a decision again, as it was or with something changed."`
 	Need       needCommand       `cmd:"" help:"Show how a text is understood."`
 	Eval       evalCommand       `cmd:"" help:"Measure recognition on labelled files."`
+	Pack       packCommand       `cmd:"" help:"Make, check and install packs."`
+	Strategy   strategyCommand   `cmd:"" help:"Versions of a strategy: compare, publish, roll back."`
 	Workspace  workspaceCommand  `cmd:"" help:"Add and list workspaces (on a stopped server's data folder)."`
 	Rebuild    rebuildCommand    `cmd:"" help:"Make everything derived again from the log (of a stopped server)."`
 	Doctor     doctorCommand     `cmd:"" help:"Check the machine, a data folder and a running server."`
