@@ -38,7 +38,7 @@ type Suggestions struct {
 
 // Bounds of the search for persons who look like one.
 const (
-	mostLooked    = 20_000
+	mostLooked    = 10_000
 	mostSuggested = 1000
 )
 

@@ -30,12 +30,15 @@ type column struct {
 	texts  [][]rune
 	counts []int32
 	stated int
+	equals float64   // pairs of records that state the same
+	pairs  float64   // pairs of records that state something
+	weight []float64 // by value: bits of being equal, as fitted
 	cache  map[uint64]level
 }
 
 func columnOf(f Field, at int, records []Record) column {
 	c := column{of: make([]int32, len(records)), cache: map[uint64]level{}}
-	number := map[string]int32{}
+	number, sources, both := map[string]int32{}, map[int]float64{}, map[[2]int32]float64{}
 	for i := range records {
 		v := normal(f.Kind, records[i].Values[at])
 		if v == "" {
@@ -53,15 +56,34 @@ func columnOf(f Field, at int, records []Record) column {
 		c.counts[n]++
 		c.stated++
 	}
+	for i := range records {
+		if n := c.of[i]; n >= 0 {
+			sources[records[i].Source]++
+			both[[2]int32{n, int32(records[i].Source)}]++
+		}
+	}
+	pairs := func(n float64) float64 { return n * (n - 1) / 2 }
+	c.pairs = pairs(float64(c.stated))
+	for _, n := range c.counts {
+		c.equals += pairs(float64(n))
+	}
+	if len(sources) > 1 { // only what is across sources is compared
+		for _, n := range sources {
+			c.pairs -= pairs(n)
+		}
+		for _, n := range both {
+			c.equals -= pairs(n)
+		}
+	}
+	c.weight = make([]float64, len(c.texts))
 	return c
 }
 
 // share is the chance that a stranger of two records states this very value: what
-// all other records say, joined with what was believed before, which counts as so
-// many records.
-func (c *column) share(value int32, rare float64) float64 {
-	const belief = 200
-	return (float64(max(0, c.counts[value]-2)) + belief*rare) / (float64(max(0, c.stated-2)) + belief)
+// the other records say, drawn towards the chance usual that any two strangers state
+// the same (a Dirichlet prior with that mean and one record's worth of belief a value).
+func (c *column) share(value int32, usual float64) float64 {
+	return (float64(max(0, c.counts[value]-2)) + 1) / (float64(max(0, c.stated-2)) + 1/usual)
 }
 
 // normal is the one form under which values are compared: small letters, and of

@@ -106,6 +106,26 @@ var believed = [levels]float64{equal: 0.8, oneEdit: 0.07, twoEdits: 0.03, near: 
 
 const belief = 20
 
+// unseen is what a level counts that no random pair had: half a pair.
+const unseen = 0.5
+
+// temper holds to it that one person's records agree in a field more often than
+// not, where both state it. Where there is no such person, the likeliest class of
+// pairs is otherwise that of some chance likeness, all of whose other fields differ.
+func temper(same []float64) {
+	bad := same[different] + same[alike]
+	if bad <= 0.5 {
+		return
+	}
+	for l := range same {
+		if level(l) == different || level(l) == alike {
+			same[l] *= 0.5 / bad
+		} else {
+			same[l] *= 0.5 / (1 - bad)
+		}
+	}
+}
+
 func strangers(f Field) (out [levels]float64) {
 	rare := f.rare()
 	out = [levels]float64{equal: rare, oneEdit: rare, twoEdits: 2 * rare, near: 2 * rare, alike: 0.02, swapped: rare / 4}
@@ -144,12 +164,14 @@ func (m *Model) fit(o Options) {
 		s, t := believed, strangers(f)
 		m.same, m.other = append(m.same, s[:]), append(m.other, t[:])
 	}
+	m.weights = make([][levels]float64, len(m.fields))
 	const few = 0.5 // matches believed in before any was seen
 	matches := max(few, 0.2*n)
 	for range rounds {
 		rate := min(0.5, matches/all)
 		m.prior = math.Log2(rate / (1 - rate))
 		matches = few
+		m.weigh()
 		same, other := m.beginnings()
 		for i := range m.pairs {
 			c := &m.pairs[i]
@@ -163,12 +185,19 @@ func (m *Model) fit(o Options) {
 		}
 		moved := 0.0
 		for f := range m.fields {
-			moved = max(moved, settle(m.same[f], same[f]), settle(m.other[f], other[f]))
+			// How often strangers state the same needs no sample: all pairs that do,
+			// less those that are one person's.
+			c := &m.columns[f]
+			usual := (max(0, c.equals-same[f][equal]) + 1) / (c.pairs + 1/m.fields[f].rare())
+			moved = max(moved, settle(m.same[f], same[f]), settle(m.other[f], other[f]), math.Abs(usual-m.other[f][equal]))
+			m.other[f][equal] = usual
+			temper(m.same[f])
 		}
 		if moved < 1e-7 {
 			break
 		}
 	}
+	m.weigh()
 	rate := min(0.5, matches/all)
 	m.prior = math.Log2(rate / (1 - rate))
 	for i := range m.pairs {
@@ -182,6 +211,9 @@ func (m *Model) beginnings() (same, other [][levels]float64) {
 		s, t := believed, strangers(field)
 		for l := range s {
 			same[f][l], other[f][l] = belief*s[l], belief*t[l]
+			if l > int(equal) && l < int(different) && t[l] > 1e-9 {
+				other[f][l] += unseen
+			}
 		}
 	}
 	return same, other

@@ -103,6 +103,7 @@ type Model struct {
 	mates   []int // by field: the other field of its swap group, or -1
 	same    [][]float64
 	other   [][]float64
+	weights [][levels]float64
 	prior   float64 // log2 odds that a random pair is one person's
 	pairs   []candidate
 	several bool
@@ -181,27 +182,39 @@ func (m *Model) explain(c candidate) Pair {
 		if l == missing {
 			continue
 		}
-		bits := m.bits(f, l, p.A, p.B)
+		bits := m.bits(f, l, p.A)
 		p.Weights = append(p.Weights, Weight{m.fields[f].Name, l.String(), bits})
 		p.Score += bits
 	}
 	return p
 }
 
-// bits is the weight of one field at one level for two records.
-func (m *Model) bits(f int, l level, a, b int) float64 {
-	other := m.other[f][l]
+// bits is the weight of one field at one level for a record, as last weighed.
+func (m *Model) bits(f int, l level, a int) float64 {
 	if l == equal {
-		other = m.columns[f].share(m.columns[f].of[a], m.fields[f].rare())
+		return m.columns[f].weight[m.columns[f].of[a]]
 	}
-	return math.Log2(m.same[f][l] / other)
+	return m.weights[f][l]
+}
+
+// weigh makes weights of the probabilities.
+func (m *Model) weigh() {
+	for f := range m.fields {
+		c := &m.columns[f]
+		for l := range missing {
+			m.weights[f][l] = math.Log2(m.same[f][l] / m.other[f][l])
+		}
+		for v := range c.weight {
+			c.weight[v] = math.Log2(m.same[f][equal] / c.share(int32(v), m.other[f][equal]))
+		}
+	}
 }
 
 func (m *Model) score(c *candidate) float64 {
 	s := m.prior
 	for f, l := range c.levels {
 		if l != missing {
-			s += m.bits(f, l, int(c.a), int(c.b))
+			s += m.bits(f, l, int(c.a))
 		}
 	}
 	return s
