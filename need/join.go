@@ -139,10 +139,11 @@ func mark(gap string) bool {
 // part before: "compare A and | B".
 func (s *scratch) onlyNames(i int) bool {
 	p, before := &s.parts[i], &s.parts[i-1]
-	if p.acts {
+	gap := s.between(i - 1)
+	if at := p.place; s.cues.Acts(s.plain.Runes[:at.End], at.Start, at.End) { // a "?" at its end asks nothing by itself
 		return false
 	}
-	switch s.between(i - 1) {
+	switch gap {
 	case "and", "or", "和", "与", "跟", "或", "及", "vs", "、":
 	case ",", ":":
 		// "Which is better, the V3 or the V5?"
@@ -205,7 +206,7 @@ func (s *scratch) belongsTo(i int) int {
 		case p.acts && !s.empty(p.place):
 		case s.empty(p.place):
 			// "帮我查一下" asks for whatever was just said.
-			if to == i-1 && (p.Status != "" || p.Confidence < 0.7) {
+			if to == i-1 {
 				return to
 			}
 		case o.Intent == "presale.compare" && to == i-1 && s.bounds(p.place):
@@ -275,8 +276,8 @@ func (s *scratch) saysMore(i int) bool {
 }
 
 var emptyRequests = index([]unit{
-	{"帮我查一下", "", "", 1}, {"查一下", "", "", 1}, {"帮我查查", "", "", 1}, {"帮我看看", "", "", 1}, {"帮我看一下", "", "", 1}, {"看一下", "", "", 1}, {"看看", "", "", 1}, {"帮忙看看", "", "", 1}, {"处理一下", "", "", 1}, {"帮我处理一下", "", "", 1}, {"怎么办", "", "", 1}, {"该怎么办", "", "", 1}, {"咋办", "", "", 1}, {"怎么回事", "", "", 1}, {"什么情况", "", "", 1}, {"怎么处理", "", "", 1}, {"怎么解决", "", "", 1}, {"急", "", "", 1}, {"急用", "", "", 1}, {"可以吗", "", "", 1}, {"行吗", "", "", 1}, {"好吗", "", "", 1},
-	{"what should i do", "", "", 1}, {"what do i do", "", "", 1}, {"please check", "", "", 1}, {"can you check", "", "", 1}, {"please help", "", "", 1}, {"can you help", "", "", 1}, {"help me", "", "", 1}, {"what's going on", "", "", 1}, {"what is going on", "", "", 1}, {"is that ok", "", "", 1}, {"is that possible", "", "", 1}, {"asap", "", "", 1}, {"check it", "", "", 1}, {"please look into it", "", "", 1}, {"look into it", "", "", 1},
+	{"帮我查一下", "", "", 1}, {"查一下", "", "", 1}, {"帮我查查", "", "", 1}, {"帮我看看", "", "", 1}, {"帮我看一下", "", "", 1}, {"看一下", "", "", 1}, {"看看", "", "", 1}, {"帮忙看看", "", "", 1}, {"处理一下", "", "", 1}, {"帮我处理一下", "", "", 1}, {"怎么办", "", "", 1}, {"该怎么办", "", "", 1}, {"咋办", "", "", 1}, {"怎么回事", "", "", 1}, {"什么情况", "", "", 1}, {"怎么处理", "", "", 1}, {"怎么解决", "", "", 1}, {"急", "", "", 1}, {"急用", "", "", 1}, {"可以吗", "", "", 1}, {"行吗", "", "", 1}, {"好吗", "", "", 1}, {"行不", "", "", 1}, {"行不行", "", "", 1}, {"成不", "", "", 1}, {"好不好", "", "", 1}, {"可以不", "", "", 1}, {"可不可以", "", "", 1}, {"怎么弄", "", "", 1}, {"咋弄", "", "", 1}, {"咋整", "", "", 1}, {"咋整啊", "", "", 1}, {"咋回事", "", "", 1}, {"怎么搞的", "", "", 1}, {"这可怎么办", "", "", 1}, {"是不是坏了", "", "", 1}, {"是坏了吗", "", "", 1}, {"是不是坏掉了", "", "", 1}, {"什么原因", "", "", 1}, {"为什么", "", "", 1}, {"为啥", "", "", 1},
+	{"what should i do", "", "", 1}, {"what do i do", "", "", 1}, {"please check", "", "", 1}, {"can you check", "", "", 1}, {"please help", "", "", 1}, {"can you help", "", "", 1}, {"help me", "", "", 1}, {"what's going on", "", "", 1}, {"what is going on", "", "", 1}, {"is that ok", "", "", 1}, {"is that possible", "", "", 1}, {"asap", "", "", 1}, {"check it", "", "", 1}, {"please look into it", "", "", 1}, {"look into it", "", "", 1}, {"any idea", "", "", 1}, {"any ideas", "", "", 1}, {"is it broken", "", "", 1}, {"what's wrong", "", "", 1}, {"what is wrong", "", "", 1}, {"how come", "", "", 1}, {"why is that", "", "", 1}, {"can you do that", "", "", 1}, {"is that all right", "", "", 1},
 })
 
 // empty tells whether a stretch asks without saying for what.

@@ -103,7 +103,7 @@ func (e *evalNeeds) recogniser(ctx context.Context) (evaluate.Recogniser, error)
 	return func(text string) []evaluate.Spoken {
 		var out []evaluate.Spoken
 		for _, n := range v.Need.Recognise(need.Enquiry{Text: text}, nobody, scene.Scene{}, need.NoNames{}).Needs {
-			if n.Origin == need.Spoken && n.Span != nil {
+			if n.Origin == need.Spoken && n.Span != nil && !n.Negated {
 				out = append(out, evaluate.Spoken{Intent: n.Intent, Start: n.Span[0], End: n.Span[1]})
 			}
 		}

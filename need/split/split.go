@@ -61,9 +61,11 @@ var tune = struct {
 	andBegin                                      float64 // and this much
 	and, space, comma, hanComma, sentence, linked float64 // price of a cut; linked: a joining word after a mark
 	conditional                                   float64 // price of a cut before a conditional clause
+	bothAsk, bothAct                              float64 // off the price of a cut between two pieces that both ask, or both ask or demand
 }{
 	low: -0.6, high: 0.6, act: 0.3, begin: 0.05, same: 0.4, usual: 0.3, andBegin: 0.5,
 	and: 0.25, space: 0.1, comma: 0.4, hanComma: 0.3, sentence: 0, linked: -0.4, conditional: -0.2,
+	bothAsk: 0.3, bothAct: 0,
 }
 
 const (
@@ -130,6 +132,11 @@ func Split(n text.Normalised, score Score, c *Cues) []Span {
 			}
 			if i > 0 {
 				value -= first.price()
+				if before := &pieces[i-1]; first.asks && before.asks {
+					value += tune.bothAsk
+				} else if first.acts && before.acts {
+					value += tune.bothAct
+				}
 				// The label of the best way to get here stands for that of all ways: exact search over
 				// labels would cost their number times the work and changes next to nothing.
 				if label == best[i].label && !(first.asks && pieces[i-1].asks) {
@@ -332,7 +339,7 @@ func (c *Cues) weakAt(runes []rune, i, start, end int) int {
 				return 0
 			}
 		case '再':
-			if before == '不' || before == '别' || before == '先' || before == '能' || before == '会' || before == '一' || before == '想' || after == '见' || after == '说' || after == '次' || after == '也' {
+			if before == '不' || before == '别' || before == '先' || before == '能' || before == '会' || before == '一' || before == '想' || before == '天' || before == '后' || before == '时' || before == '周' || before == '月' || before == '点' || before == '要' || after == '见' || after == '说' || after == '次' || after == '也' {
 				return 0
 			}
 		}
