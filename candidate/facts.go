@@ -136,6 +136,10 @@ func (r *Request) mentioned(n *need.Need, it *Item) []string {
 
 // available tells whether an item can be had; a product can when any of its
 // variants can. nil: nobody says.
+// InStock tells whether an item can be had: by its own record, else by those of its
+// variants; nil when none says.
+func (it *Item) InStock(v View) *bool { return available(v, it) }
+
 func available(v View, it *Item) *bool {
 	if it.Available != nil {
 		a := *it.Available

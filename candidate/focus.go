@@ -122,6 +122,49 @@ func (r *Request) focus(n *need.Need) []*Item {
 			}
 		}
 	}
+	if len(items) == 0 && pointsAtSeveral(n) {
+		return r.viewed(several(n))
+	}
+	return items
+}
+
+// pointsAtSeveral tells whether a need speaks of things that are at hand and names
+// none: "这两款", "which of these two".
+func pointsAtSeveral(n *need.Need) bool { return several(n) > 0 }
+
+// several is how many things a need points at, 0 for none.
+func several(n *need.Need) int {
+	said := plain.Plain(n.Text)
+	for _, p := range [...]struct {
+		words string
+		many  int
+	}{{"这两", 2}, {"那两", 2}, {"这俩", 2}, {"两款", 2}, {"两个", 2}, {"两台", 2}, {"these two", 2}, {"those two", 2}, {"the two", 2}, {"both", 2},
+		{"这三", 3}, {"那三", 3}, {"these three", 3}, {"the three", 3}, {"这几", 4}, {"那几", 4}, {"these", 4}, {"of them", 4}} {
+		if strings.Contains(said, p.words) {
+			return p.many
+		}
+	}
+	return 0
+}
+
+// viewed are the newest items that the customer looked at a moment ago, in the order
+// in which they came, at most so many.
+func (r *Request) viewed(most int) []*Item {
+	if r.Person == nil {
+		return nil
+	}
+	var items []*Item
+	seen := r.Person.History["Product Viewed"]
+	for i := len(seen) - 1; i >= 0 && len(items) < most; i-- {
+		if age := r.Scene.Time.Sub(seen[i].Time); age < 0 || age > justLooked {
+			continue
+		}
+		id, _ := seen[i].Properties()["product_id"].(string)
+		if it, ok := r.Catalogue.Item(id); ok && !slices.ContainsFunc(items, func(o *Item) bool { return o.ID == it.ID }) {
+			items = append(items, it)
+		}
+	}
+	slices.Reverse(items)
 	return items
 }
 

@@ -29,6 +29,7 @@ func decide(plan *Plan, m *moment) Decision {
 	if c.limit <= 0 {
 		c.limit = 3
 	}
+	c.conditional = c.conditions()
 	c.answered()
 	for i := range plan.Actions {
 		if a := &plan.Actions[i]; !a.Fallback {
@@ -79,16 +80,17 @@ type service struct {
 
 type chooser struct {
 	*moment
-	limit     int
-	proposals []*proposal
-	taken     []*proposal
-	rejected  []Rejected
-	spare     *proposal // of a candidate that did not pass, for the next one
-	served    []service
-	answers   []candidate.Answer
-	draw      Draw
-	drawn     []*proposal // of each of draw.Positions
-	random    *rand.PCG
+	limit       int
+	proposals   []*proposal
+	taken       []*proposal
+	rejected    []Rejected
+	spare       *proposal // of a candidate that did not pass, for the next one
+	served      []service
+	answers     []candidate.Answer
+	draw        Draw
+	drawn       []*proposal // of each of draw.Positions
+	conditional []Conditioned
+	random      *rand.PCG
 }
 
 func (c *chooser) answered() {
@@ -157,7 +159,8 @@ func (c *chooser) binds(a *Action, n *need.Need) bool {
 	switch {
 	case n.Negated,
 		n.Origin == need.Predicted && (a.Unasked == nil || len(a.Needs) == 0),
-		exhausted(n) && a.Nature != Right && !a.urgent() && !a.Handover:
+		exhausted(n) && a.Nature != Right && !a.urgent() && !a.Handover,
+		c.unmet(n):
 		return false
 	}
 	if n.Repeated > 0 && a.Nature == Sale {
@@ -627,7 +630,7 @@ func (c *chooser) unservedAfter() bool {
 func (c *chooser) done(i int) bool {
 	n, s := &c.in.Needs[i], &c.served[i]
 	switch {
-	case n.Negated || n.Origin != need.Spoken || n.Outside:
+	case n.Negated || n.Origin != need.Spoken || n.Outside || c.unmet(n):
 		return true
 	case exhausted(n) || c.lost(n):
 		return s.handover
@@ -776,7 +779,7 @@ func (c *chooser) arrange() {
 }
 
 func (c *chooser) decision() Decision {
-	d := Decision{Needs: slices.Clone(c.in.Needs), Answers: c.keptAnswers(), Chosen: make([]Chosen, 0, len(c.taken)), Draw: c.draw, Dialogue: c.in.Dialogue}
+	d := Decision{Needs: slices.Clone(c.in.Needs), Answers: c.keptAnswers(), Chosen: make([]Chosen, 0, len(c.taken)), Draw: c.draw, Dialogue: c.in.Dialogue, Conditions: c.conditional}
 	d.Draw.Seed = c.in.Seed
 	if d.Draw.Probabilities == nil {
 		d.Draw.Probabilities = []Chance{}
@@ -823,7 +826,7 @@ func (c *chooser) keptAnswers() []candidate.Answer {
 func (c *chooser) status(i int) need.Status {
 	n, s := &c.in.Needs[i], &c.served[i]
 	switch {
-	case n.Negated:
+	case n.Negated || c.unmet(n):
 		return need.Answered // respected: there is nothing to do
 	case s.handover:
 		return need.Handover

@@ -310,4 +310,6 @@ type Decision struct {
 	Rejected []Rejected         `json:"rejected"`
 	Draw     Draw               `json:"draw"`
 	Dialogue Dialogue           `json:"dialogue,omitzero"` // as it was known, for who shows it
+	// Conditions are the needs that depend on something, and how it stands.
+	Conditions []Conditioned `json:"conditions,omitempty"`
 }

@@ -364,6 +364,13 @@ func (b *binding) needFact(name string) (any, bool) {
 				ids = append(ids, e.ID)
 			}
 		}
+		if len(ids) == 0 {
+			for _, to := range n.RefersTo {
+				if kind, id := b.pointed(to); kind == evidence.Item && b.item(id) != nil {
+					ids = append(ids, id)
+				}
+			}
+		}
 		return ids, true
 	}
 	return nil, false

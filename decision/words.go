@@ -297,8 +297,9 @@ func (b *binding) form(a *Action) (known map[string]any, shown map[string]candid
 		if f.From != "" {
 			v, ok = b.Lookup(f.From)
 		}
+		list, several := v.([]string)
 		switch {
-		case !ok:
+		case !ok || several && len(list) == 0:
 			missing = append(missing, f.Name)
 		default:
 			if known == nil {
@@ -322,6 +323,16 @@ func (b *binding) form(a *Action) (known map[string]any, shown map[string]candid
 // nameOf is what people call the value of a fact that is an id: an item's title, a
 // fault's name.
 func (b *binding) nameOf(fact string, v any) (candidate.Text, bool) {
+	if ids, several := v.([]string); several {
+		zh, en := make([]string, len(ids)), make([]string, len(ids))
+		for i, id := range ids {
+			zh[i], en[i] = id, id
+			if item := b.item(id); item != nil {
+				zh[i], en[i] = item.Title.In(scene.Chinese), item.Title.In(scene.English)
+			}
+		}
+		return candidate.Text{Zh: strings.Join(zh, "、"), En: strings.Join(en, ", ")}, true
+	}
 	id, ok := v.(string)
 	if !ok {
 		return candidate.Text{}, false

@@ -125,7 +125,8 @@ func listsOf(who *profile.Profile) (lists [][]*event.Event) {
 	return lists
 }
 
-// turns are the newest messages before this one, oldest first.
+// turns are the newest messages before this one, oldest first. An answer bears the
+// author to whom it was given.
 func (d *dialogue) turns() []need.Turn {
 	var all []need.Turn
 	for i := range d.entries {
@@ -133,13 +134,22 @@ func (d *dialogue) turns() []need.Turn {
 		switch {
 		case en.Text == "":
 		case en.Name == conversation.Sent:
-			all = append(all, need.Turn{Role: "user", Text: en.Text})
+			all = append(all, need.Turn{Role: "user", Text: en.Text, Author: authorOf(en)})
 		case en.Name == conversation.Received:
-			all = append(all, need.Turn{Role: "agent", Text: en.Text})
+			all = append(all, need.Turn{Role: "agent", Text: en.Text, Author: authorOf(en)})
 		}
 	}
-	return all[max(0, len(all)-keepTurns):]
+	all = all[max(0, len(all)-keepTurns):]
+	if !slices.ContainsFunc(all, func(t need.Turn) bool { return t.Author != all[0].Author }) {
+		for i := range all {
+			all[i].Author = "" // one person speaks: there is nobody to tell apart
+		}
+	}
+	return all
 }
+
+// authorOf names who speaks: as the channel names them, else by whose event it is.
+func authorOf(en *conversation.Entry) string { return cmp.Or(en.Author.ID, en.Author.Name, en.Key) }
 
 // standing is what the decision room is told of the dialogue.
 func (e *Engine) standing(workspace, id string, d *dialogue) decision.Dialogue {
@@ -174,6 +184,7 @@ func (e *Engine) Converse(ctx context.Context, r Request, m Message) (*Answer, e
 	} else if a, ok, err := e.answeredBefore(ctx, r, m.ID); ok || err != nil {
 		return a, err
 	}
+	r.Enquiry.Author = cmp.Or(m.Author.ID, m.Author.Name, m.Key.String())
 	if err := e.confirm(ctx, t, &r, m); err != nil {
 		return nil, err
 	}
@@ -200,7 +211,7 @@ func (e *Engine) Converse(ctx context.Context, r Request, m Message) (*Answer, e
 func (e *Engine) said(in *Inputs, talk *dialogue, m *Message, sent event.Event, a *Answer, w *walked) ([]event.Event, error) {
 	asked := matters(a, in.Results, in.Enquiry.Denied)
 	all := []event.Event{sent, m.event(in, answerID(m.ID, conversation.Received), conversation.Received, conversation.Body{
-		Text: treatment.Plain(a.Blocks), Decision: a.ID, About: in.Enquiry.About, Asked: asked, Locale: string(in.Scene.Locale),
+		Text: treatment.Plain(a.Blocks), Decision: a.ID, Author: m.Author, About: in.Enquiry.About, Asked: asked, Locale: string(in.Scene.Locale),
 	}, true)}
 	by := callsPerson(w)
 	if by == nil || talk.state.Phase != conversation.WithAdviser {
@@ -364,6 +375,9 @@ func aboutOf(n *need.Need) []string {
 	}
 	for _, c := range n.Constraints {
 		about = append(about, "constraint:"+text.Plain(c))
+	}
+	if n.Condition != nil {
+		about = append(about, "if:"+text.Plain(n.Condition.Text))
 	}
 	about = append(about, n.RefersTo...)
 	slices.Sort(about)

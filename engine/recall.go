@@ -139,7 +139,7 @@ func sameKind(n *need.Need, about []string, e *earlier) bool {
 	if e.Intent != n.Intent || e.Subintent != "" && n.Sub() != "" && e.Subintent != n.Sub() {
 		return false
 	}
-	return e.State != "" || len(about) == 0 || len(e.About) == 0 || slices.Equal(about, e.About)
+	return e.State != "" && asksForState(n.Intent) || len(about) == 0 || len(e.About) == 0 || slices.Equal(about, e.About)
 }
 
 // ownMatter are the intents about the customer's own order, parcel, case or money:
@@ -147,6 +147,12 @@ func sameKind(n *need.Need, about []string, e *earlier) bool {
 func ownMatter(intent string) bool {
 	group, _, _ := strings.Cut(intent, ".")
 	return slices.Contains([]string{"order", "logistics", "aftersale", "payment", "account"}, group) || slices.Contains([]string{"presale.price_promo", "presale.stock", "presale.compare"}, intent)
+}
+
+// asksForState tells the intents that ask how something stands: of the same record
+// in the same state they are the same question. The others want something done.
+func asksForState(intent string) bool {
+	return slices.Contains([]string{"order.status", "logistics.track", "logistics.problem", "aftersale.refund_progress", "account.query"}, intent)
 }
 
 // saidBefore is what the sources must know of it: which articles were shown.
@@ -190,7 +196,7 @@ func (m *memory) count(needs []need.Need, results []candidate.Result) {
 		for _, e := range m.matched[i] {
 			same := likeness(n.Text, e.Text) >= alike ||
 				slices.ContainsFunc(e.Articles, func(a string) bool { return slices.Contains(articles, a) }) ||
-				ownMatter(n.Intent) && slices.Equal(about, e.About) || state != "" && state == e.State
+				ownMatter(n.Intent) && slices.Equal(about, e.About) || state != "" && state == e.State && asksForState(n.Intent)
 			if !same || e.Status == string(need.Clarify) || state != "" && state != e.State {
 				continue
 			}

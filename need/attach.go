@@ -200,31 +200,17 @@ func (s *scratch) ellipsis(needs []Need) {
 	if !short && !s.answersAgent(&needs[0]) {
 		return
 	}
-	for _, turn := range slices.Backward(s.enquiry.Messages) {
-		if turn.Role != "user" {
-			continue
-		}
-		plain := text.Normalise(turn.Text)
-		if len(plain.Runes) == 0 || len(plain.Runes) > 600 {
-			return
-		}
-		inner := scratch{}
-		inner.begin(s.Plan, Enquiry{Text: turn.Text}, s.who, s.grammar.at, s.locale, s.names)
-		before := inner.spoken()
-		for _, b := range slices.Backward(before) {
-			if b.Negated || b.Intent == "" {
-				continue
-			}
-			n := &needs[0]
-			n.Intent, n.Subintent, n.Status, n.Readings = b.Intent, b.Subintent, "", nil
-			n.Confidence = round(min(b.Confidence, cueBelief))
-			if b.Status == Clarify {
-				n.Status, n.Readings = b.Status, b.Readings
-			}
-			if len(thingIDs(n.Entities)) == 0 {
-				n.point(thingIDs(b.Entities)...)
-			}
-			return
-		}
+	b := s.lastAsked()
+	if b == nil {
+		return
+	}
+	n := &needs[0]
+	n.Intent, n.Subintent, n.Status, n.Readings = b.Intent, b.Subintent, "", nil
+	n.Confidence = round(min(b.Confidence, cueBelief))
+	if b.Status == Clarify {
+		n.Status, n.Readings = b.Status, b.Readings
+	}
+	if len(thingIDs(n.Entities)) == 0 {
+		n.point(thingIDs(b.Entities)...)
 	}
 }

@@ -8,6 +8,8 @@
 package need
 
 import (
+	"slices"
+
 	"github.com/rapport-cx/rapport/evidence"
 	"github.com/rapport-cx/rapport/need/signal"
 )
@@ -103,6 +105,8 @@ type Reading struct {
 type Turn struct {
 	Role string `json:"role"` // user, agent
 	Text string `json:"text"`
+	// Author is who of several people said it, or to whom it was answered.
+	Author string `json:"author,omitempty"`
 }
 
 // Attachment is a photo, voice message or file that came with an enquiry.
@@ -123,6 +127,9 @@ type Enquiry struct {
 	About    string    `json:"about,omitempty"`
 	Chosen   *Reading  `json:"chosen,omitempty"`
 	Excluded []Reading `json:"excluded,omitempty"`
+	// Author is who of several people asks; what is left unsaid is taken from their own
+	// turns first.
+	Author string `json:"author,omitempty"`
 	// Denied are traits that were assumed and that the customer says are wrong.
 	Denied []string `json:"denied,omitempty"`
 }
@@ -133,6 +140,26 @@ func (e *Enquiry) read() string {
 		return e.About
 	}
 	return e.Text
+}
+
+// backward are the earlier turns, the newest first: those with the author who asks
+// before those with others.
+func (e *Enquiry) backward() []Turn {
+	turns := slices.Clone(e.Messages)
+	slices.Reverse(turns)
+	if e.Author != "" {
+		slices.SortStableFunc(turns, func(a, b Turn) int {
+			own, other := a.Author == e.Author, b.Author == e.Author
+			switch {
+			case own == other:
+				return 0
+			case own:
+				return -1
+			}
+			return 1
+		})
+	}
+	return turns
 }
 
 // Lexicon finds the names of the catalogue in a text. The candidate room's

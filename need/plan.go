@@ -319,6 +319,7 @@ type scratch struct {
 	cuesAt   []cue
 	pointing []pointing
 	places   []split.Range // of each need, in the plain text
+	corrects bool          // the text puts right what was understood before
 	spans    []split.Span
 	parts    []part
 	focus    focus
@@ -346,6 +347,7 @@ func (s *scratch) begin(p *Plan, e Enquiry, who *profile.Profile, at time.Time, 
 	}
 	s.plain = text.Normalise(read)
 	s.cuesAt, s.pointing, s.places, s.focus = s.cuesAt[:0], s.pointing[:0], s.places[:0], focus{}
+	s.corrects = false
 	s.grammar = grammar{at: at, locale: l, found: s.grammar.found[:0]}
 	if s.score == nil {
 		s.score = func(part []rune) (int, float64) {
@@ -385,6 +387,11 @@ func (s *scratch) spoken() []Need {
 	}
 	s.takeEntities(needs)
 	needs = s.alarm(needs, kept)
+	if corrected, ok := s.correct(needs); ok {
+		needs, s.corrects = corrected, true
+		s.refer(needs)
+		return needs
+	}
 	s.ellipsis(needs)
 	for i := range s.spans {
 		if k := kept[i]; k >= 0 && s.spans[i].Condition != nil {

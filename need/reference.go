@@ -75,7 +75,7 @@ func (s *scratch) inFocus() []string {
 		return s.focus.ids
 	}
 	s.focus.asked = true
-	for _, turn := range slices.Backward(s.enquiry.Messages) {
+	for _, turn := range s.enquiry.backward() {
 		var ids []string
 		for _, m := range s.named(turn.Text) {
 			if thing(&m.Entity) && !slices.Contains(ids, m.ID) {
@@ -233,7 +233,7 @@ func (s *scratch) refer(needs []Need) {
 				n.point(before[k-1])
 			}
 		}
-		if len(n.RefersTo) == 0 && len(own) == 0 && (pointed || s.leavesUnsaid(n, comparedIn(needs[:i]))) {
+		if len(n.RefersTo) == 0 && len(own) == 0 && !s.corrects && (pointed || s.leavesUnsaid(n, comparedIn(needs[:i]))) {
 			n.point(earlier()...)
 		}
 		if len(n.RefersTo) == 0 && len(own) == 0 {

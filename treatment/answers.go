@@ -239,6 +239,7 @@ func (c *composer) facts(n *need.Need, f *candidate.Facts) {
 		}
 	}
 	switch {
+	case c.depends(n.ID) && f.Available != nil: // said as the condition
 	case n.Intent == "presale.stock" && f.Available == nil:
 		lines = append(lines, c.words.say("available_unknown", "item", name))
 	case f.Available != nil && *f.Available:

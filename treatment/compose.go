@@ -78,10 +78,11 @@ func Compose(p *Plan, d *decision.Decision, at scene.Scene) Solution {
 	offer(func(ch *decision.Chosen) bool { return ch.Safety })
 	c.understood()
 	c.welcome()
-	offer(func(ch *decision.Chosen) bool { return ch.Nature == decision.Right })
-	for i := range d.Needs {
-		n := &d.Needs[i]
+	// A right that the customer made depend on something stands behind what was found.
+	offer(func(ch *decision.Chosen) bool { return ch.Nature == decision.Right && !c.depends(ch.Need) })
+	for _, n := range c.inOrder() {
 		before := len(c.blocks)
+		c.condition(n)
 		c.again(n)
 		c.unknownItems(n)
 		c.answers(n)
@@ -97,6 +98,51 @@ func Compose(p *Plan, d *decision.Decision, at scene.Scene) Solution {
 		c.blocks = []Block{}
 	}
 	return Solution{Locale: string(c.words.locale), Needs: c.titled(d.Needs), Blocks: c.blocks, Actions: actions}
+}
+
+// inOrder are the needs in the order in which they are shown: that of the text, but
+// what a need depends on before it.
+func (c *composer) inOrder() []*need.Need {
+	ordered := make([]*need.Need, 0, len(c.d.Needs))
+	for i := range c.d.Needs {
+		n := &c.d.Needs[i]
+		at := len(ordered)
+		for k, o := range ordered {
+			if o.Condition != nil && o.Condition.Need == n.ID && o.ID != n.ID {
+				at = k
+				break
+			}
+		}
+		ordered = slices.Insert(ordered, at, n)
+	}
+	return ordered
+}
+
+// depends tells whether the customer made a need depend on something.
+func (c *composer) depends(id string) bool {
+	return slices.ContainsFunc(c.d.Conditions, func(x decision.Conditioned) bool { return x.Need == id })
+}
+
+// condition says how the thing stands that a need depends on, and what follows.
+func (c *composer) condition(n *need.Need) {
+	for i := range c.d.Conditions {
+		x := &c.d.Conditions[i]
+		if x.Need != n.ID {
+			continue
+		}
+		title := c.called(n)
+		if !x.Known {
+			c.add(Block{Need: n.ID, Kind: "text", Text: c.words.say("condition_open", "condition", n.Condition.Text, "need", title)})
+			return
+		}
+		fact := c.words.say("circumstance_"+string(x.Fact), "item", c.itemTitle(x.Item), "order", x.Order)
+		key := "condition_unmet"
+		if x.Holds {
+			key = "condition_met"
+		}
+		c.add(Block{Need: n.ID, Kind: "text", Text: c.words.say(key, "fact", fact, "need", title), Ev: x.Evidence})
+		return
+	}
 }
 
 // asksBack tells whether a need is answered by a question.
@@ -292,6 +338,12 @@ func (c *composer) again(n *need.Need) {
 		return
 	}
 	key := "again"
+	if slices.ContainsFunc(c.d.Chosen, func(ch decision.Chosen) bool {
+		return (ch.Need == n.ID || slices.Contains(ch.Serves, n.ID)) && len(ch.Form) > 0 && (ch.Resolves || ch.Nature == decision.Right)
+	}) {
+		c.add(Block{Need: n.ID, Kind: "text", Text: c.words.say("again_form"), Options: []Option{c.personOption()}})
+		return
+	}
 	for i := range c.d.Answers {
 		switch a := &c.d.Answers[i]; {
 		case a.Need != n.ID:

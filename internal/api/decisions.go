@@ -47,8 +47,9 @@ type Enquiry struct {
 
 // Message is one earlier turn.
 type Message struct {
-	Role string `json:"role" enum:"user,agent"`
-	Text string `json:"text" maxLength:"8000"`
+	Role   string `json:"role" enum:"user,agent"`
+	Text   string `json:"text" maxLength:"8000"`
+	Author string `json:"author,omitempty" maxLength:"200" doc:"Who of several people wrote it, or to whom it was answered."`
 }
 
 // Attachment is a photo, voice message or file.
@@ -241,7 +242,7 @@ func (s *server) request(c *call, in *DecisionRequest) (engine.Request, error) {
 	if e := in.Enquiry; e != nil {
 		r.Enquiry.Text = e.Text
 		for _, m := range e.Messages {
-			r.Enquiry.Messages = append(r.Enquiry.Messages, need.Turn(m))
+			r.Enquiry.Messages = append(r.Enquiry.Messages, need.Turn{Role: m.Role, Text: m.Text, Author: m.Author})
 		}
 		for _, a := range e.Attachments {
 			r.Enquiry.Attachments = append(r.Enquiry.Attachments, need.Attachment(a))

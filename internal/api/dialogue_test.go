@@ -286,3 +286,154 @@ var vague = []string{
 	"那个帮我弄一下可以吗", "这个怎么算的", "我想改一下", "帮我看看能不能弄好", "东西的事情", "上次那个还能办吗", "能不能给我弄个新的",
 	"我的那个怎么样了", "这个可以给我处理吗", "想问下那件事", "这个不太对吧", "收到的和说的不一样要怎么弄", "帮忙改到别的", "我要变更",
 }
+
+func TestMission_1_3_WhatDependsOnSomethingWaitsForIt(t *testing.T) {
+	t.Parallel()
+	d := shop(t)
+	for _, x := range []struct {
+		text, fact string
+		action     string
+		offered    bool
+	}{
+		{"云雀5没货就退款", "云雀 5现在没有货", "return_order", true},
+		{"云雀3没货的话就退款", "云雀 3现在有货", "return_order", false},
+		{"帮我看看云雀5有没有货，没货的话就退款", "没有货", "return_order", true},
+		{"订单1001还没发货的话就取消", "已经发出", "cancel_order", false},
+		{"If the Lark 5 is out of stock, refund me", "Lark 5 is out of stock", "return_order", true},
+		{"If my order 1001 has not shipped yet, cancel it", "has been sent", "cancel_order", false},
+		{"云雀3有货的话帮我下单", "云雀 3现在有货", "place_order", true},
+		{"If the Lark 5 is in stock, order one for me", "Lark 5 is out of stock", "place_order", false},
+	} {
+		a := talks(d, "sk_shop", `"user_id":"u1"`).say(x.text)
+		if !strings.Contains(words(a), x.fact) || offers(a, x.action) != x.offered || phase(a) != "adviser" {
+			t.Errorf("%q: %s offered is %v; with the %v: %s", x.text, x.action, offers(a, x.action), phase(a), words(a))
+		}
+		said, acted := -1, -1
+		for i, b := range list(a["blocks"]) {
+			if said < 0 && strings.Contains(fmt.Sprint(dict(b)["text"]), x.fact) {
+				said = i
+			}
+			if dict(b)["action"] == x.action {
+				acted = i
+			}
+		}
+		if x.offered && said > acted {
+			t.Errorf("%q: what it depends on is told behind it", x.text)
+		}
+		if r := d.want(200, "", "POST", "/v1/decisions/"+a["id"].(string)+"/replay", "sk_shop", "").json(t); r["identical"] != true {
+			t.Errorf("%q: a replay differs at %v", x.text, r["changed"])
+		}
+	}
+}
+
+func TestMission_1_3_ACorrectionIsTheSameQuestionAboutSomethingElse(t *testing.T) {
+	t.Parallel()
+	d := shop(t)
+	for _, l := range [][3]string{
+		{"我的订单到哪了", "不是这个，是昨天那单", "订单 1002"},
+		{"Where is my order?", "no, the one from yesterday", "Order 1002"},
+		{"云雀3多少钱", "不是，我说的是云雀5", "¥3999"},
+		{"How much is the Lark 3?", "No, I meant the Lark 5", "¥3999"},
+	} {
+		c := talks(d, "sk_shop", `"user_id":"u1"`)
+		c.say(l[0])
+		if a := c.say(l[1]); !strings.Contains(words(a), l[2]) || len(list(a["needs"])) != 1 {
+			t.Errorf("%q, then %q is answered %q %v", l[0], l[1], words(a), need1(a))
+		}
+	}
+	// Who says no and wants something else is not corrected.
+	c := talks(d, "sk_shop", `"user_id":"u1"`)
+	c.say("我的订单到哪了")
+	if a := c.say("不对，我要退货"); need1(a)["intent"] != "aftersale.return_refund" {
+		t.Errorf("a new wish is read as %v", need1(a))
+	}
+}
+
+func TestMission_1_3_WhatIsAtHandIsWhatWasNamedOrLookedAt(t *testing.T) {
+	t.Parallel()
+	d := shop(t)
+	for i, text := range []string{"这两款哪个好", "Which of these two is better?"} {
+		who := fmt.Sprintf("v%d", i)
+		for k, product := range []string{"lark5", "lark3", "lark5"} {
+			d.want(200, "", "POST", "/v1/track", "sk_shop", fmt.Sprintf(`{"userId":%q,"event":"Product Viewed","timestamp":%q,"properties":{"product_id":%q}}`, who, d.now.Add(time.Duration(k)*time.Second).Format(time.RFC3339), product))
+		}
+		c := talks(d, "sk_shop", fmt.Sprintf(`"user_id":%q`, who))
+		if a := c.say(text); len(blocks(a, "table")) != 1 || len(list(blocks(a, "table")[0]["columns"])) != 2 {
+			t.Errorf("%q after looking at two: %q", text, words(a))
+		}
+		// Named before, looked at nothing; and half an hour later nothing is at hand.
+		c = talks(d, "sk_shop", fmt.Sprintf(`"user_id":"w%d"`, i))
+		c.say("云雀3和云雀5都有货吗")
+		if a := c.say(text); len(blocks(a, "table")) != 1 {
+			t.Errorf("%q after naming two: %q", text, words(a))
+		}
+	}
+	d.want(200, "", "POST", "/v1/track", "sk_shop", fmt.Sprintf(`{"userId":"v9","event":"Product Viewed","timestamp":%q,"properties":{"product_id":"lark5"}}`, d.now.Format(time.RFC3339)))
+	d.now = d.now.Add(time.Hour)
+	if a := talks(d, "sk_shop", `"user_id":"v9"`).say("这两款哪个好"); len(blocks(a, "table")) != 0 || !offers(a, "find_product") {
+		t.Errorf("an hour later: %q", words(a))
+	}
+}
+
+func TestATopicIsTakenUpAgain(t *testing.T) {
+	t.Parallel()
+	d := shop(t)
+	for _, l := range [][4]string{
+		{"云雀5多少钱", "我的订单1001到哪了", "说回云雀5，有货吗", "云雀 5现在没有货"},
+		{"How much is the Lark 5?", "Where is order 1001?", "Back to the Lark 5, is it in stock?", "Lark 5 is out of stock"},
+	} {
+		c := talks(d, "sk_shop", `"user_id":"u1"`)
+		c.say(l[0])
+		c.say(l[1])
+		if a := c.say(l[2]); !strings.Contains(words(a), l[3]) {
+			t.Errorf("%q is answered %q", l[2], words(a))
+		}
+	}
+}
+
+func TestSeveralPeopleAskInOneConversation(t *testing.T) {
+	t.Parallel()
+	for _, l := range [][4]string{
+		{"云雀3有货吗", "云雀5有货吗", "黑色的呢", "云雀 3 黑色"},
+		{"Is the Lark 3 in stock?", "Is the Lark 5 in stock?", "and the black one?", "Lark 3 black"},
+	} {
+		d := shop(t)
+		// One login, two authors; then two customers in one conversation of a channel.
+		c := talks(d, "sk_shop", `"user_id":"u7"`)
+		c.say(l[0], `"author":{"id":"mum","name":"Mum"}`)
+		c.say(l[1], `"author":{"id":"dad","name":"Dad"}`)
+		if a := c.say(l[2], `"author":{"id":"mum","name":"Mum"}`); !strings.Contains(words(a), l[3]) {
+			t.Errorf("what Mum asked about: %q", words(a))
+		}
+		her := &dialogue{d, "room-9", "sk_shop", `"user_id":"u8"`}
+		him := &dialogue{d, "room-9", "sk_shop", `"user_id":"u9"`}
+		her.say(l[0])
+		him.say(l[1])
+		if a := her.say(l[2]); !strings.Contains(words(a), l[3]) {
+			t.Errorf("what she asked about: %q", words(a))
+		}
+		// What he says points to what she said when he has said nothing himself.
+		other := &dialogue{d, "room-10", "sk_shop", `"user_id":"u8"`}
+		other.say(l[0])
+		other.who = `"user_id":"u9"`
+		if a := other.say(l[2]); !strings.Contains(words(a), l[3]) {
+			t.Errorf("what he asked about after her: %q", words(a))
+		}
+		all := d.want(200, "", "GET", "/v1/conversations/room-9", "sk_shop", "").json(t)
+		if n := len(list(all["messages"])); n != 6 {
+			t.Errorf("the transcript has %d messages: %v", n, all)
+		}
+	}
+}
+
+func TestALanguageMayChangeInTheMiddle(t *testing.T) {
+	t.Parallel()
+	d := shop(t)
+	c := talks(d, "sk_shop", `"user_id":"u1"`)
+	if a := c.say("帮我check一下order 1001到哪了"); a["locale"] != "zh-CN" || !strings.Contains(words(a), "订单 1001") {
+		t.Errorf("mixed: %q", words(a))
+	}
+	if a := c.say("and how much is the 云雀 5?"); a["locale"] != "en" || !strings.Contains(words(a), "Lark 5 is ¥3999") {
+		t.Errorf("English with a Chinese name: %q", words(a))
+	}
+}
