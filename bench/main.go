@@ -2,7 +2,7 @@
 // the server's process, and the ratio to a bare loop measured in the same run.
 // Wall times are printed for orientation; on a shared machine they are noise.
 //
-//	go run ./bench [-binary bin/rapport] [-seconds 4] [-only ingest,decide,ready,size]
+//	go run ./bench [-binary bin/rapport] [-seconds 4] [-only ingest,decide,signals,ready,size]
 package main
 
 import (
@@ -39,15 +39,16 @@ func main() {
 	}
 	binary := flag.String("binary", "bin/rapport", "the server to measure")
 	seconds := flag.Int("seconds", 4, "how long each load lasts")
-	only := flag.String("only", "ingest,decide,ready,size", "which measurements")
+	only := flag.String("only", "ingest,decide,signals,ready,size", "which measurements")
 	events := flag.Int("events", 1_000_000, "how many events the restart is measured after")
+	people := flag.Int("persons", 0, "of how many people signals are remembered; 0: as many as an eighth of the free memory holds, at most a million")
 	flag.Parse()
-	b := &bench{binary: *binary, length: time.Duration(*seconds) * time.Second, events: *events}
+	b := &bench{binary: *binary, length: time.Duration(*seconds) * time.Second, events: *events, persons: *people}
 	all := []struct {
 		name string
 		do   func(*report) error
 	}{
-		{"ingest", b.ingest}, {"decide", b.decide}, {"ready", b.ready}, {"size", b.size},
+		{"ingest", b.ingest}, {"decide", b.decide}, {"signals", b.signals}, {"ready", b.ready}, {"size", b.size},
 	}
 	var r report
 	wanted := strings.Split(*only, ",")
@@ -68,7 +69,8 @@ func main() {
 }
 
 type bench struct {
-	binary string
-	length time.Duration
-	events int
+	persons int
+	binary  string
+	length  time.Duration
+	events  int
 }

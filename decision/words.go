@@ -260,6 +260,14 @@ func (b *binding) shortfall() candidate.Text {
 		return candidate.Text{Zh: "后续步骤还没有发生", En: "what must follow has not happened"}
 	case "early":
 		return candidate.Text{Zh: "时间还不够长", En: "not long enough yet"}
+	case "trend":
+		return candidate.Text{Zh: "最近的数值没有一直朝一个方向变化", En: "the latest values do not all go one way"}
+	case "period":
+		return candidate.Text{Zh: "最近几次的间隔不规律", En: "the latest ones did not come at regular intervals"}
+	case "late":
+		return candidate.Text{Zh: "这一次已经过了往常的时间", En: "the next one is later than usual"}
+	case "ratio":
+		return candidate.Text{Zh: "所占的比例还不够高", En: "too few of them beside the others"}
 	}
 	return candidate.Text{Zh: zhCount, En: enCount}
 }

@@ -506,7 +506,7 @@ func (v *evaluation) newest(g *group) verdict {
 			a, _ := number(field(s.events[i-1].event.Body, v.Value))
 			b, _ := number(field(s.events[i].event.Body, v.Value))
 			if v.Falling && b >= a || !v.Falling && b <= a {
-				s.fault = "order"
+				s.fault = "trend"
 			}
 		}
 	case v.Form == Periodic:

@@ -63,7 +63,9 @@ func (l Life) Due() int64 {
 
 func (l Life) count() int { return int(le.Uint16(l[36:])) }
 
-func area(count int) int { return (lifeHeader + 4*count + 7) &^ 7 }
+// area is where the records begin: the directory grows by 16 at a time, so that they
+// need not move with each.
+func area(count int) int { return lifeHeader + (count+15)/16*64 }
 
 func (l Life) at(i, base int) record {
 	d := l[lifeHeader+4*i:]
@@ -72,20 +74,6 @@ func (l Life) at(i, base int) record {
 }
 
 func (l Life) ruleAt(i int) uint16 { return le.Uint16(l[lifeHeader+4*i:]) }
-
-// first is the place in the directory where a rule's records begin, or would.
-func (l Life) first(rule uint16) int {
-	lo, hi := 0, l.count()
-	for lo < hi {
-		m := (lo + hi) / 2
-		if l.ruleAt(m) < rule {
-			lo = m + 1
-		} else {
-			hi = m
-		}
-	}
-	return lo
-}
 
 func newLife() Life {
 	l := make(Life, lifeHeader)
@@ -99,10 +87,16 @@ func (l Life) add(i int, r *rule, group []byte) (Life, record) {
 	n := l.count()
 	from, to := area(n), area(n+1)
 	size := (r.size + len(group) + 7) &^ 7
-	out := make(Life, to+len(l)-from+size)
-	copy(out, l[:lifeHeader+4*i])
+	out, need := l, to+len(l)-from+size
+	if from == to && need <= cap(l) {
+		out = l[:need]
+		clear(out[len(l):])
+	} else {
+		out = make(Life, need, need+need/8) // room for some more
+		copy(out, l[:lifeHeader+4*i])
+		copy(out[to:], l[from:])
+	}
 	copy(out[lifeHeader+4*i+4:], l[lifeHeader+4*i:lifeHeader+4*n])
-	copy(out[to:], l[from:])
 	le.PutUint16(out[36:], uint16(n+1))
 	le.PutUint16(out[lifeHeader+4*i:], r.index)
 	le.PutUint16(out[lifeHeader+4*i+2:], uint16((len(l)-from)/8))
@@ -280,20 +274,32 @@ func (s *Rules) Fold(l Life, e *event.Event, fired *[]Fired) (_ Life, ok bool) {
 	if p == nil {
 		return l, true
 	}
-	f := folding{s: s, p: p, e: e, t: ms(e.Time), fired: fired, life: l}
-	if len(p.fields) <= len(f.room) {
-		f.values = f.room[:len(p.fields)]
-	} else {
-		f.values = make([][]byte, len(p.fields))
+	f, _ := foldings.Get().(*folding)
+	if f == nil {
+		f = new(folding)
 	}
+	f.s, f.p, f.e, f.t, f.fired, f.life, f.place = s, p, e, ms(e.Time), fired, l, 0
+	f.passed = [16]int8{}
+	if cap(f.values) < len(p.fields) {
+		f.values = make([][]byte, len(p.fields), len(p.fields)+8)
+	}
+	f.values = f.values[:len(p.fields)]
 	scan(e.Body, p.fields, f.values)
+	ok = true
 	for i := range p.hooks {
-		if !f.hook(&p.hooks[i]) {
-			return f.life, false
+		if ok = f.hook(&p.hooks[i]); !ok {
+			break
 		}
 	}
-	return f.life, true
+	l = f.life
+	f.e, f.fired, f.life = nil, nil, nil
+	clear(f.values)
+	foldings.Put(f)
+	return l, ok
 }
+
+// foldings are used again: clearing one for each event would cost as much as the fold.
+var foldings sync.Pool
 
 // folding is one event on its way through the rules that it concerns.
 type folding struct {
@@ -303,8 +309,8 @@ type folding struct {
 	t      int64
 	fired  *[]Fired
 	life   Life
+	place  int      // in the directory, of the rule before: hooks go by rule
 	values [][]byte // of the plan's fields
-	room   [12][]byte
 	passed [16]int8 // by filter: 1 yes, -1 no
 	key    [96]byte
 	ask    [8][]byte
@@ -414,8 +420,13 @@ func (f *folding) step(h *hook, mask int, key []byte, full bool) bool {
 	if len(f.life) == 0 {
 		f.life = newLife()
 	}
-	first := f.life.first(r.index)
-	n, base := f.life.count(), area(f.life.count())
+	n := f.life.count()
+	base, first := area(n), f.place
+	directory := f.life[lifeHeader : lifeHeader+4*n]
+	for first < n && le.Uint16(directory[4*first:]) < r.index {
+		first++
+	}
+	f.place = first
 	found := false
 	i := first
 	for ; i < n && f.life.ruleAt(i) == r.index; i++ {
@@ -880,4 +891,12 @@ func number(raw []byte) (float64, bool) {
 	}
 	v, err := strconv.ParseFloat(string(raw), 64)
 	return v, err == nil
+}
+
+// Records is how many groups of signals a life remembers something of.
+func (l Life) Records() int {
+	if len(l) == 0 {
+		return 0
+	}
+	return l.count()
 }

@@ -162,7 +162,9 @@ type State struct {
 	// "within" (the others are too old), "where" (the others were filtered out),
 	// "same:KEY" (the others differ in that group key), "without:EVENT" (undone by
 	// that event), "gap:PERIOD" (the period of a streak that is empty), "order"
-	// (what must follow has not), "early" (the absence is not long enough yet).
+	// (what must follow has not), "early" (the absence is not long enough yet), "trend"
+	// (a value is out of line), "period" (a distance is), "late" (the next one is
+	// overdue), "ratio" (too few beside the others).
 	Fault string `json:"fault,omitempty"`
 }
 
