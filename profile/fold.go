@@ -95,6 +95,11 @@ func (p *Profile) Apply(e *event.Event, position uint64) (ok bool) {
 	return true
 }
 
+// Before tells that an event comes after everything that is folded.
+func (p *Profile) Before(e *event.Event) bool {
+	return p.Events == 0 || compare(p.Last, p.newest, e.Time, e.ID) < 0
+}
+
 func milliseconds(t time.Time) time.Time {
 	if t.Nanosecond()%1e6 == 0 && t.Location() == time.UTC {
 		return t

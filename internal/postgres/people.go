@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -107,21 +109,47 @@ func (s *Store) foldOn(ctx context.Context, h *hot.Entry, scope journal.Scope, m
 	if err != nil {
 		return err
 	}
-	if erased != h.Epoch || !h.Apply(events) { // somebody was erased since, perhaps under one of these keys; or one came late
+	last := h.Position
+	for _, t := range events {
+		last = max(last, t.Position)
+	}
+	h.Arrive(events)
+	switch {
+	case erased != h.Epoch: // somebody was erased since, perhaps under one of these keys
 		if events, h.Epoch, err = s.gained(ctx, scope.Workspace, marks, 0); err != nil {
-			h.Profile = nil // part of the events may be in it
+			h.Profile = nil
 			return err
 		}
 		h.Begin(hot.Fold(scope, events), 0, 0)
+		for _, t := range events {
+			last = max(last, t.Position)
+		}
+	case !h.Apply(events): // one came late
+		err := h.Refold(scope, func(from time.Time) ([]hot.Told, error) { return s.since(ctx, marks, last, from) })
+		if err != nil {
+			return err
+		}
 	}
+	h.Position = last
 	h.Weigh(events)
-	for _, t := range events {
-		h.Position = max(h.Position, t.Position)
-	}
 	if h.Due(checkpointEvery) {
 		return s.keep(ctx, h, scope.Workspace, marks)
 	}
 	return nil
+}
+
+// since reads the events of keys up to a position that did not happen before a time.
+func (s *Store) since(ctx context.Context, marks []mark, upTo uint64, from time.Time) ([]hot.Told, error) {
+	least := int64(math.MinInt64)
+	if !from.IsZero() {
+		least = from.UnixMilli()
+	}
+	rows, err := s.pool.Query(ctx, "SELECT "+rowColumns+" FROM log WHERE key = ANY($1) AND at >= $2 AND position <= $3", marks, least, upTo)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	return collect(rows, nil)
 }
 
 // gained reads what keys have gained after a position, and the workspace's newest

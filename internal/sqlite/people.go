@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/rapport-cx/rapport/event"
 	"github.com/rapport-cx/rapport/internal/storage/hot"
@@ -18,6 +19,9 @@ import (
 // asked for stays hot; the next question folds on with what its keys' chains have
 // gained. One that is cold is folded from its checkpoint, if its history is long
 // enough to have one, and the chains.
+
+// checkpointEvery bounds how many events of one person a restart has to fold.
+const checkpointEvery = 16_384
 
 // checkpoint is a profile on its way to the disk.
 type checkpoint struct {
@@ -83,6 +87,34 @@ func (s *Store) gather(ctx context.Context, chains []chain, after, upTo uint64, 
 	return all, nil
 }
 
+// since collects the events of chains up to a position that did not happen before a time.
+// Each frame knows the newest time before it on its chain, so the walk ends where all
+// that is left is older.
+func (s *Store) since(ctx context.Context, chains []chain, upTo uint64, from time.Time) ([]hot.Told, error) {
+	if from.IsZero() {
+		return s.gather(ctx, chains, 0, upTo, nil)
+	}
+	var all []hot.Told
+	least := from.UnixMilli()
+	for _, c := range chains {
+		err := s.walk(ctx, c.last, func(position uint64, f frame) bool {
+			if position <= upTo && f.time() >= least && f.flags()&flagErased == 0 {
+				e := s.open(f)
+				all = append(all, hot.Told{Event: &e, Position: position})
+			}
+			return f.newest() < least
+		})
+		if err != nil {
+			return nil, err
+		}
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+	}
+	hot.Sort(all)
+	return all, nil
+}
+
 // Profile folds a scope; see engine.Store.
 func (s *Store) Profile(ctx context.Context, scope journal.Scope) (*profile.Profile, error) {
 	p, err := s.profile(ctx, scope)
@@ -136,19 +168,17 @@ func (s *Store) foldOn(ctx context.Context, h *hot.Entry, scope journal.Scope, n
 	if err != nil {
 		return err
 	}
+	h.Arrive(events)
 	if !h.Apply(events) {
 		s.stats.refolds.Add(1)
-		if events, err = s.gather(ctx, chains, 0, newest, nil); err != nil {
-			h.Profile = nil // part of the events are in it
+		err := h.Refold(scope, func(from time.Time) ([]hot.Told, error) { return s.since(ctx, chains, newest, from) })
+		if err != nil {
 			return err
 		}
-		kept := h.Kept
-		h.Begin(hot.Fold(scope, events), 0, 0)
-		h.Kept = kept
 	}
-	h.Weigh(events)
 	h.Position = newest
-	if h.Due(0) {
+	h.Weigh(events)
+	if h.Due(checkpointEvery) {
 		s.keep(h, numbers)
 	}
 	return nil

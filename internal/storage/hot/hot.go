@@ -48,7 +48,22 @@ type Entry struct {
 	Size     int64            // in bytes, as reckoned by who folds
 	Kept     int              // events in the last checkpoint
 	Epoch    uint64           // of erasures, for a store that is told of them later
+
+	rungs   []rung
+	weighed int64 // Size when the profile was last weighed whole
 }
+
+// rung is the profile of everything that happened up to a time: what is folded now, but
+// for what came later. An event that comes late by days is folded from the newest rung
+// before it, not from the beginning of a life: so a person with a million events costs
+// what a week of theirs does.
+type rung = *profile.Profile // a snapshot
+
+// Rungs stand so many events apart at least, wider the older they are.
+const (
+	rungEvents = 256
+	mostRungs  = 10
+)
 
 // New makes room for profiles of so many bytes.
 func New(limit int64) *Profiles {
@@ -154,19 +169,100 @@ func (e *Entry) Apply(events []Told) bool {
 			return false
 		}
 	}
+	e.climb()
 	return true
 }
 
-// Weigh adds events that were folded to the entry's size.
-func (e *Entry) Weigh(events []Told) {
-	for _, t := range events {
-		e.Size += EventBytes + int64(len(t.Event.Body)+len(t.Event.Context))
+// Arrive prepares for sorted events that came since Position: rungs that lack one of
+// them go.
+func (e *Entry) Arrive(events []Told) {
+	for n := len(e.rungs); n > 0 && len(events) > 0 && !e.rungs[n-1].Last.Before(events[0].Event.Time); n-- {
+		e.rungs = e.rungs[:n-1]
 	}
 }
+
+// Refold folds anew from the newest rung, after Arrive. gather gives all events of the
+// person that did not happen before a time, sorted; a zero time means all. What was hot
+// before, perhaps with part of the events in it, is given up.
+func (e *Entry) Refold(scope journal.Scope, gather func(from time.Time) ([]Told, error)) error {
+	var from time.Time
+	p := profile.New(scope.Person, scope.Keys)
+	if n := len(e.rungs); n > 0 {
+		from, p = e.rungs[n-1].Last, e.rungs[n-1].Clone()
+	}
+	events, err := gather(from)
+	if err != nil {
+		e.Profile = nil
+		return err
+	}
+	e.Profile = p
+	for _, t := range events {
+		if !from.IsZero() && !p.Before(t.Event) {
+			continue // the rung has it
+		}
+		p.Apply(t.Event, t.Position)
+		e.climb()
+	}
+	return nil
+}
+
+// climb keeps the profile as a rung when it has grown enough since the last one.
+func (e *Entry) climb() {
+	n := len(e.rungs)
+	since := e.Profile.Events
+	if n > 0 {
+		since -= e.rungs[n-1].Events
+	}
+	if since < rungEvents {
+		return
+	}
+	e.rungs = append(e.rungs, e.Profile.Snapshot())
+	if len(e.rungs) <= mostRungs {
+		return
+	}
+	// The one goes whose loss makes the smallest gap, for its age.
+	now, least, at := e.Profile.Events, 0.0, 0
+	for i := range len(e.rungs) - 1 {
+		before := 0
+		if i > 0 {
+			before = e.rungs[i-1].Events
+		}
+		gap := float64(e.rungs[i+1].Events-before) / float64(now-e.rungs[i].Events+1)
+		if i == 0 || gap < least {
+			least, at = gap, i
+		}
+	}
+	e.rungs = slices.Delete(e.rungs, at, at+1)
+}
+
+// Weigh adds events that were folded to the entry's size. The profile keeps only the
+// newest of them: when the sum has doubled, what it keeps is weighed.
+func (e *Entry) Weigh(events []Told) {
+	for _, t := range events {
+		e.Size += weight(t.Event)
+	}
+	if e.Size < 2*e.weighed+256*EventBytes {
+		return
+	}
+	e.Size = ProfileBytes
+	for _, list := range e.Profile.History {
+		for _, ev := range list {
+			e.Size += weight(ev)
+		}
+	}
+	e.Size += e.Size / 2 * int64(min(len(e.rungs), 2)) // older ones share most with newer ones
+	e.weighed = e.Size
+}
+
+func weight(e *event.Event) int64 { return EventBytes + int64(len(e.Body)+len(e.Context)) }
 
 // Begin makes the entry hot with a profile, or what a checkpoint of so many bytes held.
 func (e *Entry) Begin(p *profile.Profile, position uint64, checkpoint int) {
 	e.Profile, e.Position, e.Size, e.Kept = p, position, ProfileBytes+2*int64(checkpoint), 0
+	e.rungs, e.weighed = nil, 0
+	if checkpoint > 0 {
+		e.climb()
+	}
 	if checkpoint > 0 {
 		e.Kept = p.Events
 	}
