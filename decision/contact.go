@@ -96,7 +96,7 @@ func (d *Decision) Urgent() bool {
 	return slices.ContainsFunc(d.Chosen, func(c Chosen) bool { return c.Safety })
 }
 
-// sent is one message that was sent unasked and not withdrawn.
+// sent is one message that was sent unasked.
 type sent struct {
 	decision  string
 	actions   []string
@@ -105,11 +105,12 @@ type sent struct {
 	group     map[string]any
 	at        time.Time
 	dismissed time.Time
+	withdrawn bool // before anybody had it
 	evidence  []evidence.Ref
 }
 
 func (s *sent) counts(limit ContactCap, now time.Time) bool {
-	return s.at.Add(limit.Within).After(now) && (limit.Topic == "" || slices.Contains(s.topics, limit.Topic))
+	return !s.withdrawn && s.at.Add(limit.Within).After(now) && (limit.Topic == "" || slices.Contains(s.topics, limit.Topic))
 }
 
 // sentTo reads what was sent to a person up to a time, oldest first.
@@ -128,9 +129,10 @@ func sentTo(who *profile.Profile, now time.Time) []sent {
 			id, _ := w.Properties()["decision_id"].(string)
 			withdrawn = withdrawn || id == s.decision && w.Verified && !w.Time.After(now)
 		}
-		if withdrawn || slices.ContainsFunc(all, func(o sent) bool { return o.decision == s.decision }) {
-			continue // taken back, or only tried again
+		if slices.ContainsFunc(all, func(o sent) bool { return o.decision == s.decision }) {
+			continue // only tried again
 		}
+		s.withdrawn = withdrawn
 		for i := range who.Contacts {
 			if c := &who.Contacts[i]; c.Decision == s.decision && !c.Dismissed.IsZero() && !c.Dismissed.After(now) {
 				s.dismissed = c.Dismissed
@@ -164,7 +166,7 @@ func (c *chooser) mayBeSent(b *binding, a *Action, i int) bool {
 	if a.Nature == Right || a.urgent() {
 		for k := range all {
 			s := &all[k]
-			if s.at.Add(c.plan.Contact.Again).After(c.now) && slices.Contains(s.actions, a.ID) && sameThing(s.group, b.group) {
+			if !s.withdrawn && s.at.Add(c.plan.Contact.Again).After(c.now) && slices.Contains(s.actions, a.ID) && sameThing(s.group, b.group) {
 				c.reject(b, a, i, ContactPolicy, "told", candidate.Text{
 					Zh: c.date(s.at, "zh-CN") + "已经主动告诉过客户", En: "the customer was told unasked on " + c.date(s.at, "en"),
 				}, nil, s.evidence)

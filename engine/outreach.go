@@ -105,7 +105,7 @@ func (e *Engine) reachOut(ctx context.Context) {
 			pause(ctx, time.Second)
 		}
 		if letters {
-			if err := e.recallLetters(ctx); err != nil && ctx.Err() == nil {
+			if err := e.recallLetters(ctx, sends); err != nil && ctx.Err() == nil {
 				e.Report(err)
 			}
 			sends.due(ctx)
@@ -386,15 +386,20 @@ const fresh = 12 * time.Hour
 // recallLetters looks at the letters of customers to whom something happened, and at those
 // that nobody came for: what was superseded before it was delivered is withdrawn,
 // what was delivered is marked and the company's system told.
-func (e *Engine) recallLetters(ctx context.Context) error {
+//
+// A delivery that is under way has first to end one way or the other.
+func (e *Engine) recallLetters(ctx context.Context, sends *sender) error {
 	now := e.now()
 	stale := func(l *outbox.Letter) bool {
 		return l.Shown == outbox.Pending && l.Hook != outbox.Pending && l.Hook != outbox.Delivered && now.Sub(l.At) > fresh
 	}
 	for _, l := range e.Box.Letters("", func(l *outbox.Letter) bool { return l.Gone == "" && (l.Touched && !l.Undone || stale(l)) }) {
+		if sends.busy(&l) {
+			continue
+		}
 		if l.Touched && !l.Undone {
 			e.Box.Looked(l.Workspace, l.Decision) // before looking: what comes meanwhile is looked at again
-			undone, err := e.lookAt(ctx, &l)
+			undone, err := e.takeBackLetter(ctx, &l)
 			if err != nil {
 				return err
 			}
@@ -412,20 +417,29 @@ func (e *Engine) recallLetters(ctx context.Context) error {
 	return nil
 }
 
-// lookAt takes a letter back when its firing was undone; undone tells that it was.
-func (e *Engine) lookAt(ctx context.Context, l *outbox.Letter) (undone bool, err error) {
+// undone tells whether the firing behind a letter was undone, and by which event.
+func (e *Engine) undone(ctx context.Context, l *outbox.Letter) (by string, undone bool, err error) {
 	all, err := e.Store.Firings(ctx, journal.FiringQuery{Workspace: l.Workspace, ID: l.Firing, Limit: 1})
 	if err != nil {
-		return false, fmt.Errorf("firing %s: %w", l.Firing, err)
+		return "", false, fmt.Errorf("firing %s: %w", l.Firing, err)
 	}
 	if len(all) == 0 || all[0].State != journal.FiringSuperseded && all[0].State != journal.FiringWithdrawn {
-		return false, nil
+		return "", false, nil
 	}
-	by := ""
 	if all[0].UndoneBy != nil {
 		by = all[0].UndoneBy.String()
 	}
-	if l.Reached() {
+	return by, true, nil
+}
+
+// takeBackLetter withdraws a letter whose firing was undone, or marks it when somebody
+// has it.
+func (e *Engine) takeBackLetter(ctx context.Context, l *outbox.Letter) (undone bool, err error) {
+	by, undone, err := e.undone(ctx, l)
+	switch {
+	case err != nil || !undone:
+		return undone, err
+	case l.Reached():
 		return true, e.note(ctx, l, profile.DecisionSuperseded, "", outbox.Body{Reason: by})
 	}
 	return true, e.note(ctx, l, profile.DecisionWithdrawn, "superseded", outbox.Body{Reason: "superseded"})

@@ -75,6 +75,13 @@ func newSender(e *Engine) *sender {
 
 func (s *sender) wait() { s.work.Wait() }
 
+// busy tells whether a delivery of a letter is under way.
+func (s *sender) busy(l *outbox.Letter) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.under[DeliveryID(l.Decision, false)] || s.under[DeliveryID(l.Decision, true)]
+}
+
 // DeliveryID is the id of a letter's delivery; recall of the notice that it is
 // superseded.
 func DeliveryID(decision string, recall bool) string {
@@ -93,10 +100,7 @@ func (s *sender) due(ctx context.Context) {
 		return (l.Gone == "" && l.Hook == outbox.Pending || l.Recall == outbox.Pending) && !l.Next.After(now)
 	}) {
 		id := DeliveryID(l.Decision, l.Recall == outbox.Pending)
-		s.mu.Lock()
-		busy := s.under[id]
-		s.mu.Unlock()
-		if busy {
+		if s.busy(&l) {
 			continue
 		}
 		select {
@@ -129,7 +133,7 @@ func (s *sender) due(ctx context.Context) {
 func (e *Engine) carry(ctx context.Context, l *outbox.Letter, id string) error {
 	recall := l.Recall == outbox.Pending
 	if !recall {
-		if undone, err := e.lookAt(ctx, l); undone || err != nil {
+		if _, undone, err := e.undone(ctx, l); undone || err != nil {
 			return err
 		}
 	}

@@ -16,7 +16,7 @@ import (
 
 // NewsFor is how long after its turn a firing is still worth acting on. One that is
 // found later (in an import, by a signal that is new) is kept as past.
-const NewsFor = 24 * time.Hour
+const NewsFor = 72 * time.Hour
 
 // Watch keeps the signals of every workspace up to date with what people do, and
 // hands what fires to the store as rows of the events' own commit ([journal.Watcher]).

@@ -203,6 +203,9 @@ func (s *shelf) note(workspace string, e *event.Event, body *Body, person uint32
 			l.Recall = Delivered
 		} else {
 			l.Hook, l.Failure = Delivered, ""
+			if l.Gone != "" { // taken back while it was being delivered
+				l.Undone, l.Recall, l.Tries, l.Next = true, Pending, 0, time.Time{}
+			}
 		}
 	case profile.DecisionUndelivered:
 		if body.Recall {
@@ -224,7 +227,7 @@ func (s *shelf) note(workspace string, e *event.Event, body *Body, person uint32
 		}
 	case "Decision Dismissed", "Dismissed":
 		if l.Shown == Pending {
-			l.Shown = Dead // they have seen it elsewhere and do not want it
+			l.Shown = Delivered // they have had it before them, wherever it was
 		}
 	}
 	if l.waits() {

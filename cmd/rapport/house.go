@@ -48,6 +48,8 @@ type store interface {
 type memory struct {
 	dir      string
 	database string // address of a PostgreSQL; "": the folder
+	// clock tells the time; nil: the machine's. Tests bring their own.
+	clock func() time.Time
 }
 
 // house is the product put together: memory, corridor, front door.
@@ -127,8 +129,12 @@ func openHouseOn(ctx context.Context, m memory, url string) (*house, error) {
 	if err != nil {
 		return nil, err
 	}
-	courier := webhook.New(store, nil)
-	h := &house{store: store, alone: alone, clock: time.Now, logins: api.NewLogins(), loopback: &http.Client{Timeout: 5 * time.Minute}}
+	clock := m.clock
+	if clock == nil {
+		clock = time.Now
+	}
+	courier := webhook.New(store, clock)
+	h := &house{store: store, alone: alone, clock: clock, logins: api.NewLogins(), loopback: &http.Client{Timeout: 5 * time.Minute}}
 	h.engine, err = engine.Open(ctx, engine.Options{
 		Store:    store,
 		Compiler: compiler,
@@ -141,6 +147,7 @@ func openHouseOn(ctx context.Context, m memory, url string) (*house, error) {
 		Courier:  courier,
 		Report:   func(err error) { slog.Error("work that nobody waits for failed", "error", err) },
 		Watch:    kept.firings,
+		Clock:    clock,
 		Build:    build(),
 	})
 	if err != nil {
@@ -155,7 +162,7 @@ func openHouseOn(ctx context.Context, m memory, url string) (*house, error) {
 	h.sources = ingest.NewHub(store, &ingest.States{Watch: kept.watch, House: h.engine, Log: store, Owners: kept.registry, Now: h.clock})
 	h.stories = &stories{clock: h.clock}
 	h.handler = h.front(api.New(api.Options{
-		Engine: h.engine, Records: kept.registry, Sources: h.sources, Heat: kept.heat, Topics: kept.topics, Webhooks: courier,
+		Engine: h.engine, Records: kept.registry, Sources: h.sources, Heat: kept.heat, Topics: kept.topics, Webhooks: courier, Clock: clock,
 		Shelf: func(workspace string) api.Shelf { return shelves.Of(workspace) },
 		Ready: h.ready,
 		Packs: func() []api.Pack {
