@@ -3,17 +3,22 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"compress/gzip"
 	"context"
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"golang.org/x/text/encoding/simplifiedchinese"
 )
 
 // writeShopEvents writes rows in the shape of a shop's event export. Every eleventh
@@ -156,4 +161,147 @@ func acceptedOf(t testing.TB, url, key, source string) int {
 		t.Fatal(err)
 	}
 	return out.Status.Accepted
+}
+
+// A file with faults of every sort: each is written out with its place and reason, in
+// the language asked for, and everything else is taken.
+func TestRefusedRowsAreWrittenOutAndTheRestGoesIn(t *testing.T) {
+	t.Parallel()
+	s := openShop(t)
+	dir := t.TempDir()
+	write := func(name string, text []byte) string {
+		t.Helper()
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	mapping := write("map.yaml", []byte(`source: till
+files:
+  - path: orders.csv
+    format: csv
+    encoding: gb18030
+    zone: Asia/Shanghai
+    columns: {编号: text, 会员: text, 时间: time, 金额: number, 状态: text}
+    map: |
+      if .["会员"] == "nobody" then error("no customer") else . end
+      | { record: "order", id: .["编号"], person: (if .["会员"] == "?" then 7 else "user:" + .["会员"] end),
+          updated_at: .["时间"], status: .["状态"] }
+`))
+	table := "编号,会员,时间,金额,状态,备注\n" +
+		"a1,lin,2026-10-01 20:00:00,12.5,已发货,快\n" +
+		"a2,lin,not a time,1,已发货,x\n" +
+		"a3,nobody,2026-10-01 20:00:00,1,已发货,x\n" +
+		"a4,?,2026-10-01 20:00:00,1,已发货,x\n" +
+		"a5,lin\n" +
+		"a6,wang,2026/10/1 20:00,3,shipped,\"两行\n备注\"\n"
+	encoded, err := simplifiedchinese.GB18030.NewEncoder().Bytes([]byte(table))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var packed bytes.Buffer
+	z := gzip.NewWriter(&packed)
+	if _, err := z.Write(encoded); err != nil {
+		t.Fatal(err)
+	}
+	if err := z.Close(); err != nil {
+		t.Fatal(err)
+	}
+	file := write("orders.csv.gz", packed.Bytes())
+	var out, errs bytes.Buffer
+	status := run(t.Context(), []string{"import", "--url", s.http.URL, "--key", s.w.SecretKey, "--map", mapping, "--language", "zh-CN", "--state", filepath.Join(dir, "state"), file}, &out, &errs)
+	if status != 1 || !strings.Contains(out.String(), "3 records") || !strings.Contains(errs.String(), "5 rows were rejected") {
+		t.Errorf("status %d\n%s\n%s", status, out.String(), errs.String())
+	}
+	text, err := os.ReadFile(file + ".rejected.ndjson")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for line := range strings.SplitSeq(strings.TrimSpace(string(text)), "\n") {
+		var r rejectedRow
+		if err := json.Unmarshal([]byte(line), &r); err != nil {
+			t.Fatal(err)
+		}
+		if !strings.ContainsFunc(r.Message, func(c rune) bool { return c > 0x4e00 }) {
+			t.Errorf("not in Chinese: %s", r.Message)
+		}
+		got = append(got, fmt.Sprintf("%d:%d %s", r.Line, r.Column, r.Code))
+	}
+	slices.Sort(got)
+	if want := "1:6 column_unknown|3:3 column_type|4:0 mapping_failed|5:0 wrong_type|6:0 csv_fields"; strings.Join(got, "|") != want {
+		t.Errorf("refused %s\nwanted  %s", strings.Join(got, "|"), want)
+	}
+	if o := s.do("GET", "/v1/records/order/a1", nil); o["updated_at"] != "2026-10-01T12:00:00Z" || o["source"] != "till" || o["foreign_status"] != "已发货" {
+		t.Errorf("a1 %v", o)
+	}
+	if o := s.do("GET", "/v1/records/order/a6", nil); o["status"] != "shipped" {
+		t.Errorf("a6 %v", o)
+	}
+	if letters := items(t, s.do("GET", "/v1/sources/till/dead-letters", nil)); len(letters) != 1 || letters[0]["pointer"] != "/person" {
+		t.Errorf("the server's letters %v", letters)
+	}
+	if _, err := os.Stat(filepath.Join(dir, "state")); !os.IsNotExist(err) {
+		t.Errorf("a finished import still has its state: %v", err)
+	}
+}
+
+func TestTheBarTellsHowFarItIs(t *testing.T) {
+	t.Parallel()
+	got := bar(600, 1000, 200, 4000, 6000, 3, 4*time.Second)
+	if want := "[##############----------]  60%  6000 records  1000/s  3 rejected  4s left"; got != want {
+		t.Errorf("%s\nwanted %s", got, want)
+	}
+	if got := bar(0, 0, 0, 0, 0, 0, 0); !strings.Contains(got, "100%") {
+		t.Errorf("nothing to do: %s", got)
+	}
+}
+
+// What an interrupted run had refused is not refused twice.
+func TestRefusedRowsOfAnInterruptedRunStandOnce(t *testing.T) {
+	t.Parallel()
+	s := openShop(t)
+	dir := t.TempDir()
+	file, state := filepath.Join(dir, "r.ndjson"), filepath.Join(dir, "state")
+	var text strings.Builder
+	for i := range 3000 {
+		if i%100 == 0 {
+			fmt.Fprintf(&text, "{\"record\":\"planet\",\"n\":%d}\n", i)
+			continue
+		}
+		fmt.Fprintf(&text, `{"record":"event","type":"track","userId":"u%d","event":"E","messageId":"r%d"}`+"\n", i%7, i)
+	}
+	if err := os.WriteFile(file, []byte(text.String()), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	// A server that dies under the third piece.
+	pieces := 0
+	dying := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if pieces++; pieces == 3 {
+			panic(http.ErrAbortHandler)
+		}
+		s.h.handler.ServeHTTP(w, r)
+	}))
+	defer dying.Close()
+	args := []string{"--json", "import", "--url", dying.URL, "--key", s.w.SecretKey, "--state", state, "--patience", "0s", file}
+	var out, errs bytes.Buffer
+	if status := run(t.Context(), args, &out, &errs); status != 1 || !strings.Contains(errs.String(), "takes it up again") {
+		t.Fatalf("%d %s", status, errs.String())
+	}
+	out.Reset()
+	if status := run(t.Context(), args, &out, &errs); status != 1 { // rows were refused
+		t.Fatalf("%d %s", status, errs.String())
+	}
+	var got shipment
+	if err := json.Unmarshal(out.Bytes(), &got); err != nil {
+		t.Fatal(err)
+	}
+	rows, err := os.ReadFile(file + ".rejected.ndjson")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := bytes.Count(rows, []byte("\n")); n != 30 || got.Rejected != 30 || got.Accepted != 2970 || !got.Resumed {
+		t.Errorf("%d rows, %+v", n, got)
+	}
 }

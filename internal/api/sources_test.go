@@ -74,7 +74,10 @@ func (d *drawer) Event(context.Context, string, event.ID) (m journal.Moment, key
 
 // withSources is the edge with sources before a house.
 func withSources(h *house) *door {
-	d := &drawer{papers: map[[3]string]workspace.Paper{}}
+	return withDrawer(h, &drawer{papers: map[[3]string]workspace.Paper{}})
+}
+
+func withDrawer(h *house, d *drawer) *door {
 	now := func() time.Time { return noon }
 	hub := ingest.NewHub(d, &ingest.States{Watch: ingest.NewWatch([]string{"shipped"}), House: h, Log: d, Now: now})
 	return &door{house: h, now: noon, Handler: New(Options{
@@ -192,8 +195,12 @@ func FuzzSources(f *testing.F) {
 			f.Add(uint8(i), []byte(body))
 		}
 	}
+	kept := &drawer{papers: map[[3]string]workspace.Paper{}}
+	d := withDrawer(newHouse(tenant("shop")), kept) // one edge: making it costs more than a call
 	f.Fuzz(func(t *testing.T, n uint8, body []byte) {
-		d := withSources(newHouse(tenant("shop")))
+		kept.mu.Lock()
+		clear(kept.papers)
+		kept.mu.Unlock()
 		send := func(route string, body []byte) {
 			method, path, _ := strings.Cut(route, " ")
 			r := httptest.NewRequest(method, path, bytes.NewReader(body))
