@@ -3,6 +3,7 @@ package engine
 import (
 	"container/heap"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -12,6 +13,7 @@ import (
 	"github.com/rapport-cx/rapport/identity"
 	"github.com/rapport-cx/rapport/journal"
 	"github.com/rapport-cx/rapport/need/signal"
+	"github.com/rapport-cx/rapport/strategy"
 )
 
 // NewsFor is how long after its turn a firing is still worth acting on. One that is
@@ -58,7 +60,8 @@ type vigil struct {
 	lives     []signal.Life
 	stale     map[uint32]uint32 // who must be gone through anew, and how often that was said
 	due       alarms
-	upTo      uint64 // everything up to this position is in
+	began     time.Time // to catch up
+	upTo      uint64    // everything up to this position is in
 	live      bool
 	waiting   bool        // events are kept in tail until the log was read
 	tail      []overheard // copies
@@ -167,7 +170,11 @@ func (w *Watch) take(m *vigil, c journal.Committed) {
 		heap.Push(&m.due, alarm{at: d, person: c.Person})
 	}
 	if len(fired) > 0 {
-		w.turned(m, c.Person, c.Position, c.Event.Received, fired)
+		found := c.Event.Received
+		if !m.live {
+			found = m.began
+		}
+		w.turned(m, c.Person, c.Position, found, fired)
 	}
 }
 
@@ -309,7 +316,10 @@ func (e *Engine) watchOver() {
 		case <-w.wake:
 		case <-tick.C:
 		}
-		_ = e.WatchOnce(ctx)
+		if err := e.WatchOnce(ctx); err != nil && ctx.Err() == nil {
+			e.Report(err)
+			pause(ctx, time.Second)
+		}
 	}
 }
 
@@ -329,36 +339,40 @@ func (e *Engine) WatchOnce(ctx context.Context) error {
 	}
 	w.working.Lock()
 	defer w.working.Unlock()
+	var all []error
 	for id, t := range *e.tenants.Load() {
-		v := t.current.Load()
-		if v == nil {
-			continue
-		}
-		w.mu.Lock()
-		r := w.rooms[id]
-		if r == nil {
-			r = &watchpost{}
-			w.rooms[id] = r
-		}
-		m := r.now
-		w.mu.Unlock()
-		if m == nil || m.version != v.Number {
-			if err := e.catchUpSignals(ctx, r, id, v.Number, v.Need.Rules()); err != nil {
-				return fmt.Errorf("signals of %s: %w", id, err)
+		if v := t.current.Load(); v != nil {
+			if err := e.watchWorkspace(ctx, id, v); err != nil {
+				all = append(all, fmt.Errorf("signals of %s: %w", id, err))
 			}
-			w.mu.Lock()
-			m = r.now
-			w.mu.Unlock()
-		}
-		w.pass(m, e.now())
-		if err := e.foldAnew(ctx, m); err != nil {
-			return fmt.Errorf("signals of %s: %w", id, err)
-		}
-		if err := e.flushTurns(ctx, id); err != nil {
-			return err
 		}
 	}
-	return nil
+	return errors.Join(all...)
+}
+
+func (e *Engine) watchWorkspace(ctx context.Context, id string, v *strategy.Version) error {
+	w := e.Options.Watch
+	w.mu.Lock()
+	r := w.rooms[id]
+	if r == nil {
+		r = &watchpost{}
+		w.rooms[id] = r
+	}
+	m := r.now
+	w.mu.Unlock()
+	if m == nil || m.version != v.Number {
+		if err := e.catchUpSignals(ctx, r, id, v.Number, v.Need.Rules()); err != nil {
+			return err
+		}
+		w.mu.Lock()
+		m = r.now
+		w.mu.Unlock()
+	}
+	w.pass(m, e.now())
+	if err := e.foldAnew(ctx, m); err != nil {
+		return err
+	}
+	return e.flushTurns(ctx, id)
 }
 
 // flushTurns has the store write down what was found: an empty commit takes it along.
@@ -374,6 +388,7 @@ func (e *Engine) flushTurns(ctx context.Context, workspace string) error {
 		if _, err := e.Store.Commit(ctx, Batch{Workspace: workspace}); err != nil {
 			return err
 		}
+		e.nudge()
 	}
 }
 
@@ -411,7 +426,7 @@ func (w *Watch) pass(m *vigil, now time.Time) {
 // catchUpSignals feeds the log to the signals of a version and puts them to work.
 func (e *Engine) catchUpSignals(ctx context.Context, r *watchpost, workspace string, version int, rules *signal.Rules) error {
 	w := e.Options.Watch
-	m := &vigil{workspace: workspace, version: version, rules: rules, stale: map[uint32]uint32{}}
+	m := &vigil{workspace: workspace, version: version, rules: rules, began: e.now(), stale: map[uint32]uint32{}}
 	w.mu.Lock()
 	if old := r.now; old != nil && old.rules.Same(rules) {
 		old.version, old.rules = version, rules // other rules of the strategy have changed

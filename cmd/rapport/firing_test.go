@@ -88,8 +88,8 @@ func (s *watching) did(user, anonymous, name string, ago time.Duration, properti
 	s.n++
 	e := event.RecordEvent(event.Put{Workspace: "firing tests", Name: name, ID: fmt.Sprint(s.n), Body: []byte(properties)})
 	e.Kind, e.Subject, e.UserID, e.AnonymousID, e.Verified = event.Track, "", user, anonymous, true
-	e.Received = now
 	e.Time = now.Add(-ago)
+	e.Received = e.Time
 	if _, err := s.h.engine.Observe(context.Background(), "shop", []event.Event{e}); err != nil {
 		s.t.Fatal(err)
 	}
@@ -183,7 +183,14 @@ func TestASignalFiresInTheCommitOfItsEvent(t *testing.T) {
 			}
 			done := s.did("sun", "", "Service Case Updated", 190*hour, `{"case_id":"c-1","status":"completed"}`)
 			second := s.did("sun", "", "Service Case Updated", 3*hour, `{"case_id":"c-3","status":"completed"}`)
+			s.did("zhou", "", "Page Viewed", 80*hour, returns)
+			s.did("zhou", "", "Page Viewed", 79*hour, returns)
 			s.publish(hesitation + mended)
+			zhou, _, _ := s.h.store.Person(t.Context(), "shop", identity.User("zhou"))
+			often := slices.DeleteFunc(s.firings("often"), func(f journal.Firing) bool { return f.Person != zhou.ID })
+			if len(often) != 1 || often[0].State != journal.FiringPast || !often[0].At.Equal(now.Add(-79*hour)) {
+				t.Fatalf("two views of three days ago, found now: %+v", often)
+			}
 			again := s.firings("repaired_again")
 			if len(again) != 1 || !again[0].At.Equal(now.Add(-3*hour)) || again[0].State != journal.FiringOpen || len(again[0].Events) != 2 || again[0].Group["device"] != "sn-9" {
 				t.Fatalf("two cases of one unit are done (%s, %s): %+v", done, second, again)
