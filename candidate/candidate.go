@@ -46,6 +46,7 @@ type Request struct {
 	Catalogue View
 	Plan      *Plan // nil: the usual sources
 	Told      []Told
+	Said      string   // the customer's own words, of this message and those before it
 	Denied    []string // traits that must not be assumed: the customer said that they are wrong
 }
 
@@ -229,6 +230,7 @@ type Passage struct {
 	Article string       `json:"article"`
 	Title   string       `json:"title"`
 	Text    string       `json:"text"`
+	Marks   [][2]int     `json:"marks,omitempty"` // ranges of runes of Text that answer to the question's words
 	Lang    scene.Locale `json:"lang"`
 	Steps   []Step       `json:"steps,omitempty"`
 	Voice   string       `json:"voice,omitempty"` // URL of recorded guidance
@@ -257,6 +259,7 @@ func (p *Passage) Again() bool {
 type Step struct {
 	Text  string `json:"text"`
 	Basic bool   `json:"basic,omitempty"`
+	Tried bool   `json:"tried,omitempty"` // the customer says to have done it already
 }
 
 // Status is where one of the customer's own records stands.

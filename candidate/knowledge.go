@@ -5,7 +5,9 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/rapport-cx/rapport/candidate/search"
 	"github.com/rapport-cx/rapport/need"
+	plain "github.com/rapport-cx/rapport/need/text"
 	"github.com/rapport-cx/rapport/scene"
 )
 
@@ -83,7 +85,8 @@ func (r *Request) passage(n *need.Need) *Passage {
 	}
 	a := best.Article
 	p := &Passage{
-		Article: a.ID, Title: a.Title, Text: best.Passage, Lang: a.Lang, Steps: a.Steps,
+		Article: a.ID, Title: a.Title, Text: best.Passage, Lang: a.Lang, Steps: r.untried(a.Steps),
+		Marks: search.Mark(search.Ask(n.Text), best.Passage),
 		Score: top, Ref: a.Ref(), UpdateAt: a.UpdatedAt.UTC(), Experienced: r.hasDone(a),
 	}
 	if len(instead) > 0 {
@@ -94,6 +97,34 @@ func (r *Request) passage(n *need.Need) *Passage {
 	}
 	return p
 }
+
+// triedWords stand in a clause that tells what the customer has done already.
+var triedWords = []string{"过了", "已经", "试过", "试了", "都试", "过还是", "了还是", "还是不行", "already", "tried", "i've", "i have", "did that", "still"}
+
+// untried marks the steps that the customer says to have done: they are not told
+// again. A step was done when a clause that says so holds most of what it says.
+func (r *Request) untried(steps []Step) []Step {
+	if len(steps) == 0 || r.Said == "" {
+		return steps
+	}
+	var done []search.Question
+	for _, clause := range strings.FieldsFunc(plain.Plain(r.Said), func(c rune) bool { return strings.ContainsRune(",，。.!！?？;；\n", c) }) {
+		if slices.ContainsFunc(triedWords, func(w string) bool { return strings.Contains(clause, w) }) {
+			done = append(done, search.Ask(clause))
+		}
+	}
+	if len(done) == 0 {
+		return steps
+	}
+	steps = slices.Clone(steps)
+	for i := range steps {
+		steps[i].Tried = slices.ContainsFunc(done, func(q search.Question) bool { return search.Held(q, steps[i].Text) >= triedShare })
+	}
+	return steps
+}
+
+// triedShare is how much of a step's own terms a clause must hold to speak of it.
+const triedShare = 0.5
 
 // hasDone tells whether the customer has completed the task that an article
 // explains: one named like the article or one of its tags.

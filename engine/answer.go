@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/rapport-cx/rapport/candidate"
@@ -250,7 +251,7 @@ func (e *Engine) walk(ctx context.Context, in *Inputs, m moment) (w walked) {
 	recalled := recall(in, m.who, w.recognition.Needs)
 	if in.Results == nil {
 		in.Results = candidate.Gather(ctx, m.sources, &candidate.Request{
-			Needs: w.recognition.Needs, Person: who, Signals: w.recognition.Signals, Scene: in.Scene, Catalogue: m.catalogue, Plan: m.version.Candidate, Told: saidBefore(recalled, w.recognition.Needs), Denied: in.Enquiry.Denied,
+			Needs: w.recognition.Needs, Person: who, Signals: w.recognition.Signals, Scene: in.Scene, Catalogue: m.catalogue, Plan: m.version.Candidate, Told: saidBefore(recalled, w.recognition.Needs), Denied: in.Enquiry.Denied, Said: wordsOf(&in.Enquiry),
 		}, e.Deadline)
 	}
 	recalled.count(w.recognition.Needs, in.Results)
@@ -265,6 +266,19 @@ func (e *Engine) walk(ctx context.Context, in *Inputs, m moment) (w walked) {
 	w.decision = decision.Decide(m.version.Decision, w.input)
 	w.solution = treatment.Compose(m.version.Treatment, &w.decision, in.Scene)
 	return w
+}
+
+// wordsOf are the customer's own words, those of earlier turns first.
+func wordsOf(e *need.Enquiry) string {
+	var b strings.Builder
+	for _, t := range e.Messages {
+		if t.Role == "user" {
+			b.WriteString(t.Text)
+			b.WriteByte('\n')
+		}
+	}
+	b.WriteString(e.Text)
+	return b.String()
 }
 
 // assemble makes the outer form: evidence named ev1, ev2 … and opened once.

@@ -334,20 +334,29 @@ func (c *composer) passage(n *need.Need, p *candidate.Passage) {
 	if c.form.Video && p.Video != "" && c.form.Condensed {
 		c.add(Block{Need: n.ID, Kind: "video", Title: c.words.say("video_title", "title", p.Title), URL: p.Video, Ev: ev})
 	}
-	b := Block{Need: n.ID, Kind: "text", Title: p.Title, Text: p.Text, Source: c.words.say("from_article", "title", p.Title), Ev: ev}
+	b := Block{Need: n.ID, Kind: "text", Title: p.Title, Text: p.Text, Marks: p.Marks, Source: c.words.say("from_article", "title", p.Title), Ev: ev}
 	if len(p.Steps) > 0 {
-		b.Kind = "steps"
+		b.Kind, b.Text, b.Marks = "steps", "", nil
+		tried := 0
 		for _, s := range p.Steps {
-			if s.Basic && p.Experienced {
+			switch {
+			case s.Tried:
+				tried++
+			case s.Basic && p.Experienced:
 				b.Skipped++
-				continue
+			default:
+				b.Steps = append(b.Steps, s.Text)
 			}
-			b.Steps = append(b.Steps, s.Text)
 		}
 		if b.Skipped > 0 {
 			b.Text = c.words.say("steps_skipped", "count", strconv.Itoa(b.Skipped))
-		} else {
-			b.Text = ""
+		}
+		if tried > 0 {
+			b.Skipped += tried
+			b.Text = c.words.sentences(b.Text, c.words.say("steps_tried", "count", strconv.Itoa(tried)))
+		}
+		if len(b.Steps) == 0 { // everything was done already: a person must look
+			b.Kind, b.Text, b.Options = "text", c.words.say("steps_all_tried"), []Option{c.personOption()}
 		}
 	}
 	c.add(b)

@@ -313,8 +313,8 @@ func (c *composer) unanswered(n *need.Need, served bool) {
 // courtesy returns a greeting, thanks or a goodbye in kind.
 func (c *composer) courtesy() {
 	talk := &c.d.Dialogue
-	if talk.Courtesy == "" {
-		return
+	if talk.Courtesy == "" || slices.ContainsFunc(c.d.Needs, func(n need.Need) bool { return n.Matter != nil }) {
+		return // who returns is met with the open matter
 	}
 	key := string(talk.Courtesy)
 	if talk.Courtesy == need.Greeting && talk.Turns > 0 {

@@ -21,6 +21,7 @@ type Block struct {
 	Kind    string         `json:"kind"`
 	Title   string         `json:"title,omitempty"`
 	Text    string         `json:"text,omitempty"`
+	Marks   [][2]int       `json:"marks,omitempty"`   // text: ranges of runes that answer to the question's words
 	Columns []Column       `json:"columns,omitempty"` // table
 	Rows    []Row          `json:"rows,omitempty"`    // table
 	Steps   []string       `json:"steps,omitempty"`

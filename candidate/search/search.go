@@ -91,7 +91,13 @@ func Prepare(d Document) *Prepared {
 		p.doc.cuts = append(p.doc.cuts, int32(len(p.keys)))
 		start = end
 	}
-	p.doc.length = float32(len(p.keys) + len(p.titles))
+	for _, keys := range [2][]uint64{p.keys, p.titles} {
+		for _, k := range keys {
+			if !single(k) {
+				p.doc.length++
+			}
+		}
+	}
 	return p
 }
 
@@ -175,20 +181,67 @@ func (x *Index) tallyAt(revision uint64) tally {
 	return x.tallies[i]
 }
 
-// Question is a text to look for, cut into distinct terms.
-type Question struct{ keys []uint64 }
+// mostTerms bounds the terms of a question.
+const mostTerms = 96
+
+// Question is a text to look for, cut into distinct terms; those from own on are
+// other words for them.
+type Question struct {
+	keys []uint64
+	own  int
+}
 
 // Ask cuts a question into terms; those that every question has are left out.
 func Ask(s string) Question {
 	keys := Terms(make([]uint64, 0, 32), s)
 	kept := keys[:0]
 	for _, k := range keys {
-		if len(kept) < 64 && !slices.Contains(kept, k) {
+		if len(kept) < mostTerms && !slices.Contains(kept, k) {
 			kept = append(kept, k)
 		}
 	}
-	return Question{kept}
+	q := Question{kept, len(kept)}
+	for _, k := range kept[:q.own] {
+		for _, other := range synonyms[k] {
+			if len(q.keys) < mostTerms && !slices.Contains(q.keys, other) {
+				q.keys = append(q.keys, other)
+			}
+		}
+	}
+	return q
 }
+
+// synonymWeight is what another word for a word of the question counts for.
+const synonymWeight = 0.5
+
+// synonyms are words that customers and companies use for the same thing, by term.
+var synonyms = func() map[uint64][]uint64 {
+	all := map[uint64][]uint64{}
+	for _, group := range []string{
+		"invoice receipt bill", "voucher coupon promo code", "repair fix mend", "broke broken faulty defective damaged smashed broken", "collect pickup courier",
+		"wifi wireless network internet", "phone mobile number", "erase wipe delete", "child kid children kids", "button key", "install fit mount", "arrive deliver delivery come",
+		"address street", "cancel stop undo", "refund money", "return back", "cost charge fee price pay", "change swap exchange instead", "account login sign", "smell odour", "noise noisy loud", "map dock base",
+		"dispatch ship shipped", "parcel package box", "membership subscription renewal", "swollen bulging bulge", "descale limescale",
+		"运费 邮费 快递费", "退款 退钱", "维修 报修 修理", "坏了 故障 损坏", "发票 收据", "优惠券 满减", "快递 包裹 物流", "取消 撤销", "换货 调换", "送达 送到 收到 到货", "登录 登陆", "噪音 声音", "会员 续费",
+	} {
+		var keys []uint64
+		for w := range strings.FieldsSeq(group) {
+			for _, k := range Terms(nil, w) {
+				if !single(k) && !slices.Contains(keys, k) {
+					keys = append(keys, k)
+				}
+			}
+		}
+		for _, k := range keys {
+			for _, other := range keys {
+				if other != k && !slices.Contains(all[k], other) {
+					all[k] = append(all[k], other)
+				}
+			}
+		}
+	}
+	return all
+}()
 
 // Empty tells that nothing is left to look for.
 func (q Question) Empty() bool { return len(q.keys) == 0 }
@@ -213,7 +266,7 @@ func (x *Index) Search(q Question, revision uint64, limit int, weigh func(doc in
 		s.score, s.mass = make([]float64, len(x.docs)*5/4+16), make([]float64, len(x.docs)*5/4+16)
 	}
 	all := 0.0
-	for _, key := range q.keys {
+	for i, key := range q.keys {
 		list := []posting(nil)
 		if t, ok := x.terms[key]; ok {
 			list = x.lists[t]
@@ -225,7 +278,14 @@ func (x *Index) Search(q Question, revision uint64, limit int, weigh func(doc in
 			}
 		}
 		idf := math.Log(1 + (float64(total.docs-df)+0.5)/(float64(df)+0.5))
-		all += idf
+		if single(key) {
+			idf *= singleWeight
+		}
+		if i < q.own {
+			all += idf
+		} else {
+			idf *= synonymWeight
+		}
 		if df == 0 {
 			continue
 		}
@@ -245,7 +305,7 @@ func (x *Index) Search(q Question, revision uint64, limit int, weigh func(doc in
 	}
 	hits := make([]Hit, 0, min(limit, len(s.touched))+1)
 	for _, doc := range s.touched {
-		h := Hit{Doc: int(doc), Score: s.score[doc], Coverage: s.mass[doc] / all}
+		h := Hit{Doc: int(doc), Score: s.score[doc], Coverage: min(1, s.mass[doc]/all)}
 		s.score[doc], s.mass[doc] = 0, 0
 		if w := weigh(h.Doc); w > 0 {
 			h.Score *= w
@@ -290,7 +350,7 @@ func (x *Index) Passage(doc int, q Question, revision uint64) string {
 	var weights [64]float64
 	n, total := 0, x.tallyAt(revision)
 	for _, key := range q.keys {
-		if t, ok := x.terms[key]; ok {
+		if t, ok := x.terms[key]; ok && n < len(ids) && !single(key) {
 			df := min(len(x.lists[t]), total.docs)
 			ids[n], weights[n] = t, math.Log(1+(float64(total.docs-df)+0.5)/(float64(df)+0.5))
 			n++
@@ -355,9 +415,17 @@ func sentence(s string) int {
 	return len(s)
 }
 
+// single tells a key that is one Chinese character. A character says less than a
+// pair and much more often by accident, yet it is what "装" and "安装", "退给我" and
+// "退款" have in common: it counts for singleWeight of a pair.
+func single(key uint64) bool { return key < 1<<24 }
+
+const singleWeight = 0.4
+
 // Terms appends the terms of a text to keys: every word, shortened to its stem,
-// and every pair of neighbouring Chinese characters (a character that stands
-// alone counts by itself). A key is the pair itself or a hash of the word.
+// every pair of neighbouring Chinese characters, and the characters that say
+// something by themselves. A key is the pair or character itself or a hash of the
+// word.
 func Terms(keys []uint64, s string) []uint64 {
 	const (
 		offset = 14695981039346656037
@@ -366,7 +434,6 @@ func Terms(keys []uint64, s string) []uint64 {
 	var word [64]byte
 	n := 0
 	var last rune // the Han character before, 0 for none
-	paired := false
 	closeWord := func() {
 		if n == 0 {
 			return
@@ -380,12 +447,7 @@ func Terms(keys []uint64, s string) []uint64 {
 		}
 		n = 0
 	}
-	closeHan := func() {
-		if last != 0 && !paired {
-			keys = append(keys, uint64(last))
-		}
-		last, paired = 0, false
-	}
+	closeHan := func() { last = 0 }
 	for _, r := range s {
 		if r = text.Fold(r); r < 0 {
 			continue
@@ -393,8 +455,10 @@ func Terms(keys []uint64, s string) []uint64 {
 		switch {
 		case text.Han(r):
 			closeWord()
+			if !stoppedSingles[r] {
+				keys = append(keys, uint64(r))
+			}
 			if last != 0 {
-				paired = true
 				if !stoppedPairs[[2]rune{last, r}] {
 					keys = append(keys, uint64(last)<<24|uint64(r))
 				}
@@ -436,6 +500,10 @@ func stem(w []byte) []byte {
 	if n = len(w); n > 4 && w[n-1] == 'e' {
 		w = w[:n-1]
 	}
+	// shipped → ship, cancelling → cancel: a doubled letter at the end says nothing.
+	if n = len(w); n > 4 && w[n-1] == w[n-2] && w[n-1] != 's' {
+		w = w[:n-1]
+	}
 	return w
 }
 
@@ -445,6 +513,15 @@ var stopped = func() map[string]bool {
 	for _, w := range strings.Fields("a an the and or of to in on at for from by with is are am be was were been it its i im ive my me mine we our us you your he she they them this that these those there here do does did dont doesnt didnt can cant could will would should shall may might must have has had not no so if then than as but about into over under up down out what whats when where which who whom why how hows please pls hi hello hey thanks thank want like need get got just also any some") {
 		all[w] = true
 		all[string(stem([]byte(w)))] = true
+	}
+	return all
+}()
+
+// stoppedSingles are characters that tell nothing alone.
+var stoppedSingles = func() map[rune]bool {
+	all := map[rune]bool{}
+	for _, r := range "的了吗呢吧啊呀哦嘛我你您他她它们是在有没不别和与跟就都也还又再很太更最要想会能可以这那个些一么怎什样哪给把被让对到着过得地来去上下里面中出用请问好之为以及或但而且如果因所从向由于将只每各自已经正现后前时候多少点说看做" {
+		all[r] = true
 	}
 	return all
 }()

@@ -437,3 +437,50 @@ func TestALanguageMayChangeInTheMiddle(t *testing.T) {
 		t.Errorf("English with a Chinese name: %q", words(a))
 	}
 }
+
+func TestWhatWasTriedIsNotToldAgainAndWhatIsBasicIsSkippedForWhoKnows(t *testing.T) {
+	t.Parallel()
+	d := shop(t)
+	d.want(200, "", "PUT", "/v1/articles/wifi", "sk_shop", `{"title":"净化器连不上无线网","body":"按下面的步骤连接无线网。","lang":"zh","tags":["wifi"],"steps":[{"text":"重启路由器","basic":true},{"text":"长按配网键五秒"},{"text":"在应用里重新添加设备"}]}`)
+	d.want(200, "", "PUT", "/v1/articles/wifi-en", "sk_shop", `{"title":"The purifier does not join the wifi","body":"Connect it in these steps.","lang":"en","tags":["wifi"],"steps":[{"text":"Restart the router","basic":true},{"text":"Hold the pairing key for five seconds"},{"text":"Add the device again in the app"}]}`)
+	for i, l := range [][4]string{
+		{"净化器连不上无线网怎么办", "净化器连不上无线网，路由器已经重启过了", "重启路由器", "长按配网键五秒"},
+		{"How do I connect the purifier to the wifi?", "The purifier does not join the wifi, I've already restarted the router", "Restart the router", "Hold the pairing key"},
+	} {
+		first := talks(d, "sk_shop", fmt.Sprintf(`"user_id":"f%d"`, i)).say(l[0])
+		if !strings.Contains(words(first), l[2]) {
+			t.Fatalf("a beginner is told %q", words(first))
+		}
+		tried := talks(d, "sk_shop", fmt.Sprintf(`"user_id":"g%d"`, i)).say(l[1])
+		if strings.Contains(words(tried), l[2]) || !strings.Contains(words(tried), l[3]) {
+			t.Errorf("who has tried it is told %q", words(tried))
+		}
+		who := fmt.Sprintf("h%d", i)
+		d.want(200, "", "POST", "/v1/track", "sk_shop", fmt.Sprintf(`{"userId":%q,"event":"Task Completed","timestamp":%q,"properties":{"task":"wifi"}}`, who, d.now.Add(-time.Hour).Format(time.RFC3339)))
+		if a := talks(d, "sk_shop", fmt.Sprintf(`"user_id":%q`, who)).say(l[0]); strings.Contains(words(a), l[2]) || !strings.Contains(words(a), l[3]) {
+			t.Errorf("who has done it before is told %q", words(a))
+		}
+	}
+}
+
+func TestAnArticleAnswersWhileItIsValidAndItsPassageIsMarked(t *testing.T) {
+	t.Parallel()
+	d := shop(t)
+	d.want(200, "", "PUT", "/v1/articles/spring", "sk_shop", `{"title":"春节发货安排","body":"客服照常。春节期间发货时间顺延到初七以后。","lang":"zh","valid_from":"2026-05-01T00:00:00Z","valid_until":"2026-05-04T00:00:00Z"}`)
+	ask := func() map[string]any {
+		return d.want(200, "", "POST", "/v1/decisions", "sk_shop", `{"anonymous_id":"a1","enquiry":{"text":"春节期间的发货规定是什么"}}`).json(t)
+	}
+	a := ask()
+	text := blocks(a, "text")
+	if len(text) == 0 || !strings.Contains(words(a), "初七") || len(list(text[0]["marks"])) == 0 {
+		t.Fatalf("%q %v", words(a), text)
+	}
+	runes, mark := []rune(fmt.Sprint(text[0]["text"])), list(list(text[0]["marks"])[0])
+	if got := string(runes[int(mark[0].(float64)):int(mark[1].(float64))]); !strings.Contains("春节期间发货", got) {
+		t.Errorf("marked is %q", got)
+	}
+	d.now = d.now.AddDate(0, 0, 3)
+	if a := ask(); strings.Contains(words(a), "初七") {
+		t.Errorf("after it has ended: %q", words(a))
+	}
+}
