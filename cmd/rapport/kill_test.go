@@ -39,9 +39,9 @@ func startChild(t *testing.T, dir string) *child {
 	return startChildAt(t, dir, "127.0.0.1:0")
 }
 
-func startChildAt(t *testing.T, dir, addr string) *child {
+func startChildAt(t *testing.T, dir, addr string, more ...string) *child {
 	t.Helper()
-	c := &child{cmd: exec.Command(os.Args[0], "serve", "--addr", addr, "--data", dir)}
+	c := &child{cmd: exec.Command(os.Args[0], append([]string{"serve", "--addr", addr, "--data", dir}, more...)...)}
 	c.cmd.Env = append(os.Environ(), asServer+"=1")
 	said, err := c.cmd.StderrPipe()
 	if err != nil {

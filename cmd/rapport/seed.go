@@ -55,6 +55,9 @@ func (h *house) seedDemo(ctx context.Context, dir, url string, con *console) err
 			if !made[w.ID] {
 				continue // another server on the same database has seeded it
 			}
+			if err := seedPreferences(ctx, &client{base: url, key: w.SecretKey, http: h.loopback}, w.ID); err != nil {
+				return fmt.Errorf("preferences of %s: %w", w.ID, err)
+			}
 			if err := seed(ctx, &client{base: url, key: w.SecretKey, http: h.loopback}, w.ID, h.clock()); err != nil {
 				return fmt.Errorf("seed of %s: %w", w.ID, err)
 			}
@@ -87,16 +90,52 @@ func seed(ctx context.Context, c *client, workspace string, now time.Time) error
 	return nil
 }
 
-var relativeTime = regexp.MustCompile(`"@([+-])(\d+)d(?:(\d+)h)?"`)
+// seedPreferences says what the customers of a workspace's stories have agreed to,
+// before anything of them is told.
+func seedPreferences(ctx context.Context, c *client, workspace string) error {
+	t, err := readStories(workspace)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	for _, customer := range t.Customers {
+		if customer.Prefer == nil {
+			continue
+		}
+		if err := c.post(ctx, "/v1/identify", map[string]any{"userId": customer.User, "messageId": "story-" + customer.User}, nil); err != nil {
+			return err
+		}
+		text, err := json.Marshal(customer.Prefer)
+		if err != nil {
+			return err
+		}
+		if err := c.do(ctx, "PUT", "/v1/people/user:"+customer.User+"/preferences", bytes.NewReader(text), nil); err != nil {
+			return err
+		}
+	}
+	return nil
+}
 
-// datedFrom writes the relative times of a seed ("@-20d", "@+3d2h") as times from now.
+var (
+	relativeTime  = regexp.MustCompile(`"@([+-])(\d+)d(?:(\d+)h)?"`)
+	relativeMonth = regexp.MustCompile(`"@-(\d+)m"`)
+)
+
+// datedFrom writes the relative times of a seed ("@-20d", "@+3d2h") as times from now,
+// and "@-2m" as the middle of the month two months before this one.
 func datedFrom(text []byte, now time.Time) []byte {
 	now = now.UTC().Truncate(time.Second)
 	var out bytes.Buffer
 	lines := bufio.NewScanner(bytes.NewReader(text))
 	lines.Buffer(nil, 1<<20)
 	for lines.Scan() {
-		out.Write(relativeTime.ReplaceAllFunc(lines.Bytes(), func(m []byte) []byte {
+		line := relativeMonth.ReplaceAllFunc(lines.Bytes(), func(m []byte) []byte {
+			months, _ := strconv.Atoi(string(relativeMonth.FindSubmatch(m)[1]))
+			return []byte(strconv.Quote(time.Date(now.Year(), now.Month()-time.Month(months), 15, 12, 0, 0, 0, time.UTC).Format(time.RFC3339)))
+		})
+		out.Write(relativeTime.ReplaceAllFunc(line, func(m []byte) []byte {
 			part := relativeTime.FindSubmatch(m)
 			days, _ := strconv.Atoi(string(part[2]))
 			hours, _ := strconv.Atoi(string(part[3]))

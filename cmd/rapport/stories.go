@@ -17,12 +17,13 @@ import (
 // proof of identity. A server without a demo has none.
 type stories struct {
 	clock func() time.Time
-	of    atomic.Pointer[demoWorkspace]
+	of    atomic.Pointer[demoFile]
 }
 
 // told is the stories file, and the answer made of it.
 type told struct {
 	Workspace string     `json:"workspace" yaml:"workspace"`
+	Others    []string   `json:"workspaces" yaml:"-"` // that have stories
 	WriteKey  string     `json:"write_key" yaml:"-"`
 	Customers []customer `json:"customers" yaml:"customers"`
 }
@@ -33,6 +34,7 @@ type customer struct {
 	IdentityToken string         `json:"identity_token,omitempty" yaml:"-"`
 	Name          candidate.Text `json:"name" yaml:"name"`
 	Story         candidate.Text `json:"story" yaml:"story"`
+	Prefer        map[string]any `json:"-" yaml:"prefer"` // preferences, as they are put
 	Enquiries     struct {
 		Zh []string `json:"zh" yaml:"zh"`
 		En []string `json:"en" yaml:"en"`
@@ -42,18 +44,18 @@ type customer struct {
 // storyProof is how long a demo customer's proof of identity lasts.
 const storyProof = 12 * time.Hour
 
-func (s *stories) load(d demoFile) {
-	t, err := readStories()
-	if err != nil {
-		return // embedded and tested
-	}
-	if w, ok := d.workspace(t.Workspace); ok {
-		s.of.Store(&w)
-	}
-}
+// usualStories is the workspace whose customers one can be unless another is named.
+const usualStories = "electronics"
 
-func readStories() (t told, err error) {
-	text, err := demo.Files.ReadFile("stories.yaml")
+func (s *stories) load(d demoFile) { s.of.Store(&d) }
+
+// readStories reads a workspace's; fs.ErrNotExist when it has none.
+func readStories(workspace string) (t told, err error) {
+	name := "stories.yaml"
+	if workspace != usualStories {
+		name = "stories-" + workspace + ".yaml"
+	}
+	text, err := demo.Files.ReadFile(name)
 	if err != nil {
 		return t, err
 	}
@@ -61,15 +63,22 @@ func readStories() (t told, err error) {
 }
 
 func (s *stories) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	tenant := s.of.Load()
-	if tenant == nil {
+	d := s.of.Load()
+	if d == nil {
 		http.NotFound(w, r)
 		return
 	}
-	t, err := readStories()
-	if err != nil {
-		http.Error(w, err.Error(), http.StatusInternalServerError)
+	named := orElse(r.URL.Query().Get("workspace"), usualStories)
+	tenant, there := d.workspace(named)
+	t, err := readStories(named)
+	if !there || err != nil {
+		http.NotFound(w, r)
 		return
+	}
+	for _, other := range d.Workspaces {
+		if _, err := readStories(other.ID); err == nil {
+			t.Others = append(t.Others, other.ID)
+		}
 	}
 	t.WriteKey = tenant.WriteKey
 	for i := range t.Customers {
