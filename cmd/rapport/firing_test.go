@@ -163,7 +163,9 @@ func TestASignalFiresInTheCommitOfItsEvent(t *testing.T) {
 			s.did("", "browser-7", "Page Viewed", 2*hour, returns)
 			s.did("qian", "", "Page Viewed", hour, returns)
 			s.settle()
-			left := s.firings("left_behind")
+			left := slices.DeleteFunc(s.firings("left_behind"), func(f journal.Firing) bool {
+				return f.State == journal.FiringWithdrawn // the worker may have looked before the order came
+			})
 			if len(left) != 1 || !left[0].At.Equal(now.Add(-hour)) || left[0].State != journal.FiringOpen {
 				t.Fatalf("one of two carts was left behind: %+v", left)
 			}
