@@ -1,0 +1,248 @@
+// Package propensity is the learning part of decision, step 6 of the flow: the
+// chance that this customer takes this action, learned from what came of earlier
+// decisions, and the chances with which a decision then chooses.
+//
+//	t := propensity.NewTrainer(propensity.Options{})
+//	for … { t.Add(sample) }       // what was shown, and whether it was taken
+//	m := t.Fit(now)               // a Model, immutable, swapped as a whole
+//	e := m.Estimate(m.Read(context), offer)
+//
+// The model is an additive Bayesian logistic regression: log-odds are the pack's own
+// prior plus weights of the offer in general, of its parent, of the action and of its
+// treatment, each with a weight for every feature of the moment. Each weight has a
+// normal posterior (Laplace, diagonal); weights of the special shrink towards zero,
+// that is towards the more general, and how much they do is learned, feature by
+// feature (MacKay's evidence framework). So a new action starts from its parent, and
+// every estimate is a sum of named parts.
+//
+// It never changes: an estimate equals the sum of its parts to 1e-9; the same samples
+// in the same order give the same model; serving and training read one [Context].
+package propensity
+
+import (
+	"math"
+	"slices"
+	"time"
+)
+
+// Value is one feature of a moment: a name and the bin its value falls into.
+type Value struct {
+	Feature string `json:"f"`
+	Bin     string `json:"b"`
+}
+
+// Context is what a prediction reads of a moment. A feature that is unknown is left out.
+type Context []Value
+
+// Offer is what is shown, from the general to the special. An empty name has no level.
+type Offer struct {
+	Parent    string `json:"parent,omitempty"` // of what kind it is: its nature
+	Like      string `json:"like,omitempty"`   // another action, from which this one starts
+	Action    string `json:"action"`
+	Treatment string `json:"treatment,omitempty"`
+}
+
+// depth is how special a level is.
+const (
+	general = iota
+	parental
+	actional
+	own // of an action that is like another one
+	treated
+	depths
+)
+
+// levels names the levels of an offer by depth, "" where there is none.
+func (o Offer) levels() (names [depths]string) {
+	names[general] = "general"
+	if o.Parent != "" {
+		names[parental] = "parent " + o.Parent
+	}
+	names[actional] = "action " + o.Action
+	if o.Like != "" {
+		names[actional], names[own] = "action "+o.Like, "own "+o.Action
+	}
+	if o.Treatment != "" {
+		names[treated] = "treatment " + o.Action + "/" + o.Treatment
+	}
+	return names
+}
+
+// Weight is the posterior of one addend of the log-odds.
+type Weight struct {
+	Mean     float64
+	Variance float64
+}
+
+// Model is what was learned. It is immutable and safe for concurrent use; the nil
+// Model knows nothing and adds nothing.
+type Model struct {
+	features []string
+	bins     map[Value]int32
+	slot     []int32 // by bin: index of its feature
+	levels   map[string]*level
+	// Prior variances of what was never seen: by depth, of the level itself and of
+	// each feature's weight.
+	bias  [depths]float64
+	prior [depths][]float64
+	about About
+
+	Version uint64 // under which it is kept; 0: not kept. Set before the model is shared.
+}
+
+var unlearned = NewTrainer(Options{}).Fit(time.UnixMilli(0))
+
+// Unlearned is the model of who has seen nothing: it adds nothing, and is uncertain.
+func Unlearned() *Model { return unlearned }
+
+// About says what a model was learned from and how well it predicted before it knew.
+type About struct {
+	Samples  int     `json:"samples"`
+	Accepted int     `json:"accepted"`
+	Counting float64 `json:"counting"`       // what the samples count for, less what was forgotten
+	From     int64   `json:"from,omitempty"` // Unix milliseconds of the oldest sample that still counts
+	Until    int64   `json:"until,omitempty"`
+	Drifts   []Drift `json:"drifts,omitempty"`
+}
+
+// Drift is a moment from which customers behaved otherwise than predicted.
+type Drift struct {
+	Action string `json:"action,omitempty"` // "" all of them
+	At     int64  `json:"at"`               // Unix milliseconds
+}
+
+type level struct {
+	bias    Weight
+	weights []Weight // by bin; a zero Variance means never seen at this level
+	priors  []float64
+}
+
+// About tells what the model was learned from.
+func (m *Model) About() About {
+	if m == nil {
+		return About{}
+	}
+	return m.about
+}
+
+// Reading is a context as a model reads it: the ids of its bins, and the features
+// whose bin it never saw.
+type Reading struct {
+	bins   []int32
+	unseen []int32 // slots
+}
+
+// Read looks the values of a context up, once for all offers of a decision.
+func (m *Model) Read(c Context) Reading {
+	if m == nil {
+		return Reading{}
+	}
+	r := Reading{bins: make([]int32, 0, len(c))}
+	for _, v := range c {
+		if b, ok := m.bins[v]; ok {
+			r.bins = append(r.bins, b)
+		} else if s := slices.Index(m.features, v.Feature); s >= 0 {
+			r.unseen = append(r.unseen, int32(s))
+		}
+	}
+	return r
+}
+
+// Estimate is what the model adds to the prior log-odds of an offer: the mean, and
+// how uncertain it is. What is uncertain about offers in general is left out, for it
+// is common to all that are compared.
+type Estimate struct {
+	LogOdds  float64
+	Variance float64
+}
+
+// Estimate sums the weights of an offer in a moment.
+func (m *Model) Estimate(r Reading, o Offer) Estimate {
+	if m == nil {
+		return Estimate{}
+	}
+	var e Estimate
+	for d, name := range o.levels() {
+		if name == "" {
+			continue
+		}
+		mean, variance := m.level(d, name, r)
+		if e.LogOdds += mean; d != general {
+			e.Variance += variance
+		}
+	}
+	return e
+}
+
+// level sums the weights of one level; one that was never seen has none, and is as
+// uncertain as was believed before.
+func (m *Model) level(d int, name string, r Reading) (mean, variance float64) {
+	l := m.levels[name]
+	if l == nil {
+		variance = m.bias[d]
+		for _, b := range r.bins {
+			variance += m.prior[d][m.slot[b]]
+		}
+		for _, s := range r.unseen {
+			variance += m.prior[d][s]
+		}
+		return 0, variance
+	}
+	mean, variance = l.bias.Mean, l.bias.Variance
+	for _, b := range r.bins {
+		w := l.weights[b]
+		if w.Variance == 0 {
+			variance += l.priors[m.slot[b]]
+			continue
+		}
+		mean += w.Mean
+		variance += w.Variance
+	}
+	for _, s := range r.unseen {
+		variance += l.priors[s]
+	}
+	return mean, variance
+}
+
+// Part is one named addend of an estimate. Feature is "" for what a level weighs by
+// itself; then Level says which: general, parent, action, own or treatment.
+type Part struct {
+	Level   string
+	Feature string
+	Bin     string
+	Value   float64
+}
+
+var levelNames = [depths]string{"general", "parent", "action", "own", "treatment"}
+
+// Parts are the addends of Estimate: those of the levels by themselves, then one for
+// each feature (its weights at all levels together). They add up to its LogOdds.
+func (m *Model) Parts(c Context, o Offer) []Part {
+	if m == nil {
+		return nil
+	}
+	names := o.levels()
+	parts := make([]Part, 0, depths+len(c))
+	for d, name := range names {
+		if l := m.levels[name]; name != "" && l != nil {
+			parts = append(parts, Part{Level: levelNames[d], Value: l.bias.Mean})
+		}
+	}
+	for _, v := range c {
+		b, ok := m.bins[v]
+		if !ok {
+			continue
+		}
+		p := Part{Feature: v.Feature, Bin: v.Bin}
+		for _, name := range names {
+			if l := m.levels[name]; name != "" && l != nil {
+				p.Value += l.weights[b].Mean
+			}
+		}
+		parts = append(parts, p)
+	}
+	return parts
+}
+
+// Logistic is 1/(1+e^-x).
+func Logistic(x float64) float64 { return 1 / (1 + math.Exp(-x)) }
