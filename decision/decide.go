@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/rapport-cx/rapport/candidate"
+	"github.com/rapport-cx/rapport/decision/propensity"
 	"github.com/rapport-cx/rapport/evidence"
 	"github.com/rapport-cx/rapport/need"
 	"github.com/rapport-cx/rapport/profile"
@@ -66,8 +67,11 @@ type proposal struct {
 	terms       []candidate.Term
 	parts       []candidate.Term
 	score       float64
+	prior       float64 // log-odds as the pack has them
 	propensity  float64
+	deviation   float64 // how far the score is explored
 	probability float64
+	learn       *Learnable
 }
 
 // service is what stands at a need after the choice.
@@ -91,6 +95,7 @@ type chooser struct {
 	drawn       []*proposal // of each of draw.Positions
 	conditional []Conditioned
 	random      *rand.PCG
+	around      []surroundings // by need, the first of none
 }
 
 func (c *chooser) answered() {
@@ -279,7 +284,7 @@ func (c *chooser) walk(a *Action, i int, group *need.SignalState) {
 		p.needs = []int{i}
 	}
 	c.spare = nil
-	p.appraise()
+	c.appraise(p, i)
 	c.proposals = append(c.proposals, p)
 }
 
@@ -425,8 +430,9 @@ func (c *chooser) agreed(b *binding, a *Action, i int) bool {
 }
 
 // appraise gives a proposal its score: ln propensity + ln context weights + ln
-// value + ln lever. A right has none: it is not weighed.
-func (p *proposal) appraise() {
+// value + ln lever. A right has none: it is not weighed. The propensity's log-odds are
+// the pack's own prior and what was learned.
+func (c *chooser) appraise(p *proposal, need int) {
 	a := p.action
 	if a.Nature == Right {
 		return
@@ -442,6 +448,15 @@ func (p *proposal) appraise() {
 			cited = join(cited, refs)
 		}
 	}
+	p.prior = logit
+	variance := c.learned(p, need)
+	logit = 0
+	for _, t := range p.parts {
+		logit += t.Value
+		if t.Name != "base" {
+			cited = join(cited, t.Evidence)
+		}
+	}
 	p.propensity = 1 / (1 + math.Exp(-logit))
 	p.terms = append(make([]candidate.Term, 0, 3+len(a.Contexts)), candidate.Term{Name: "ln propensity", Value: logSigmoid(logit), Evidence: cited})
 	for i := range a.Contexts {
@@ -453,6 +468,12 @@ func (p *proposal) appraise() {
 	p.terms = append(p.terms,
 		candidate.Term{Name: "ln value", Value: logOf(a.Value), Evidence: []evidence.Ref{}},
 		candidate.Term{Name: "ln lever", Value: logOf(a.Lever), Evidence: []evidence.Ref{}})
+	if !a.Firm && c.plan.Exploration > 0 && (a.Nature == Goodwill || a.Nature == Sale) {
+		var bonus float64
+		if bonus, p.deviation = propensity.Explore(logit, variance, c.plan.Exploration); bonus != 0 {
+			p.terms = append(p.terms, candidate.Term{Name: "ln exploration", Value: bonus, Evidence: c.modelRefs()})
+		}
+	}
 	for _, t := range p.terms {
 		p.score += t.Value
 	}
@@ -847,7 +868,7 @@ func (c *chooser) status(i int) need.Status {
 func (c *chooser) chosen(p *proposal, position int) Chosen {
 	a, b := p.action, &p.binding
 	out := Chosen{
-		Action: a.ID, Nature: a.Nature, Score: p.score, Terms: p.terms, Parts: p.parts, Probability: p.probability, Position: position,
+		Action: a.ID, Nature: a.Nature, Score: p.score, Terms: p.terms, Parts: p.parts, Learn: p.learn, Probability: p.probability, Position: position,
 		Reasons: b.reasons(a), Form: a.Form, Safety: a.urgent(), Handover: a.Handover, Resolves: a.Resolves,
 	}
 	if out.Terms == nil {
@@ -871,8 +892,21 @@ func (c *chooser) chosen(p *proposal, position int) Chosen {
 	if out.Title, ok = b.fill(a.Title); !ok {
 		out.Title = bare(a.Title)
 	}
-	for i := range a.Treatments {
-		t := &a.Treatments[i]
+	if t, title, body := p.present(); t != nil {
+		if t.Title != (candidate.Text{}) {
+			out.Title = title
+		}
+		out.Treatment, out.Body = t.ID, body
+	}
+	return out
+}
+
+// present finds the way in which the action is shown: the first that holds and whose
+// placeholders are all known.
+func (p *proposal) present() (t *Treatment, title, body candidate.Text) {
+	b := &p.binding
+	for i := range p.action.Treatments {
+		t := &p.action.Treatments[i]
 		if t.When != nil && !t.When.Eval(b).Holds {
 			continue
 		}
@@ -881,16 +915,21 @@ func (c *chooser) chosen(p *proposal, position int) Chosen {
 			continue
 		}
 		if t.Title != (candidate.Text{}) {
-			title, ok := b.fill(t.Title)
-			if !ok {
+			if title, ok = b.fill(t.Title); !ok {
 				continue
 			}
-			out.Title = title
 		}
-		out.Treatment, out.Body = t.ID, body
-		break
+		return t, title, body
 	}
-	return out
+	return nil, title, body
+}
+
+// treatment is the id of the way in which it is shown, "" when there is none.
+func (p *proposal) treatment() string {
+	if t, _, _ := p.present(); t != nil {
+		return t.ID
+	}
+	return ""
 }
 
 func (p *proposal) chance(probability float64) Chance {

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/rapport-cx/rapport/candidate"
+	"github.com/rapport-cx/rapport/decision/propensity"
 	"github.com/rapport-cx/rapport/evidence"
 	"github.com/rapport-cx/rapport/need"
 	"github.com/rapport-cx/rapport/profile"
@@ -106,13 +107,18 @@ type Action struct {
 	// Unasked lets it be offered to somebody who did not ask for it: beside an answer
 	// when a predicted need calls for it, and in a message that Rapport sends by
 	// itself. nil: only to who asks, or to a placement that does.
-	Unasked    *Unasked
-	Item       *Putting  // which item of the shelf it puts forward; nil: none
-	Safety     bool      // a right or service that goes before everything else when it applies
-	Policies   []Policy  // in stage order
-	Value      float64   // > 0, unit-free worth to the company and the customer
-	Lever      float64   // > 0, the strategist's manual weight
-	Prior      Prior     // propensity
+	Unasked  *Unasked
+	Item     *Putting // which item of the shelf it puts forward; nil: none
+	Safety   bool     // a right or service that goes before everything else when it applies
+	Policies []Policy // in stage order
+	Value    float64  // > 0, unit-free worth to the company and the customer
+	Lever    float64  // > 0, the strategist's manual weight
+	Prior    Prior    // propensity
+	// Like names the action from which this one starts when its propensity is learned;
+	// "": from all actions of its nature.
+	Like string
+	// Firm is never explored: it is drawn only where it is the best by what is known.
+	Firm       bool
 	Contexts   []Weight  // context weights
 	Reasons    []Because // why it is offered
 	Treatments []Treatment
@@ -168,8 +174,13 @@ type Pattern struct {
 type Plan struct {
 	Actions     []Action
 	Temperature float64 // of the draw among goodwill and sales; 0 takes the best
-	Floor       float64 // least choice probability of an eligible candidate in a draw
-	Sales       int     // most sales in one decision; 0 means 1
+	// Exploration, when it is above 0, takes the temperature's place: candidates are
+	// drawn with the chance to be the best one, given how uncertain the learned
+	// propensities are. 1 is right unless there is a reason; more tries out more.
+	Exploration float64
+	Ripe        time.Duration // how long an offer may be taken until it counts as refused; 0: 7 days
+	Floor       float64       // least choice probability of an eligible candidate in a draw
+	Sales       int           // most sales in one decision; 0 means 1
 	Signals     map[string]Pattern
 	Symptoms    map[string]candidate.Text // names of symptoms, by id
 	// Problems are the intents (or "group.*") in front of which nothing is sold;
@@ -195,7 +206,8 @@ type Input struct {
 	Scene     scene.Scene
 	Catalogue candidate.View
 	Stops     []Stop
-	Balances  []Balance // of the plan's Budgets; one that is missing is untouched
+	Balances  []Balance         // of the plan's Budgets; one that is missing is untouched
+	Model     *propensity.Model // what was learned; nil: the packs' priors alone
 	Seed      uint64
 	Limit     int // most actions; 0 means 3
 	Dialogue  Dialogue
@@ -263,6 +275,7 @@ type Chosen struct {
 	Safety   bool                      `json:"safety,omitempty"`
 	Handover bool                      `json:"handover,omitempty"`
 	Resolves bool                      `json:"resolves,omitempty"`
+	Learn    *Learnable                `json:"-"` // what a later model learns by; nil for rights
 }
 
 // Rejected is a candidate that is not offered, with the rule that stopped it.

@@ -167,6 +167,19 @@ func (w *canon) chosen(c *Chosen) {
 	w.flag(c.Safety)
 	w.flag(c.Handover)
 	w.flag(c.Resolves)
+	w.flag(c.Learn != nil)
+	if l := c.Learn; l != nil {
+		w.text(l.Offer.Parent)
+		w.text(l.Offer.Like)
+		w.text(l.Offer.Action)
+		w.text(l.Offer.Treatment)
+		w.number(l.Prior)
+		w.count(len(l.Context))
+		for _, v := range l.Context {
+			w.text(v.Feature)
+			w.text(v.Bin)
+		}
+	}
 }
 
 func (w *canon) rejected(r *Rejected) {

@@ -2,14 +2,20 @@ package decision
 
 import (
 	"math"
+	"math/bits"
 	"math/rand/v2"
 
 	"github.com/rapport-cx/rapport/candidate"
+	"github.com/rapport-cx/rapport/decision/propensity"
 )
 
-// The draw. Candidates get weights w_i = floor + (1 − n·floor)·softmax(score/T)_i
-// (1/n each when n·floor ≥ 1). Position by position one is drawn among those that
-// are left with probability w_i over the sum of what is left (Plackett–Luce). The
+// The draw. Candidates get weights w_i = floor + (1 − n·floor)·q_i (1/n each when
+// n·floor ≥ 1), where q_i is the chance to be the best one, given how uncertain the
+// learned propensities are (Thompson's, computed instead of drawn: propensity.Best),
+// or softmax(score/T)_i in a plan with a temperature. Position by position one is
+// drawn among those that are left with probability w_i over the sum of what is left
+// (Plackett–Luce). An action that is never explored has no floor, and no weight while
+// a better one is left. The
 // random numbers are those of PCG-DXSM (math/rand/v2) seeded with (Input.Seed,
 // drawStream), each the upper 53 bits of one output over 2^53, one a position.
 //
@@ -27,7 +33,7 @@ const (
 )
 
 func (c *chooser) drawFrom(pool []*proposal, k int) {
-	if c.plan.Temperature <= 0 {
+	if c.plan.Temperature <= 0 && c.plan.Exploration <= 0 {
 		c.takeBest(pool, k)
 		return
 	}
@@ -40,7 +46,7 @@ func (c *chooser) drawFrom(pool []*proposal, k int) {
 		c.draw.Probabilities = append(c.draw.Probabilities, p.chance(0))
 	}
 	pool = pool[:n]
-	weights := choiceWeights(pool, c.plan.Temperature, c.plan.Floor)
+	weights := choiceWeights(pool, c.plan)
 	chances := inclusion(weights, k)
 	for i, p := range pool {
 		c.draw.Probabilities = append(c.draw.Probabilities, p.chance(chances[i]))
@@ -54,18 +60,21 @@ func (c *chooser) drawFrom(pool []*proposal, k int) {
 	}
 	for range min(k, n) {
 		total := 0.0
-		for _, i := range left {
-			total += weights[i]
+		for at, i := range left {
+			total += weights.of(i, at == 0)
 		}
 		position := DrawPosition{Chances: make([]Chance, len(left))}
 		u := float64(c.random.Uint64()>>11) / (1 << 53) * total
-		taken := len(left) - 1 // rounding may leave a crumb after the last
+		taken := 0
 		for at, i := range left {
-			position.Chances[at] = pool[i].chance(weights[i] / total)
+			position.Chances[at] = pool[i].chance(weights.of(i, at == 0) / total)
 		}
 		for at, i := range left {
-			if u -= weights[i]; u < 0 {
-				taken = at
+			w := weights.of(i, at == 0)
+			if w > 0 {
+				taken = at // rounding may leave a crumb after the last
+			}
+			if u -= w; u < 0 {
 				break
 			}
 		}
@@ -101,31 +110,70 @@ func (c *chooser) takeBest(pool []*proposal, k int) {
 	}
 }
 
-// choiceWeights are the probabilities of the first position; all are above zero
-// unless a score is so far behind that its share vanishes and there is no floor.
-func choiceWeights(pool []*proposal, temperature, floor float64) []float64 {
+// drawWeights are the weights of the candidates of a pool, which is sorted by score.
+type drawWeights struct {
+	w    []float64
+	firm []bool // never explored; nil: none is
+}
+
+// of is the weight of a candidate; best says that none better is left.
+func (d drawWeights) of(i int, best bool) float64 {
+	if !best && d.firm != nil && d.firm[i] {
+		return 0
+	}
+	return d.w[i]
+}
+
+// choiceWeights are all above zero, so that any set left over can be drawn from.
+func choiceWeights(pool []*proposal, plan *Plan) drawWeights {
 	n := len(pool)
-	w := make([]float64, n)
-	sum := 0.0
+	d := drawWeights{w: make([]float64, n)}
+	open := n
 	for i, p := range pool {
-		// At least e^-700: never zero, so that any set left over can be drawn from.
-		w[i] = math.Exp(max((p.score-pool[0].score)/temperature, -700))
-		sum += w[i]
-	}
-	rest := 1 - float64(n)*floor
-	for i := range w {
-		if rest <= 0 {
-			w[i] = 1 / float64(n)
-			continue
+		if p.action.Firm {
+			if d.firm == nil {
+				d.firm = make([]bool, n)
+			}
+			d.firm[i] = true
+			open--
 		}
-		w[i] = floor + float64(rest*(w[i]/sum))
 	}
-	return w
+	if plan.Exploration > 0 {
+		mean, deviation := make([]float64, n), make([]float64, n)
+		for i, p := range pool {
+			mean[i], deviation[i] = p.score, p.deviation
+		}
+		propensity.Best(mean, deviation, d.w)
+	} else {
+		sum := 0.0
+		for i, p := range pool {
+			d.w[i] = math.Exp(max((p.score-pool[0].score)/plan.Temperature, -690))
+			sum += d.w[i]
+		}
+		for i := range d.w {
+			d.w[i] /= sum
+		}
+	}
+	rest := 1 - float64(open)*plan.Floor
+	for i := range d.w {
+		firm := d.firm != nil && d.firm[i]
+		switch {
+		case rest <= 0 && firm:
+			d.w[i] = math.SmallestNonzeroFloat32
+		case rest <= 0:
+			d.w[i] = 1 / float64(open)
+		case firm:
+			d.w[i] *= rest
+		default:
+			d.w[i] = plan.Floor + float64(rest*d.w[i])
+		}
+	}
+	return d
 }
 
 // inclusion is each candidate's chance to be among the first k drawn.
-func inclusion(w []float64, k int) []float64 {
-	n := len(w)
+func inclusion(w drawWeights, k int) []float64 {
+	n := len(w.w)
 	out := make([]float64, n)
 	if k >= n {
 		for i := range out {
@@ -146,17 +194,21 @@ func inclusion(w []float64, k int) []float64 {
 		index := map[uint64]int{}
 		last := drawn == k-1
 		for _, s := range layer {
+			first := bits.TrailingZeros64(^s.set) // the best that is left
 			total := 0.0
-			for i := range n {
+			for i := first; i < n; i++ {
 				if s.set&(1<<i) == 0 {
-					total += w[i]
+					total += w.of(i, i == first)
 				}
 			}
-			for i := range n {
+			for i := first; i < n; i++ {
 				if s.set&(1<<i) != 0 {
 					continue
 				}
-				p := float64(s.p * (w[i] / total))
+				p := float64(s.p * (w.of(i, i == first) / total))
+				if p == 0 {
+					continue
+				}
 				if out[i] += p; last {
 					continue
 				}

@@ -285,7 +285,7 @@ func (c *content) compile() *compiled {
 		*c.faults = append(*c.faults, Fault{Message: err.Error()})
 		return nil
 	}
-	plan := &decision.Plan{Temperature: c.draw.temperature, Floor: c.draw.floor, Sales: c.draw.sales, Signals: map[string]decision.Pattern{}, Symptoms: c.symptoms, Fields: c.classes}
+	plan := &decision.Plan{Temperature: c.draw.temperature, Exploration: c.draw.exploration, Ripe: c.draw.ripe, Floor: c.draw.floor, Sales: c.draw.sales, Signals: map[string]decision.Pattern{}, Symptoms: c.symptoms, Fields: c.classes}
 	plan.Problems = c.patterns(c.problems)
 	plan.Explained = c.patterns(c.explained)
 	plan.Contact, plan.Duty = c.contact, c.duty

@@ -45,8 +45,9 @@ type content struct {
 }
 
 type draw struct {
-	temperature, floor float64
-	sales              int
+	temperature, exploration, floor float64
+	ripe                            time.Duration
+	sales                           int
 }
 
 // labelled is a name with the place where it was written.
@@ -193,12 +194,17 @@ func (c *content) read(v value) {
 		"explained": func(v value) { c.explained = labels(v) },
 		"draw": func(v value) {
 			v.object(fields{
+				"exploration": func(v value) { v.number(&c.draw.exploration) },
+				"ripe":        func(v value) { v.duration(&c.draw.ripe) },
 				"temperature": func(v value) { v.number(&c.draw.temperature) },
 				"floor":       func(v value) { v.number(&c.draw.floor) },
 				"sales":       func(v value) { v.integer(&c.draw.sales, 1) },
 			})
 			if c.draw.temperature < 0 || c.draw.floor < 0 || c.draw.floor > 0.2 {
 				v.fault("a temperature is not below 0, a floor lies from 0 to 0.2")
+			}
+			if c.draw.exploration < 0 || c.draw.exploration > 10 {
+				v.fault("exploration lies from 0 to 10; 1 is usual")
 			}
 		},
 		"contact": c.contactPolicy,
@@ -508,6 +514,13 @@ func (c *content) action(v value) {
 				"base":  func(v value) { v.number(&a.Prior.Base) },
 				"parts": func(v value) { v.list(func(v value) { a.parts = append(a.parts, weight(v, "add")) }) },
 			}, "base")
+		},
+		"like": func(v value) { weighed(v); v.name(&a.Like) },
+		"explore": func(v value) {
+			var how string
+			weighed(v)
+			v.choice(&how, "usual", "never")
+			a.Firm = how == "never"
 		},
 		"context": func(v value) {
 			weighed(v)

@@ -346,7 +346,7 @@ func (t *trialCase) run(c *compiled, l scene.Locale, hearing Hearing) Trial {
 	}
 	plan := *c.version.Decision
 	if !t.chance {
-		plan.Temperature = 0 // a case says what is best, not what the dice say
+		plan.Temperature, plan.Exploration = 0, 0 // a case says what is best, not what the dice say
 	}
 	d := decision.Decide(&plan, in)
 	for _, e := range t.expect {
