@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
 
 	"github.com/rapport-cx/rapport/internal/evaluate"
 	"github.com/rapport-cx/rapport/need"
@@ -25,7 +26,36 @@ type evalCommand struct {
 	Intents evalIntents `cmd:"" help:"Train on labelled sentences and answer the test part."`
 	Needs   evalNeeds   `cmd:"" help:"Recognise the needs of labelled compound enquiries."`
 
-	Identity evalIdentity `cmd:"" help:"Find the records of one person among person records, without the truth."`
+	Propensity evalPropensity `cmd:"" help:"Let the learner of propensities, and a baseline beside it, act in made-up worlds."`
+	Identity   evalIdentity   `cmd:"" help:"Find the records of one person among person records, without the truth."`
+}
+
+type evalPropensity struct {
+	Worlds    int    `help:"How many worlds." default:"3"`
+	Seed      uint64 `help:"Seed of the first world; 0: a fresh one, printed." default:"0"`
+	Decisions int    `help:"Decisions in each world." default:"60000"`
+	Flip      int    `help:"Deal the customers' likings out anew after so many decisions; 0: never." default:"0"`
+	Alone     bool   `help:"Leave the baseline out."`
+}
+
+func (e *evalPropensity) Run(ctx context.Context, con *console) error {
+	o := evaluate.PropensityOptions{Decisions: e.Decisions, Flip: e.Flip, Baseline: !e.Alone}
+	if e.Seed == 0 {
+		e.Seed = rand.Uint64N(1 << 40)
+		fmt.Fprintf(con.err, "seed %d\n", e.Seed)
+	}
+	for i := range e.Worlds {
+		o.Seeds = append(o.Seeds, e.Seed+uint64(i))
+	}
+	report, err := evaluate.Propensity(ctx, o, con.err)
+	if err != nil {
+		return err
+	}
+	if con.json {
+		return con.print(report)
+	}
+	_, err = fmt.Fprintln(con.out, report)
+	return err
 }
 
 type evalIdentity struct {
