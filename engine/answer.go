@@ -214,7 +214,7 @@ func (e *Engine) prepare(ctx context.Context, t *tenant, r Request) (id string, 
 	if r.Limit <= 0 {
 		r.Limit = 3
 	}
-	if m.talk, err = e.dialogueOf(ctx, t.ID, r.Conversation, m.who, scope.Keys); err != nil {
+	if m.talk, err = e.dialogueOf(ctx, t.ID, r.Conversation, m.who, scope.Keys, r.Shared); err != nil {
 		return "", in, m, err
 	}
 	if len(r.Enquiry.Messages) == 0 {

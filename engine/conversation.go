@@ -80,14 +80,14 @@ type dialogue struct {
 	state   conversation.State
 }
 
-// dialogueOf reads the conversation of a request from the asker's own events and
-// those of the others who speak in it.
-func (e *Engine) dialogueOf(ctx context.Context, workspace, id string, who *profile.Profile, mine []identity.Key) (dialogue, error) {
+// dialogueOf reads the conversation of a request from the asker's own events and,
+// when it is theirs to hear (shared), from those of the others who speak in it.
+func (e *Engine) dialogueOf(ctx context.Context, workspace, id string, who *profile.Profile, mine []identity.Key, shared bool) (dialogue, error) {
 	if id == "" {
 		return dialogue{}, nil
 	}
 	lists := listsOf(who)
-	if held, ok := e.Desk.Find(workspace, id); ok {
+	if held, ok := e.Desk.Find(workspace, id); ok && shared {
 		for _, k := range held.Speakers {
 			if slices.Contains(mine, k) {
 				continue
@@ -184,6 +184,7 @@ func (e *Engine) Converse(ctx context.Context, r Request, m Message) (*Answer, e
 	} else if a, ok, err := e.answeredBefore(ctx, r, m.ID); ok || err != nil {
 		return a, err
 	}
+	r.Shared = true
 	r.Enquiry.Author = cmp.Or(m.Author.ID, m.Author.Name, m.Key.String())
 	if err := e.confirm(ctx, t, &r, m); err != nil {
 		return nil, err

@@ -11,6 +11,7 @@ import (
 	"github.com/rapport-cx/rapport/event"
 	"github.com/rapport-cx/rapport/identity"
 	"github.com/rapport-cx/rapport/journal"
+	"github.com/rapport-cx/rapport/ledger"
 	"github.com/rapport-cx/rapport/need"
 	"github.com/rapport-cx/rapport/outcome"
 	"github.com/rapport-cx/rapport/profile"
@@ -59,6 +60,13 @@ func (e *Engine) whatWasShown(ctx context.Context, workspace string, events []ev
 			case err != nil:
 				return nil, err
 			case len(entry.Bytes) > 0:
+				own, err := e.decidedFor(ctx, workspace, &events[i], &entry)
+				if err != nil {
+					return nil, err
+				}
+				if !own {
+					break // who names another's decision learns nothing of it
+				}
 				var a Answer
 				if err := json.Unmarshal(rec.Answer, &a); err != nil {
 					return nil, fmt.Errorf("answer %s: %w", id, err)
@@ -76,6 +84,22 @@ func (e *Engine) whatWasShown(ctx context.Context, workspace string, events []ev
 		events[i].Body = body
 	}
 	return events, nil
+}
+
+// decidedFor tells whether a decision was made for whom an event is about.
+func (e *Engine) decidedFor(ctx context.Context, workspace string, ev *event.Event, entry *ledger.Entry) (bool, error) {
+	k := identity.KeyOf(ev)
+	if k.Zero() {
+		return false, nil
+	}
+	if k.String() == entry.Asker {
+		return true, nil
+	}
+	p, _, err := e.Store.Person(ctx, workspace, k)
+	if err != nil {
+		return false, fmt.Errorf("person of %s: %w", k, err)
+	}
+	return ev.Verified && string(p.ID) == entry.Person, nil
 }
 
 // Who resolves the ids of a request to a person and the keys whose events may be

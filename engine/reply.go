@@ -204,7 +204,7 @@ func (e *Engine) confirm(ctx context.Context, t *tenant, r *Request, m Message) 
 	if err != nil {
 		return err
 	}
-	d, err := e.dialogueOf(ctx, t.ID, r.Conversation, who, scope.Keys)
+	d, err := e.dialogueOf(ctx, t.ID, r.Conversation, who, scope.Keys, r.Shared)
 	if err != nil || d.state.Phase == conversation.WithPerson {
 		return err
 	}

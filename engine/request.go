@@ -21,11 +21,14 @@ type Request struct {
 	Behalf       string // whom they ask for: per_…, kind:value or a bare id; "" for themselves, or for whom the words mean
 	Conversation string
 	Placement    string
-	Enquiry      need.Enquiry // Text may be empty: what should be offered unasked
-	Scene        scene.Scene  // Time zero: now by the engine's clock
-	Fallback     scene.Locale // language when neither scene nor enquiry has one
-	Limit        int          // most actions; 0 means 3
-	Explain      bool         // put the explanation into the answer
+	// Shared: the asker may hear what others have said in the conversation. Who only
+	// names one reads their own turns in it.
+	Shared   bool
+	Enquiry  need.Enquiry // Text may be empty: what should be offered unasked
+	Scene    scene.Scene  // Time zero: now by the engine's clock
+	Fallback scene.Locale // language when neither scene nor enquiry has one
+	Limit    int          // most actions; 0 means 3
+	Explain  bool         // put the explanation into the answer
 }
 
 // Answer is what the customer's side gets. Its JSON form is the contract's.

@@ -519,12 +519,19 @@ func (s *scratch) doubt(n *Need) {
 		return
 	}
 	labels := s.intents.Intents()
+	if oneAnswer(labels[first]) && oneAnswer(labels[second]) && len(s.enquiry.Excluded) == 0 {
+		n.Intent, n.Subintent = labels[first], nil
+		return // both readings have the same answer: nothing need be asked
+	}
 	n.Status = Clarify
 	if labels[first] != n.Intent {
 		n.Intent, n.Subintent = labels[first], nil
 	}
 	n.Readings = []Reading{{Intent: labels[first], Subintent: n.Sub(), Confidence: n.Confidence}, {Intent: labels[second], Confidence: round(min(n.Confidence, 1-n.Confidence) * 0.9)}}
 }
+
+// oneAnswer are the intents that one look at the order answers.
+func oneAnswer(intent string) bool { return intent == "order.status" || intent == "logistics.track" }
 
 // foreign tells whether most words of a stretch are ones that no example has and
 // that name nothing either: another language, or none.

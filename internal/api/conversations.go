@@ -250,7 +250,7 @@ func (s *server) say(c *call, in *ConversationMessage) (*engine.Answer, error) {
 	}
 	m := engine.Message{Key: who, Verified: r.Asker.Proven, Author: in.Author.who()}
 	if in.MessageID != "" {
-		m.ID = event.MessageID(c.workspace.ID, in.MessageID)
+		m.ID = messageID(c, id, in.MessageID)
 	}
 	answer, err := s.Engine.Converse(c.context(), r, m)
 	if err != nil {
@@ -264,6 +264,12 @@ func (s *server) say(c *call, in *ConversationMessage) (*engine.Answer, error) {
 	return answer, nil
 }
 
+// messageID names a message within its conversation: the same number in another
+// customer's conversation is another message.
+func messageID(c *call, conversation, sent string) event.ID {
+	return event.MessageID(c.workspace.ID, conversation+"\x00"+sent)
+}
+
 // reply is a person's answer.
 func (s *server) reply(c *call, id string, in *ConversationMessage) (*engine.Answer, error) {
 	switch {
@@ -274,7 +280,7 @@ func (s *server) reply(c *call, id string, in *ConversationMessage) (*engine.Ans
 	}
 	message := event.ID{}
 	if in.MessageID != "" {
-		message = event.MessageID(c.workspace.ID, in.MessageID)
+		message = messageID(c, id, in.MessageID)
 	}
 	talk, err := s.Engine.Reply(c.context(), c.workspace.ID, id, in.Text, engine.Move{Agent: in.Agent.who()}, message)
 	if err != nil {
@@ -302,7 +308,7 @@ func (s *server) transcript(c *call, _ *none) (Transcript, error) {
 	}
 	t := Transcript{Conversation: talk, Messages: make([]Spoken, 0, len(all))}
 	for i := range all {
-		t.Messages = append(t.Messages, spoken(&all[i], c.secret))
+		t.Messages = append(t.Messages, spoken(&all[i], c.secret, key))
 	}
 	return t, nil
 }
@@ -373,8 +379,10 @@ func speakerOf(w conversation.Who) *Speaker {
 	return &s
 }
 
-// spoken is an entry as it is read; notes are for the company alone.
-func spoken(sp *engine.Spoken, company bool) Spoken {
+// spoken is an entry as it is read. Notes are for the company alone; of several
+// customers in one conversation each reads the words of all and the decisions, with
+// the records behind them, of their own questions.
+func spoken(sp *engine.Spoken, company bool, reader identity.Key) Spoken {
 	out := Spoken{ID: sp.Event.String(), Type: "message", At: sp.At, Text: sp.Text, Author: speakerOf(sp.Author), Agent: speakerOf(sp.Agent), Attachments: sp.Attachments, Decision: sp.Answer}
 	switch sp.Name {
 	case conversation.Sent:
@@ -390,6 +398,9 @@ func spoken(sp *engine.Spoken, company bool) Spoken {
 		if company {
 			out.Note = sp.Note
 		}
+	}
+	if !company && sp.Key != reader.String() {
+		out.Decision = nil
 	}
 	if !company && out.Agent != nil {
 		out.Agent.ID = ""
@@ -411,7 +422,7 @@ func (s *server) stream(w http.ResponseWriter, r *http.Request) {
 	}
 	c := &call{caller: who, s: s, w: w, r: r}
 	id := r.PathValue("id")
-	_, known, err := s.listener(c, id)
+	mine, known, err := s.listener(c, id)
 	if err != nil {
 		s.problem(w, r, err)
 		return
@@ -444,7 +455,7 @@ func (s *server) stream(w http.ResponseWriter, r *http.Request) {
 	_ = out.SetWriteDeadline(time.Time{})
 	_, _ = fmt.Fprint(w, ": open\n\n")
 	tell := func(sp *engine.Spoken) error {
-		v := spoken(sp, who.secret)
+		v := spoken(sp, who.secret, mine)
 		text, err := json.Marshal(v)
 		if err != nil {
 			return err

@@ -484,3 +484,25 @@ func TestAnArticleAnswersWhileItIsValidAndItsPassageIsMarked(t *testing.T) {
 		t.Errorf("after it has ended: %q", words(a))
 	}
 }
+
+func TestNobodyHearsWhatOthersSaidByNamingTheirConversation(t *testing.T) {
+	t.Parallel()
+	d := shop(t)
+	her := &dialogue{d, "room-1", "sk_shop", `"user_id":"u1"`}
+	answer := her.say("云雀3有货吗", `"message_id":"m1"`)
+	// Another browser names her conversation, her message, her decision.
+	other := d.want(200, "", "POST", "/v1/decisions", "wk_shop", `{"anonymous_id":"x1","conversation_id":"room-1","enquiry":{"text":"黑色的呢"}}`).json(t)
+	if strings.Contains(fmt.Sprint(other), "lark3") || strings.Contains(words(other), "云雀") {
+		t.Errorf("a stranger hears of %s", words(other))
+	}
+	d.want(404, "not_found", "POST", "/v1/conversations/room-1/messages", "wk_shop", `{"anonymous_id":"x1","text":"黑色的呢"}`)
+	d.want(404, "not_found", "GET", "/v1/conversations/room-1?anonymous_id=x1", "wk_shop", "")
+	own := talks(d, "wk_shop", `"anonymous_id":"x1"`)
+	if a := own.say("你好", `"message_id":"m1"`); a["id"] == answer["id"] || strings.Contains(words(a), "云雀") {
+		t.Errorf("with her message id a stranger reads %s", words(a))
+	}
+	d.want(200, "", "POST", "/v1/track", "wk_shop", fmt.Sprintf(`{"anonymousId":"x1","event":"Decision Shown","messageId":"s1","properties":{"decision_id":%q}}`, answer["id"]))
+	if body := d.want(200, "", "GET", "/v1/people/anon:x1/timeline", "sk_shop", "").body; strings.Contains(body, "云雀3有货吗") || strings.Contains(body, "lark3") {
+		t.Errorf("with her decision's id a stranger's timeline tells %s", body)
+	}
+}
