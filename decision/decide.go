@@ -380,6 +380,9 @@ func (c *chooser) welcome(b *binding, a *Action, i int) bool {
 	if c.in.Unasked && !c.mayBeSent(b, a, i) {
 		return false
 	}
+	if !c.in.Unasked && i >= 0 && c.in.Needs[i].Origin == need.Predicted && a.Unasked != nil && a.Nature != Right && !a.urgent() && !c.silent(b, a, i, sentTo(c.person, c.now)) {
+		return false
+	}
 	if a.Cap == nil || a.Nature == Right || a.urgent() || a.Nature == Service && i >= 0 && asked(c.in.Needs[i]) {
 		return true
 	}

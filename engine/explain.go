@@ -43,6 +43,7 @@ func (e *Engine) explain(in *Inputs, m moment, w *walked, a *Answer) (*Explanati
 		Procedure: treatment.Procedure(treatment.Course{
 			Proven: in.Asker.Proven, Personal: in.Personal, Keys: len(in.Keys), Events: m.who.Events,
 			Decision: &w.decision, Results: in.Results, Strategy: in.Strategy, Plan: m.version.Treatment,
+			Unasked: occasion(in, m),
 		}, in.Scene),
 		Inputs: ExplainedInputs{
 			Scene: in.Scene, Placement: in.Placement, Conversation: in.Conversation, Proven: in.Asker.Proven, Personal: in.Personal,
@@ -91,4 +92,15 @@ func (n *namer) terms(in []candidate.Term) []ExplainedTerm {
 		out[i] = ExplainedTerm{Name: t.Name, Value: t.Value, Evidence: n.all(t.Evidence)}
 	}
 	return out
+}
+
+// occasion names the signal that made Rapport speak by itself.
+func occasion(in *Inputs, m moment) candidate.Text {
+	if in.Unasked == nil {
+		return candidate.Text{}
+	}
+	if p, ok := m.version.Decision.Signals[in.Unasked.Signal]; ok {
+		return p.Title
+	}
+	return candidate.Text{Zh: in.Unasked.Signal, En: in.Unasked.Signal}
 }

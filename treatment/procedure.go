@@ -19,6 +19,8 @@ type Course struct {
 	Results  []candidate.Result
 	Strategy int
 	Plan     *Plan // for the names of needs
+	// Unasked is the signal that made Rapport speak by itself; empty when somebody asked.
+	Unasked candidate.Text
 }
 
 // Procedure tells, step by step and in the language of the scene, what was
@@ -34,6 +36,9 @@ func Procedure(c Course, at scene.Scene) []string {
 	}
 	if !c.Personal {
 		out = append(out, w.say("procedure_personal_off"))
+	}
+	if c.Unasked != (candidate.Text{}) {
+		out = append(out, w.say("procedure_unasked", "signal", w.in(c.Unasked)))
 	}
 	if names := needNames(c, at); len(names) > 0 {
 		out = append(out, w.say("procedure_needs", "needs", w.list(names)))

@@ -258,6 +258,9 @@ func TestMission_3_1_WhoHesitatesOverAReturnIsOfferedAFasterOne(t *testing.T) {
 				t.Errorf("the form is %v", form)
 			}
 			why := s.do("GET", "/v1/decisions/"+answer["id"].(string)+"/explanation", nil)
+			if locale == "en" && !strings.Contains(fmt.Sprint(why["procedure"]), "Nobody asked. A signal fired") {
+				t.Errorf("the procedure is %v", why["procedure"])
+			}
 			if find(list(why, "rejected"), "action", "returns_reassurance") == nil || len(list(why, "chosen")) == 0 {
 				t.Errorf("the explanation is %v", why)
 			}
@@ -658,6 +661,17 @@ func TestMission_1_4_TheSecondRepairIsFollowedByAMessageOfItself(t *testing.T) {
 			t.Errorf("%s: the reasons name %v", locale, named)
 		}
 	}
+	t.Run("a right is told with personalisation off", func(t *testing.T) {
+		s.do("POST", "/v1/identify", object{"userId": "off", "traits": object{"locale": "zh-CN"}})
+		s.do("PUT", "/v1/people/off/preferences", object{"personalization": "off"})
+		s.laptop("off", "SN-off", daysAgo(-200))
+		s.repair("off", "SN-off", "overheat", 80)
+		s.repair("off", "SN-off", "overheat", 0)
+		s.until("a decision for off", func() bool { return len(s.decided("off")) > 0 })
+		if got := actionsOf(s.decided("off")[0]); !slices.Equal(got, []string{"replace_device"}) {
+			t.Errorf("sent %v", got)
+		}
+	})
 	s.laptop("bea", "SN-bea", daysAgo(-200))
 	s.repair("bea", "SN-bea", "overheat", 100)
 	s.repair("bea", "SN-bea", "overheat", 0)
