@@ -324,7 +324,7 @@ func (c *Catalogue) putRelation(id string, body []byte, deleted bool, at time.Ti
 func bare(thing string) string {
 	if kind, id, ok := strings.Cut(thing, ":"); ok {
 		switch kind {
-		case "item", "product", "service", "course", "financial_product":
+		case "item", "product", "service", "course", "lesson", "skill", "financial_product":
 			return id
 		}
 	}

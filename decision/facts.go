@@ -83,10 +83,12 @@ var facts = []Fact{
 	{"enquiry.intents", List, candidate.Text{Zh: "这次问的全部诉求", En: "intents of this enquiry"}},
 	{"enquiry.problem", Bool, candidate.Text{Zh: "这次是否有问题要解决", En: "the enquiry has a problem to solve"}},
 	{"group.asset_id", Text, candidate.Text{Zh: "信号所指设备编号", En: "device id of the signal"}},
+	{"group.course_id", Text, candidate.Text{Zh: "信号所指课程", En: "course of the signal"}},
 	{"group.device", Text, candidate.Text{Zh: "信号所指设备", En: "device of the signal"}},
 	{"group.named", Text, candidate.Text{Zh: "说的是不是这台（this / other / none）", En: "whether the need is about it (this, other, none)"}},
 	{"group.order_id", Text, candidate.Text{Zh: "信号所指订单", En: "order of the signal"}},
 	{"group.product_id", Text, candidate.Text{Zh: "信号所指型号", En: "product of the signal"}},
+	{"group.skill", Text, candidate.Text{Zh: "信号所指知识点", En: "skill of the signal"}},
 	{"group.symptom", Text, candidate.Text{Zh: "信号所指故障", En: "fault of the signal"}},
 	{"holdings.count", Int, candidate.Text{Zh: "持有产品数", En: "products held"}},
 	{"item.id", Text, candidate.Text{Zh: "推荐的商品编号", En: "item put forward"}},
@@ -155,6 +157,15 @@ var facts = []Fact{
 	{"scene.save_data", Bool, candidate.Text{Zh: "是否省流量", En: "data saver is on"}},
 	{"scene.store", Text, candidate.Text{Zh: "门店", En: "store"}},
 	{"scene.weekday", Int, candidate.Text{Zh: "星期几（周一为 1）", En: "day of the week (Monday is 1)"}},
+	{"study.course", Text, candidate.Text{Zh: "在学课程编号", En: "course under way"}},
+	{"study.done", Int, candidate.Text{Zh: "已学完的课数", En: "lessons completed"}},
+	{"study.idle_days", Int, candidate.Text{Zh: "多少天没有学习", En: "days since the last lesson or quiz"}},
+	{"study.lessons", Int, candidate.Text{Zh: "课程总课数", En: "lessons of the course"}},
+	{"study.next", Text, candidate.Text{Zh: "下一课编号", En: "next lesson"}},
+	{"study.weak", Text, candidate.Text{Zh: "下一课所需、但已生疏的知识点", En: "weakest prerequisite of the next lesson"}},
+	{"study.weak_days", Int, candidate.Text{Zh: "薄弱知识点多少天没练", En: "days since the weak skill was practised"}},
+	{"study.weak_lesson", Text, candidate.Text{Zh: "讲薄弱知识点的那一课", En: "lesson that teaches the weak skill"}},
+	{"study.weak_percent", Int, candidate.Text{Zh: "薄弱知识点的当前掌握度（百分比）", En: "what is left of the weak skill, in percent"}},
 }
 
 // moment is what all bindings of one decision share.
@@ -213,6 +224,8 @@ type binding struct {
 	retFound bool
 	put      *putForward
 	putFound bool
+	learner  *study
+	studied  bool
 	action   *Action
 }
 
@@ -267,6 +280,8 @@ func (b *binding) fact(name string) (any, bool) {
 		return b.itemFact(rest)
 	case "duty":
 		return b.dutyFact(rest)
+	case "study":
+		return b.studyFact(rest)
 	case "behalf":
 		return b.behalfFact(rest)
 	case "dialogue":
@@ -718,6 +733,8 @@ func (b *binding) cite(name string) []evidence.Ref {
 		}
 	case "item":
 		return b.citeItem(rest)
+	case "study":
+		return b.citeStudy(rest)
 	case "behalf":
 		if b.in.Behalf != nil {
 			return b.in.Behalf.Evidence

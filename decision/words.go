@@ -16,7 +16,7 @@ import (
 // Placeholders lists the placeholders that every text may use beside the names
 // of facts: what stands in braces is replaced in the language of the text.
 func Placeholders() []string {
-	return []string{"at_least", "brand", "count", "dates", "device", "duty", "item", "maturing", "order_date", "symptom", "times", "within"}
+	return []string{"at_least", "brand", "count", "course", "dates", "device", "duty", "item", "maturing", "next_lesson", "order_date", "symptom", "times", "weak_lesson", "weak_skill", "within"}
 }
 
 // AlwaysKnown tells whether a placeholder can be filled for every candidate of an
@@ -119,6 +119,12 @@ func (b *binding) argument(name string, l scene.Locale) (string, bool) {
 				return item.Title.In(l), true
 			}
 			return aProduct.In(l), true
+		}
+		return "", false
+	case "course", "next_lesson", "weak_skill", "weak_lesson":
+		fact := map[string]string{"course": "course", "next_lesson": "next", "weak_skill": "weak", "weak_lesson": "weak_lesson"}[name]
+		if id, ok := b.studyFact(fact); ok {
+			return b.titled(id.(string)).In(l), true
 		}
 		return "", false
 	case "duty":
@@ -353,6 +359,8 @@ func (b *binding) nameOf(fact string, v any) (candidate.Text, bool) {
 	case "symptom":
 		name, ok := b.plan.Symptoms[id]
 		return name, ok
+	case "next", "weak", "weak_lesson":
+		return b.titled(id), true
 	}
 	return candidate.Text{}, false
 }

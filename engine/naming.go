@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -9,6 +10,7 @@ import (
 	"github.com/rapport-cx/rapport/event"
 	"github.com/rapport-cx/rapport/evidence"
 	"github.com/rapport-cx/rapport/need"
+	"github.com/rapport-cx/rapport/scene"
 	"github.com/rapport-cx/rapport/treatment"
 )
 
@@ -130,6 +132,8 @@ func (n *namer) open(r evidence.Ref) treatment.Fact {
 		if it, ok := n.moment.catalogue.Item(id); ok {
 			f.Title = it.Title
 		}
+	case evidence.Relation:
+		f.Title = n.relation(id)
 	case evidence.Article:
 		if a, ok := n.moment.catalogue.Article(id); ok {
 			f.Title = candidate.Text{Zh: a.Title, En: a.Title}
@@ -149,6 +153,28 @@ func (n *namer) open(r evidence.Ref) treatment.Fact {
 		}
 	}
 	return f
+}
+
+// relation names the two ends of a relation by what they are called.
+func (n *namer) relation(id string) candidate.Text {
+	parts := strings.Split(id, "|")
+	if len(parts) != 3 {
+		return candidate.Text{}
+	}
+	called := func(end string) candidate.Text {
+		if plain, err := url.QueryUnescape(end); err == nil {
+			end = plain
+		}
+		_, bare, _ := strings.Cut(end, ":")
+		for _, id := range []string{end, bare} {
+			if it, ok := n.moment.catalogue.Item(id); ok && it.Title != (candidate.Text{}) {
+				return it.Title
+			}
+		}
+		return candidate.Text{Zh: end, En: end}
+	}
+	from, to := called(parts[0]), called(parts[2])
+	return candidate.Text{Zh: from.In(scene.Chinese) + " → " + to.In(scene.Chinese), En: from.In(scene.English) + " → " + to.In(scene.English)}
 }
 
 // personal are the kinds of record that belong to a person: their ids mean

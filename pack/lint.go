@@ -16,11 +16,10 @@ import (
 	"github.com/rapport-cx/rapport/strategy"
 )
 
-// sensitive are the traits that need a purpose: money, risk, health and where
-// somebody is (PIPL art. 28).
+// sensitive are the facts that need a purpose: financial accounts and where
+// somebody is (PIPL art. 28). What a pack declares as sensitive comes on top.
 var sensitive = map[string]bool{
-	"person.traits.aum": true, "person.traits.risk_level": true, "person.traits.segment": true, "person.traits.gender": true,
-	"person.traits.birthday": true, "person.traits.age": true, "person.traits.adcode": true, "scene.adcode": true,
+	"person.traits.aum": true, "person.traits.risk_level": true, "person.traits.segment": true, "person.traits.adcode": true, "scene.adcode": true,
 }
 
 // words of sentences that speak of money or waiting, and that promise.

@@ -81,15 +81,26 @@ func (c *Compiler) try(s strategy.Source, compiled *compiled, hearing Hearing) (
 		if !ok {
 			continue
 		}
-		v.object(fields{"tests": func(v value) {
-			v.list(func(v value) {
-				if t := readCase(v); t != nil {
-					for _, l := range []scene.Locale{scene.Chinese, scene.English} {
-						trials = append(trials, t.run(compiled, l, hearing))
+		var before *trialCase // what all cases of the file begin with
+		var cases []*trialCase
+		v.object(fields{
+			"background": func(v value) { before = readBackground(v) },
+			"tests": func(v value) {
+				v.list(func(v value) {
+					if t := readCase(v); t != nil {
+						cases = append(cases, t)
 					}
-				}
-			})
-		}}, "tests")
+				})
+			},
+		}, "tests")
+		for _, t := range cases {
+			if before != nil {
+				t.items, t.history = slices.Concat(before.items, t.items), slices.Concat(before.history, t.history)
+			}
+			for _, l := range []scene.Locale{scene.Chinese, scene.English} {
+				trials = append(trials, t.run(compiled, l, hearing))
+			}
+		}
 	}
 	if len(faults) > 0 {
 		return trials, faults.sorted()
@@ -145,6 +156,7 @@ type trialCase struct {
 	needs    []needText
 	unasked  string // the signal that made Rapport speak by itself
 	about    []need.Entity
+	behalf   *decision.Behalf // for whom they ask, nil: for themselves
 	expect   []expected
 	absent   []string
 	rejected []refused
@@ -160,7 +172,8 @@ type happened struct {
 }
 
 type stocked struct {
-	id     string
+	kind   string // item or relation
+	id, as string
 	fields map[string]any
 }
 
@@ -207,11 +220,15 @@ func readCase(v value) *trialCase {
 		"device":          func(v value) { v.choice(&t.device, "mobile", "desktop", "tablet", "speaker") },
 		"history":         func(v value) { v.list(func(v value) { t.history = append(t.history, readHappened(v)) }) },
 		"catalogue": func(v value) {
-			v.list(func(v value) {
-				var s stocked
-				v.object(fields{"item": func(v value) { v.str(&s.id) }, "fields": func(v value) { s.fields = v.free() }}, "item", "fields")
-				t.items = append(t.items, s)
-			})
+			v.list(func(v value) { t.items = append(t.items, readStocked(v)) })
+		},
+		"behalf": func(v value) {
+			t.behalf = &decision.Behalf{Scope: []string{}}
+			v.object(fields{
+				"type":  func(v value) { v.name(&t.behalf.Type) },
+				"role":  func(v value) { v.str(&t.behalf.Role) },
+				"scope": func(v value) { v.strs(&t.behalf.Scope) },
+			}, "type")
 		},
 		"needs": func(v value) {
 			for _, l := range labels(v) {
@@ -269,6 +286,33 @@ func readCase(v value) *trialCase {
 		return nil
 	}
 	return t
+}
+
+// readBackground reads what happened, and what is on the shelf, before every case
+// of a file.
+func readBackground(v value) *trialCase {
+	t := &trialCase{}
+	v.object(fields{
+		"history":   func(v value) { v.list(func(v value) { t.history = append(t.history, readHappened(v)) }) },
+		"catalogue": func(v value) { v.list(func(v value) { t.items = append(t.items, readStocked(v)) }) },
+	})
+	return t
+}
+
+// readStocked reads an item, or a relation written as {from, type, to, weight, as}.
+func readStocked(v value) (s stocked) {
+	s.kind = "item"
+	for i := 0; i+1 < len(v.node.Content); i += 2 {
+		if v.node.Content[i].Value == "from" {
+			s.kind, s.fields = "relation", v.free()
+			s.id = fmt.Sprint(s.fields["from"], "|", s.fields["type"], "|", s.fields["to"])
+			s.as, _ = s.fields["as"].(string)
+			delete(s.fields, "as")
+			return s
+		}
+	}
+	v.object(fields{"item": func(v value) { v.str(&s.id) }, "fields": func(v value) { s.fields = v.free() }}, "item", "fields")
+	return s
 }
 
 func readHappened(v value) (h happened) {
@@ -517,15 +561,18 @@ func (t *trialCase) input(c *compiled, l scene.Locale, hearing Hearing) (in deci
 	for i, item := range t.items {
 		body, err := json.Marshal(t.dated(item.fields))
 		if err == nil {
-			err = catalogue.Put("item", item.id, body, false, t.now.AddDate(-1, 0, 0), uint64(i+1))
+			err = catalogue.Put(item.kind, item.id, body, false, t.now.AddDate(-1, 0, 0), uint64(i+1))
 		}
 		if err != nil {
-			return in, nil, fmt.Errorf("item %s: %w", item.id, err)
+			return in, nil, fmt.Errorf("%s %s: %w", item.kind, item.id, err)
+		}
+		if item.as != "" {
+			names[item.as] = evidence.Make(evidence.Relation, item.id, uint64(i+1))
 		}
 	}
 	at := scene.Scene{Locale: l, Time: t.now.UTC(), Zone: t.zone, Channel: "web", Device: scene.Device{Type: t.device}}
 	view := catalogue.At(uint64(len(t.items)))
-	in = decision.Input{Person: who, Personal: !t.off, Proven: !t.unproven, Scene: at, Catalogue: view, Seed: trialSeed, Limit: t.limit}
+	in = decision.Input{Person: who, Personal: !t.off, Proven: !t.unproven, Scene: at, Catalogue: view, Seed: trialSeed, Limit: t.limit, Behalf: t.behalf}
 	if t.unasked != "" {
 		return t.predicted(c, in, l), names, nil
 	}

@@ -394,6 +394,8 @@ func Summarise(f Fact, at scene.Scene) string {
 		return w.say("summary_trait", "detail", f.Name+w.say("colon")+w.value(f.Fields["value"]))
 	case evidence.Cohort:
 		return w.say("summary_cohort")
+	case evidence.Relation:
+		return w.say("summary_relation", "detail", detail)
 	case evidence.Signal:
 		return w.say("summary_signal", "detail", detail)
 	case evidence.Rule, evidence.Model:
