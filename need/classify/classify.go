@@ -203,7 +203,7 @@ func fit(bags [][]feature, label []int32, intents []string, o Options) *Model {
 			copy(rows[(int(shared)+i)*m.width+block*lanes:], dual[i*lanes:(i+1)*lanes])
 		}
 	})
-	m.confidence, m.tail = fitConfidence(estimate, m.width, len(intents), label)
+	m.confidence, m.tail = fitConfidence(estimate, m.width, len(intents), outsideOf(intents), label)
 	m.quantise(rows)
 	return m
 }
