@@ -371,7 +371,7 @@ func order(s Stage) int {
 // welcome applies the action's frequency cap and the silence after a refusal.
 // Rights, safety and services that answer who asked are never capped.
 func (c *chooser) welcome(b *binding, a *Action, i int) bool {
-	if i >= 0 && c.in.Needs[i].Repeated > 0 && a.Nature != Right && !a.urgent() && !a.Resolves && !a.Handover && c.offeredBefore(a, i) {
+	if i >= 0 && c.in.Needs[i].Repeated > 0 && a.Nature != Right && !a.urgent() && !a.Resolves && !a.Handover && !c.form(a, i) && c.offeredBefore(a, i) {
 		c.reject(b, a, i, ContactPolicy, "offered_before", candidate.Text{
 			Zh: "上次问同一件事时已经给过，没解决", En: "it was offered when the same was asked before and did not solve it",
 		}, nil, join([]evidence.Ref{}, c.in.Needs[i].Evidence))
@@ -412,6 +412,13 @@ func (c *chooser) welcome(b *binding, a *Action, i int) bool {
 		return false
 	}
 	return true
+}
+
+// form tells whether an action is the form of something that the customer wants done:
+// it stands there until it is filled in.
+func (c *chooser) form(a *Action, i int) bool {
+	group, _, _ := strings.Cut(c.in.Needs[i].Intent, ".")
+	return len(a.Form) > 0 && slices.Contains([]string{"order", "aftersale", "payment", "account"}, group)
 }
 
 // offeredBefore tells whether an action was offered when the same was asked before.
