@@ -810,7 +810,7 @@ func (c *chooser) arrange() {
 }
 
 func (c *chooser) decision() Decision {
-	d := Decision{Needs: slices.Clone(c.in.Needs), Answers: c.keptAnswers(), Chosen: make([]Chosen, 0, len(c.taken)), Draw: c.draw, Dialogue: c.in.Dialogue, Conditions: c.conditional}
+	d := Decision{Needs: slices.Clone(c.in.Needs), Answers: c.keptAnswers(), Chosen: make([]Chosen, 0, len(c.taken)), Draw: c.draw, Dialogue: c.in.Dialogue, Conditions: c.conditional, Unasked: c.in.Unasked}
 	d.Draw.Seed = c.in.Seed
 	if d.Draw.Probabilities == nil {
 		d.Draw.Probabilities = []Chance{}

@@ -323,6 +323,7 @@ type Decision struct {
 	Rejected []Rejected         `json:"rejected"`
 	Draw     Draw               `json:"draw"`
 	Dialogue Dialogue           `json:"dialogue,omitzero"` // as it was known, for who shows it
+	Unasked  bool               `json:"unasked,omitempty"` // nobody asked; it is sent
 	// Conditions are the needs that depend on something, and how it stands.
 	Conditions []Conditioned `json:"conditions,omitempty"`
 }

@@ -92,6 +92,7 @@ func Compose(p *Plan, d *decision.Decision, at scene.Scene) Solution {
 		c.unanswered(n, len(c.blocks) > before || slices.ContainsFunc(d.Chosen, func(ch decision.Chosen) bool { return ch.Need == n.ID || slices.Contains(ch.Serves, n.ID) }))
 	}
 	offer(func(*decision.Chosen) bool { return true })
+	c.declinable()
 	for i := range c.blocks {
 		c.blocks[i].ID = "b" + strconv.Itoa(i+1)
 	}
