@@ -305,6 +305,9 @@ func (m *moment) unknown(names []string) candidate.Text {
 	zh, en := make([]string, len(names)), make([]string, len(names))
 	for i, n := range names {
 		title := titleOf(n)
+		if k := slices.IndexFunc(m.plan.Tags, func(g Tag) bool { return "tag."+g.ID == n }); k >= 0 {
+			title = m.plan.Tags[k].Title
+		}
 		zh[i], en[i] = title.Zh, title.En
 		trait, _ := strings.CutPrefix(n, "person.traits.")
 		trait = strings.TrimPrefix(trait, "person.stated_days.")
@@ -313,6 +316,9 @@ func (m *moment) unknown(names []string) candidate.Text {
 		case why == profile.PersonalizationOff:
 			zh[i] += "（客户关闭了个性化）"
 			en[i] += " (the customer switched personalisation off)"
+		case why == profile.BlockedTag:
+			zh[i] += "（客户停用了这一条）"
+			en[i] += " (the customer switched this off)"
 		default:
 			purpose := strings.TrimPrefix(string(why), string(profile.NoConsent)+":")
 			zh[i] += "（客户没有同意用途「" + purpose + "」）"
@@ -330,8 +336,8 @@ func (m *moment) hidden(fact string) profile.Reason {
 	}
 	head, _, _ := strings.Cut(fact, ".")
 	switch {
-	case fact == "person.tags":
-		return m.person.Hidden["tags"]
+	case fact == "person.tags" || head == "tag":
+		return m.withheld(fact)
 	case head == "promotion" || head == "promotions":
 		return m.person.Hidden["promotion"]
 	case head == "signal":

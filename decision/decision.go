@@ -191,6 +191,7 @@ type Plan struct {
 	Duty      []Duty  // whom a customer can be put through to, in the order of the packs
 	Funds     []Fund
 	Zone      *time.Location // of calendar periods; nil: UTC
+	Tags      []Tag          // groups of customers
 	// Fields are the class and purpose of traits that the packs declare.
 	Fields map[string]profile.Field
 }

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/rapport-cx/rapport/decision"
 	"github.com/rapport-cx/rapport/event"
 	"github.com/rapport-cx/rapport/identity"
 	"github.com/rapport-cx/rapport/journal"
@@ -205,6 +206,30 @@ func (e *Engine) Timeline(ctx context.Context, s Scope, before time.Time, before
 func (e *Engine) Signals(_ context.Context, workspace string, who *profile.Profile, when time.Time) ([]need.SignalState, error) {
 	r, err := e.foresee(workspace, who, when)
 	return r.Signals, err
+}
+
+// Tags are the groups that a person is in at a time, each with its proof and with what
+// the customer may read of it; zero: now. There are none with personalisation off.
+func (e *Engine) Tags(_ context.Context, workspace string, who *profile.Profile, when time.Time) ([]decision.TagState, error) {
+	if when.IsZero() {
+		when = e.now()
+	}
+	r, err := e.foresee(workspace, who, when)
+	if err != nil {
+		return nil, err
+	}
+	t, err := e.tenant(workspace)
+	if err != nil {
+		return nil, err
+	}
+	v := t.current.Load()
+	at := scene.Scene{Time: when}
+	if zone, ok := who.Traits["timezone"].Value.(string); ok {
+		at.Zone = zone
+	}
+	return decision.Tags(v.Decision, decision.Input{
+		Person: who.Masked(profile.Mask{Fields: v.Decision.Fields}), Personal: !who.Preferences.PersonalizationOff, Scene: at, Signals: r.Signals,
+	}), nil
 }
 
 // foresee is what can be recognised of a person who has said nothing.
