@@ -70,6 +70,8 @@ var tune = struct {
 
 const (
 	window     = 6   // pieces in one span, at most
+	many       = 4   // a span of more pieces than these …
+	wordy      = 70  // … has no more runes than these: nobody says one need at such length (no enquiry of ours or theirs is cut otherwise)
 	longest    = 600 // runes that are scored of one span
 	mostPieces = 4096
 )
@@ -124,6 +126,9 @@ func Split(n text.Normalised, score Score, c *Cues) []Span {
 					break
 				}
 				part = part[:longest]
+			}
+			if j-i > many && len(part) > wordy {
+				break
 			}
 			label, margin := score(part)
 			value := best[i].value + min(max(margin, tune.low), tune.high)
