@@ -262,3 +262,12 @@ func (e *Engine) Erase(ctx context.Context, workspace string, keys []identity.Ke
 	t.desk.set(nil) // it may speak of them
 	return done, err
 }
+
+// CatchUp brings what this process keeps in memory to what any process on the same
+// store has committed.
+func (e *Engine) CatchUp(ctx context.Context, workspace string) error {
+	if _, err := e.Store.Catalogue(ctx, workspace, 0); err != nil {
+		return fmt.Errorf("workspace %s: %w", workspace, err)
+	}
+	return nil
+}

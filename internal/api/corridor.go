@@ -112,6 +112,8 @@ type recaller interface {
 
 // knower says who somebody is and what is known of them.
 type knower interface {
+	// CatchUp brings this process to what any process on the same store has committed.
+	CatchUp(ctx context.Context, workspace string) error
 	// Who resolves the ids of a request. Who has proven nothing is their anonymous
 	// key and nothing more.
 	Who(ctx context.Context, workspace string, a identity.Asker) (engine.Scope, error)

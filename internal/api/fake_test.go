@@ -66,6 +66,8 @@ func (h *house) Greet(context.Context, engine.Request, identity.Key) (*engine.An
 	return nil, nil
 }
 
+func (h *house) CatchUp(context.Context, string) error { return nil }
+
 func (h *house) log(workspace string) *log {
 	l := h.logs[workspace]
 	if l == nil {
