@@ -91,6 +91,9 @@ func (e *Engine) nudge() {
 	}
 }
 
+// breath is the least time between two looks at what has fired.
+const breath = 50 * time.Millisecond
+
 // reachOut acts on firings and sends letters to webhooks.
 func (e *Engine) reachOut(ctx context.Context) {
 	news, sends := e.Box.News(), newSender(e)
@@ -115,6 +118,7 @@ func (e *Engine) reachOut(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-e.nudged:
+			pause(ctx, breath) // under load every request nudges; one look serves them all
 		case <-look.C:
 		case <-news:
 			letters = true

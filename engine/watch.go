@@ -59,12 +59,17 @@ type vigil struct {
 	ids       []string // of the signals, by rule
 	lives     []signal.Life
 	stale     map[uint32]uint32 // who must be gone through anew, and how often that was said
-	due       alarms
-	began     time.Time // to catch up
-	upTo      uint64    // everything up to this position is in
-	live      bool
-	waiting   bool        // events are kept in tail until the log was read
-	tail      []overheard // copies
+	// calls counts, up to 255, the events of each person that a signal which reads
+	// records counts: below need none of them can hold, and nobody is gone through.
+	calls   []uint8
+	need    int
+	none    map[uint32]bool // of whom it is written down that nothing fires
+	due     alarms
+	began   time.Time // to catch up
+	upTo    uint64    // everything up to this position is in
+	live    bool
+	waiting bool        // events are kept in tail until the log was read
+	tail    []overheard // copies
 }
 
 type overheard struct {
@@ -143,7 +148,7 @@ func (w *Watch) take(m *vigil, c journal.Committed) {
 		return
 	}
 	flat, live := m.rules.Concerns(c.Event)
-	if !flat && !live {
+	if live = live && m.mayHold(c.Person, c.Event.Name); !flat && !live {
 		return
 	}
 	if n, stale := m.stale[c.Person]; stale || live {
@@ -178,6 +183,26 @@ func (w *Watch) take(m *vigil, c journal.Committed) {
 	}
 }
 
+// mayHold counts an event and tells whether a signal that reads records can hold for
+// its person by now.
+func (m *vigil) mayHold(person uint32, name string) bool {
+	if m.need == 0 {
+		return true
+	}
+	n := m.called(person)
+	if m.rules.Counts(name) && *n < 255 {
+		*n++
+	}
+	return int(*n) >= m.need
+}
+
+func (m *vigil) called(person uint32) *uint8 {
+	if int(person) >= len(m.calls) {
+		m.calls = append(m.calls, make([]uint8, int(person)+1-len(m.calls)+len(m.calls)/4)...)
+	}
+	return &m.calls[person]
+}
+
 func (m *vigil) life(person uint32) signal.Life {
 	if int(person) >= len(m.lives) {
 		m.lives = append(m.lives, make([]signal.Life, int(person)+1-len(m.lives)+len(m.lives)/4)...)
@@ -187,6 +212,7 @@ func (m *vigil) life(person uint32) signal.Life {
 
 // turned notes firings for the store.
 func (w *Watch) turned(m *vigil, person uint32, cause uint64, found time.Time, fired []signal.Fired) {
+	delete(m.none, person)
 	t := journal.Turn{Workspace: m.workspace, Cause: cause}
 	for i := range fired {
 		f := m.firing(&fired[i], found)
@@ -227,6 +253,9 @@ func (w *Watch) hurry() {
 func (w *Watch) Join(workspace string, from, to uint32) {
 	w.each(workspace, func(m *vigil) {
 		m.life(max(from, to))
+		delete(m.none, to)
+		m.called(max(from, to))
+		m.calls[to] = uint8(min(int(m.calls[from])+int(m.calls[to]), 255))
 		gone, stays := m.lives[from], m.lives[to]
 		_, stale := m.stale[from]
 		m.lives[from] = nil
@@ -252,6 +281,10 @@ func (w *Watch) Part(workspace string, from, to uint32) {
 	w.each(workspace, func(m *vigil) {
 		m.stale[from]++
 		m.stale[to]++
+		m.called(max(from, to))
+		m.calls[from], m.calls[to] = 255, 255 // whose they were is not kept
+		delete(m.none, from)
+		delete(m.none, to)
 	})
 }
 
@@ -260,7 +293,9 @@ func (w *Watch) Forget(workspace string, person uint32) {
 	w.each(workspace, func(m *vigil) {
 		m.life(person)
 		m.lives[person] = nil
+		*m.called(person) = 0
 		delete(m.stale, person)
+		delete(m.none, person)
 	})
 }
 
@@ -314,6 +349,7 @@ func (e *Engine) watchOver() {
 		case <-w.stop:
 			return
 		case <-w.wake:
+			pause(ctx, breath) // many are noted under load; one pass serves them all
 		case <-tick.C:
 		}
 		if err := e.WatchOnce(ctx); err != nil && ctx.Err() == nil {
@@ -426,7 +462,7 @@ func (w *Watch) pass(m *vigil, now time.Time) {
 // catchUpSignals feeds the log to the signals of a version and puts them to work.
 func (e *Engine) catchUpSignals(ctx context.Context, r *watchpost, workspace string, version int, rules *signal.Rules) error {
 	w := e.Options.Watch
-	m := &vigil{workspace: workspace, version: version, rules: rules, began: e.now(), stale: map[uint32]uint32{}}
+	m := &vigil{workspace: workspace, version: version, rules: rules, began: e.now(), stale: map[uint32]uint32{}, need: rules.Least(), none: map[uint32]bool{}}
 	w.mu.Lock()
 	if old := r.now; old != nil && old.rules.Same(rules) {
 		old.version, old.rules = version, rules // other rules of the strategy have changed
@@ -577,6 +613,14 @@ func (e *Engine) goThrough(ctx context.Context, m *vigil, number, said uint32) e
 		}
 		at[f.ID] = len(turn.Fired)
 		turn.Fired = append(turn.Fired, f)
+	}
+	if len(fired) == 0 && m.none[number] {
+		return nil
+	}
+	if len(fired) == 0 {
+		m.none[number] = true
+	} else {
+		delete(m.none, number)
 	}
 	for _, d := range m.rules.Definitions() {
 		turn.Signals = append(turn.Signals, d.ID)

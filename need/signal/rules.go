@@ -123,6 +123,35 @@ func (s *Rules) Concerns(e *event.Event) (flat, live bool) {
 	return flat, live
 }
 
+// Counts tells whether an event of a name counts for a signal that reads records.
+func (s *Rules) Counts(name string) bool {
+	for i := range s.rules {
+		if r := &s.rules[i]; r.live && r.Event == name {
+			return true
+		}
+	}
+	return false
+}
+
+// Least is how many events that count a person must have had for a signal that reads
+// records to hold; 0 when that cannot be said by counting.
+func (s *Rules) Least() int {
+	least := 0
+	for i := range s.rules {
+		r := &s.rules[i]
+		if !r.live {
+			continue
+		}
+		if r.Form != Count && r.Form != "" {
+			return 0
+		}
+		if n := max(r.AtLeast, 1); least == 0 || n < least {
+			least = n
+		}
+	}
+	return least
+}
+
 // readsCases are the events that change a person's cases and units.
 var readsCases = map[string]bool{
 	"case": true, "asset": true, "Repair Reported": true, "Repair Completed": true, "Service Case Updated": true, "Order Completed": true,
