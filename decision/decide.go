@@ -71,7 +71,10 @@ type proposal struct {
 	propensity  float64
 	deviation   float64 // how far the score is explored
 	probability float64
-	learn       *Learnable
+	offer       propensity.Offer // what is learned about it
+	around      *surroundings    // nil: nothing is learned of a right
+	before      [2]propensity.Value
+	contacts    []evidence.Ref // what came of the action before
 }
 
 // service is what stands at a need after the choice.
@@ -305,9 +308,6 @@ func (m *moment) unknown(names []string) candidate.Text {
 	zh, en := make([]string, len(names)), make([]string, len(names))
 	for i, n := range names {
 		title := titleOf(n)
-		if k := slices.IndexFunc(m.plan.Tags, func(g Tag) bool { return "tag."+g.ID == n }); k >= 0 {
-			title = m.plan.Tags[k].Title
-		}
 		zh[i], en[i] = title.Zh, title.En
 		trait, _ := strings.CutPrefix(n, "person.traits.")
 		trait = strings.TrimPrefix(trait, "person.stated_days.")
@@ -316,9 +316,6 @@ func (m *moment) unknown(names []string) candidate.Text {
 		case why == profile.PersonalizationOff:
 			zh[i] += "（客户关闭了个性化）"
 			en[i] += " (the customer switched personalisation off)"
-		case why == profile.BlockedTag:
-			zh[i] += "（客户停用了这一条）"
-			en[i] += " (the customer switched this off)"
 		default:
 			purpose := strings.TrimPrefix(string(why), string(profile.NoConsent)+":")
 			zh[i] += "（客户没有同意用途「" + purpose + "」）"
@@ -336,8 +333,8 @@ func (m *moment) hidden(fact string) profile.Reason {
 	}
 	head, _, _ := strings.Cut(fact, ".")
 	switch {
-	case fact == "person.tags" || head == "tag":
-		return m.withheld(fact)
+	case fact == "person.tags":
+		return m.person.Hidden["tags"]
 	case head == "promotion" || head == "promotions":
 		return m.person.Hidden["promotion"]
 	case head == "signal":
@@ -377,7 +374,7 @@ func order(s Stage) int {
 // welcome applies the action's frequency cap and the silence after a refusal.
 // Rights, safety and services that answer who asked are never capped.
 func (c *chooser) welcome(b *binding, a *Action, i int) bool {
-	if i >= 0 && c.in.Needs[i].Repeated > 0 && a.Nature != Right && !a.urgent() && !a.Resolves && !a.Handover && !c.form(a, i) && c.offeredBefore(a, i) {
+	if i >= 0 && c.in.Needs[i].Repeated > 0 && a.Nature != Right && !a.urgent() && !a.Resolves && !a.Handover && c.offeredBefore(a, i) {
 		c.reject(b, a, i, ContactPolicy, "offered_before", candidate.Text{
 			Zh: "上次问同一件事时已经给过，没解决", En: "it was offered when the same was asked before and did not solve it",
 		}, nil, join([]evidence.Ref{}, c.in.Needs[i].Evidence))
@@ -420,13 +417,6 @@ func (c *chooser) welcome(b *binding, a *Action, i int) bool {
 	return true
 }
 
-// form tells whether an action is the form of something that the customer wants done:
-// it stands there until it is filled in.
-func (c *chooser) form(a *Action, i int) bool {
-	group, _, _ := strings.Cut(c.in.Needs[i].Intent, ".")
-	return len(a.Form) > 0 && slices.Contains([]string{"order", "aftersale", "payment", "account"}, group)
-}
-
 // offeredBefore tells whether an action was offered when the same was asked before.
 func (c *chooser) offeredBefore(a *Action, i int) bool {
 	return slices.ContainsFunc(c.in.Told, func(t candidate.Told) bool { return t.Need == c.in.Needs[i].ID && slices.Contains(t.Actions, a.ID) })
@@ -465,14 +455,10 @@ func (c *chooser) appraise(p *proposal, need int) {
 		}
 	}
 	p.prior = logit
-	variance := c.learned(p, need)
-	logit = 0
-	for _, t := range p.parts {
-		logit += t.Value
-		if t.Name != "base" {
-			cited = join(cited, t.Evidence)
-		}
-	}
+	learned, from := c.learned(p, need)
+	logit += learned.LogOdds
+	cited = join(cited, from)
+	variance := learned.Variance
 	p.propensity = 1 / (1 + math.Exp(-logit))
 	p.terms = append(make([]candidate.Term, 0, 3+len(a.Contexts)), candidate.Term{Name: "ln propensity", Value: logSigmoid(logit), Evidence: cited})
 	for i := range a.Contexts {
@@ -816,7 +802,7 @@ func (c *chooser) arrange() {
 }
 
 func (c *chooser) decision() Decision {
-	d := Decision{Needs: slices.Clone(c.in.Needs), Answers: c.keptAnswers(), Chosen: make([]Chosen, 0, len(c.taken)), Draw: c.draw, Dialogue: c.in.Dialogue, Conditions: c.conditional, Unasked: c.in.Unasked}
+	d := Decision{Needs: slices.Clone(c.in.Needs), Answers: c.keptAnswers(), Chosen: make([]Chosen, 0, len(c.taken)), Draw: c.draw, Dialogue: c.in.Dialogue, Conditions: c.conditional}
 	d.Draw.Seed = c.in.Seed
 	if d.Draw.Probabilities == nil {
 		d.Draw.Probabilities = []Chance{}
@@ -884,7 +870,7 @@ func (c *chooser) status(i int) need.Status {
 func (c *chooser) chosen(p *proposal, position int) Chosen {
 	a, b := p.action, &p.binding
 	out := Chosen{
-		Action: a.ID, Nature: a.Nature, Score: p.score, Terms: p.terms, Parts: p.parts, Learn: p.learn, Probability: p.probability, Position: position,
+		Action: a.ID, Nature: a.Nature, Score: p.score, Terms: p.terms, Parts: append(p.parts, p.learnedParts()...), Learn: p.learnable(), Probability: p.probability, Position: position,
 		Reasons: b.reasons(a), Form: a.Form, Safety: a.urgent(), Handover: a.Handover, Resolves: a.Resolves,
 	}
 	if out.Terms == nil {

@@ -180,9 +180,12 @@ type Plan struct {
 	Exploration float64
 	Ripe        time.Duration // how long an offer may be taken until it counts as refused; 0: 7 days
 	Floor       float64       // least choice probability of an eligible candidate in a draw
-	Sales       int           // most sales in one decision; 0 means 1
-	Signals     map[string]Pattern
-	Symptoms    map[string]candidate.Text // names of symptoms, by id
+	// Learned are facts that propensities are learned over beside the usual ones; none
+	// depends on the action or the group of a signal.
+	Learned  []string
+	Sales    int // most sales in one decision; 0 means 1
+	Signals  map[string]Pattern
+	Symptoms map[string]candidate.Text // names of symptoms, by id
 	// Problems are the intents (or "group.*") in front of which nothing is sold;
 	// Explained are those of them that an answer alone solves (how-to, progress).
 	Problems  []string
@@ -191,7 +194,6 @@ type Plan struct {
 	Duty      []Duty  // whom a customer can be put through to, in the order of the packs
 	Funds     []Fund
 	Zone      *time.Location // of calendar periods; nil: UTC
-	Tags      []Tag          // groups of customers
 	// Fields are the class and purpose of traits that the packs declare.
 	Fields map[string]profile.Field
 }
@@ -324,7 +326,6 @@ type Decision struct {
 	Rejected []Rejected         `json:"rejected"`
 	Draw     Draw               `json:"draw"`
 	Dialogue Dialogue           `json:"dialogue,omitzero"` // as it was known, for who shows it
-	Unasked  bool               `json:"unasked,omitempty"` // nobody asked; it is sent
 	// Conditions are the needs that depend on something, and how it stands.
 	Conditions []Conditioned `json:"conditions,omitempty"`
 }

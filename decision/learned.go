@@ -1,7 +1,9 @@
 package decision
 
 import (
+	"math"
 	"math/bits"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -53,7 +55,15 @@ func bin(name string, v any) (string, bool) {
 	case string:
 		return v, v != "" && len(v) <= 64
 	case bool:
-		return map[bool]string{true: "yes", false: "no"}[v], true
+		if v {
+			return "yes", true
+		}
+		return "no", true
+	case float64: // a number of JSON
+		if v != math.Trunc(v) || math.Abs(v) >= 1<<53 {
+			return "", false
+		}
+		return bin(name, int64(v))
 	case int64:
 		switch {
 		case name == "scene.hour":
@@ -73,34 +83,60 @@ func bin(name string, v any) (string, bool) {
 type surroundings struct {
 	known   bool
 	context propensity.Context
+	reading propensity.Reading // of the model, of context
+	cited   []evidence.Ref     // what context rests on, as far as the model weighs it
 }
 
-func (c *chooser) surroundings(b *binding, need int) propensity.Context {
+func (c *chooser) surroundings(b *binding, need int) *surroundings {
 	if c.around == nil {
 		c.around = make([]surroundings, len(c.in.Needs)+1)
 	}
 	s := &c.around[need+1]
 	if s.known {
-		return s.context
+		return s
 	}
 	s.known = true
-	s.context = make(propensity.Context, 0, len(learnedFacts)+2)
-	for _, name := range learnedFacts {
+	s.context = make(propensity.Context, 0, len(learnedFacts)+len(c.plan.Learned)+2)
+	learn := func(name string) {
 		if personalFact(name) && !c.in.Personal {
-			continue
+			return
 		}
 		v, ok := b.fact(name)
 		if change := b.changed; change != nil && change.fact == name && change.concerns(b) {
 			v, ok = change.value, true
 		}
 		if !ok {
-			continue
+			return
 		}
 		if text, ok := bin(name, v); ok {
 			s.context = append(s.context, propensity.Value{Feature: name, Bin: text})
 		}
 	}
-	return s.context
+	for _, name := range learnedFacts {
+		learn(name)
+	}
+	for _, name := range c.plan.Learned {
+		learn(name)
+	}
+	s.reading = c.in.Model.Read(s.context)
+	for _, v := range s.context {
+		if c.in.Model.Weighs(v) {
+			s.cited = join(s.cited, b.cite(v.Feature))
+		}
+	}
+	return s
+}
+
+// LearnableFact tells whether a propensity can be learned over a fact: one with few
+// values, that is the same for every action of a decision, and that is not learned
+// over anyway.
+func LearnableFact(name string, t FactType) bool {
+	head, _, _ := strings.Cut(name, ".")
+	switch head {
+	case "person", "scene", "enquiry", "orders", "cases", "assets", "holdings", "contracts", "promotions", "dialogue", "calendar":
+		return (t == Text || t == Bool || t == Int) && !slices.Contains(learnedFacts, name)
+	}
+	return false
 }
 
 // contactFeatures tell what came of the same action before, and by which records.
@@ -133,45 +169,73 @@ func (a *Action) offer(treatment string) propensity.Offer {
 	return propensity.Offer{Parent: string(a.Nature), Like: a.Like, Action: a.ID, Treatment: treatment}
 }
 
-// learned adds to a proposal's parts what was learned, each addend with the records it
-// came from and the model that weighs them, and says how uncertain their sum is.
-func (c *chooser) learned(p *proposal, need int) (variance float64) {
-	a := p.action
-	context := c.surroundings(&p.binding, need)
-	var cited []evidence.Ref
+// learned says what was learned about a proposal: what it adds to the log-odds, how
+// uncertain that is, and which records it rests on beside the model. The addends one
+// by one are [proposal.learnedParts].
+func (c *chooser) learned(p *proposal, need int) (e propensity.Estimate, cited []evidence.Ref) {
+	p.around = c.surroundings(&p.binding, need)
+	var own propensity.Context
 	if c.in.Personal {
-		var before [2]propensity.Value
-		before, cited = c.contactFeatures(a)
-		context = append(context[:len(context):len(context)], before[:]...)
+		p.before, p.contacts = c.contactFeatures(p.action)
+		own = p.before[:]
 	}
 	treatment := "" // of one way alone there is nothing to learn
-	if len(a.Treatments) > 1 {
+	if len(p.action.Treatments) > 1 {
 		treatment = p.treatment()
 	}
-	p.learn = &Learnable{Offer: a.offer(treatment), Prior: p.prior, Context: context}
+	p.offer = p.action.offer(treatment)
 	m := c.in.Model
 	if m == nil {
 		m = propensity.Unlearned()
+		return m.Estimate(m.Read(p.context()), p.offer), nil
 	}
-	e := m.Estimate(m.Read(context), p.learn.Offer)
-	if c.in.Model == nil {
-		return e.Variance
+	cited = append(make([]evidence.Ref, 0, 1+len(p.around.cited)+len(p.contacts)), modelRef(m))
+	cited = append(cited, p.around.cited...)
+	if c.in.Personal && (m.Weighs(p.before[0]) || m.Weighs(p.before[1])) {
+		cited = join(cited, p.contacts)
+	}
+	return m.EstimateBoth(p.around.reading, m.Read(own), p.offer), cited
+}
+
+// context is all that a propensity is learned over: the moment's and the action's own.
+func (p *proposal) context() propensity.Context {
+	context := p.around.context
+	if p.in.Personal {
+		context = append(context[:len(context):len(context)], p.before[:]...)
+	}
+	return context
+}
+
+// learnable is what the proposal must be remembered by; nil for a right.
+func (p *proposal) learnable() *Learnable {
+	if p.around == nil {
+		return nil
+	}
+	return &Learnable{Offer: p.offer, Prior: p.prior, Context: p.context()}
+}
+
+// learnedParts are the addends of what was learned, each with the records it came from
+// and the model that weighs them.
+func (p *proposal) learnedParts() (parts []candidate.Term) {
+	m := p.in.Model
+	if m == nil || p.around == nil {
+		return nil
 	}
 	ref := modelRef(m)
-	for _, part := range m.Parts(context, p.learn.Offer) {
+	for _, part := range m.Parts(p.context(), p.offer) {
 		if part.Feature == "" {
-			p.parts = append(p.parts, candidate.Term{Name: "learned " + part.Level, Value: part.Value, Evidence: []evidence.Ref{ref}})
+			parts = append(parts, candidate.Term{Name: "learned " + part.Level, Value: part.Value, Evidence: []evidence.Ref{ref}})
 			continue
 		}
 		refs := []evidence.Ref{ref}
 		if part.Feature == shownBefore || part.Feature == cameBefore {
-			refs = join(refs, cited)
+			refs = join(refs, p.contacts)
 		} else {
 			refs = join(refs, p.cite(part.Feature))
 		}
-		p.parts = append(p.parts, candidate.Term{Name: "learned " + part.Feature + "=" + part.Bin, Value: part.Value, Evidence: refs})
+		parts = append(parts, candidate.Term{Name: "learned " + part.Feature + "=" + part.Bin, Value: part.Value, Evidence: refs})
 	}
-	return e.Variance
+	return parts
 }
 
 func modelRef(m *propensity.Model) evidence.Ref {

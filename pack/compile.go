@@ -289,6 +289,7 @@ func (c *content) compile() *compiled {
 	plan.Problems = c.patterns(c.problems)
 	plan.Explained = c.patterns(c.explained)
 	plan.Contact, plan.Duty = c.contact, c.duty
+	plan.Learned = c.learned(l)
 	for _, s := range c.need.Subintents {
 		if _, ok := c.titles[s.Parent]; !ok {
 			c.seen["subintent "+s.Parent+"/"+s.ID].fault("its parent %q is no intent", s.Parent)
@@ -304,9 +305,6 @@ func (c *content) compile() *compiled {
 			f.by.fault("%q is not a fact", f.By)
 		}
 		plan.Funds = append(plan.Funds, f.Fund)
-	}
-	for i := range c.tags {
-		plan.Tags = append(plan.Tags, c.compileTag(l, &c.tags[i]))
 	}
 	for i := range c.actions {
 		plan.Actions = append(plan.Actions, c.compileAction(l, &c.actions[i]))
@@ -369,9 +367,6 @@ func (c *content) facts() map[string]decision.FactType {
 	for _, s := range c.signals {
 		all["signal."+s.ID+".holds"] = decision.Bool
 		all["signal."+s.ID+".count"] = decision.Int
-	}
-	for i := range c.tags {
-		all["tag."+c.tags[i].ID] = decision.Bool
 	}
 	return all
 }
@@ -530,6 +525,32 @@ func (c *content) compileAction(l *language, a *actionText) decision.Action {
 	return out
 }
 
+// learned checks the facts that propensities are learned over beside the usual ones.
+func (c *content) learned(l *language) (names []string) {
+	for _, f := range c.draw.learn {
+		trait, _ := strings.CutPrefix(f.name, "person.traits.")
+		switch {
+		case !l.isFact(f.name):
+			f.at.fault("%q is not a fact", f.name)
+		case !decision.LearnableFact(f.name, l.types[f.name]):
+			f.at.fault("a propensity cannot be learned over %s: it takes a text, a whole number or a yes or no that is the same for every action", f.name)
+		case sensitive[f.name] && c.classes[trait].Purpose == "":
+			f.at.fault("%s is sensitive: declare it under traits with the purpose that the customer must agree to", f.name)
+		case slices.Contains(names, f.name):
+			f.at.fault("%q is in the list twice", f.name)
+		default:
+			names = append(names, f.name)
+		}
+	}
+	if len(names) > mostLearned {
+		c.draw.learn[mostLearned].at.fault("at most %d facts are learned over beside the usual ones", mostLearned)
+	}
+	return names
+}
+
+// mostLearned bounds what a decision looks up and a model keeps of every action.
+const mostLearned = 64
+
 // location is the time zone in which days of packs and periods of budgets are
 // read: the one that the last pack names, else UTC.
 func (c *content) location() *time.Location {
@@ -570,7 +591,7 @@ func impartial(v value, r *rule) {
 	for _, name := range r.reads {
 		switch {
 		case name == "person.proven":
-		case strings.HasPrefix(name, "person."), strings.HasPrefix(name, "tag."), strings.HasPrefix(name, "orders.promoted"), name == "orders.count", name == "holdings.count", name == "cases.total":
+		case strings.HasPrefix(name, "person."), name == "orders.count", name == "holdings.count", name == "cases.total":
 			v.fault("a right may not depend on %s: whoever is entitled is told, whoever they are", name)
 		}
 	}

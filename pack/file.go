@@ -43,7 +43,14 @@ func open(path, text string, faults *Faults) (v value, ok bool) {
 	f := &file{path: path, faults: faults}
 	v.file = f
 	if len(text) > largestFile {
-		f.fault(0, 0, "the file is %d bytes long; at most %d are read", len(text), largestFile)
+		f.lines = strings.Split(text, "\n")
+		longest := 0
+		for i, line := range f.lines {
+			if len(line) > len(f.lines[longest]) {
+				longest = i
+			}
+		}
+		f.fault(longest+1, 1, "the file is %d bytes long; at most %d are read, and this is its longest line", len(text), largestFile)
 		return v, false
 	}
 	if !utf8.ValidString(text) {

@@ -110,6 +110,7 @@ type rule struct {
 	expr    ast.Expr // as checked
 	source  string
 	program cel.Program
+	node    node     // says the same as program, at once; nil: only CEL can
 	reads   []string // names of facts, known() included, sorted
 	types   map[string]decision.FactType
 }
@@ -122,6 +123,13 @@ func (r *rule) Source() string { return r.source }
 func (r *rule) Eval(facts decision.Facts) decision.Verdict {
 	a := activations.Get().(*activation)
 	a.facts, a.types, a.missing = facts, r.types, nil
+	if r.node != nil {
+		said := r.node(a)
+		v := decision.Verdict{Holds: said == yes, Unknown: said == unknown, Missing: a.missing}
+		a.facts, a.missing = nil, nil
+		activations.Put(a)
+		return v
+	}
 	out, _, err := r.program.Eval(a)
 	v := decision.Verdict{Missing: a.missing}
 	a.facts, a.missing = nil, nil
@@ -148,23 +156,28 @@ type activation struct {
 // ResolveName implements cel.Activation.
 func (a *activation) ResolveName(name string) (any, bool) {
 	if fact, asks := strings.CutPrefix(name, knownPrefix); asks {
-		v, ok := a.facts.Lookup(fact)
-		if ok {
-			_, ok = typed(v, a.types[fact])
-		}
+		_, ok := a.value(fact)
 		return ok, true
 	}
-	v, ok := a.facts.Lookup(name)
-	if ok {
-		v, ok = typed(v, a.types[name])
-	}
+	return a.resolve(name)
+}
+
+// value is a fact in its declared type; ok is false when it is unknown now.
+func (a *activation) value(fact string) (any, bool) {
+	v, ok := a.facts.Lookup(fact)
 	if !ok {
-		if !slices.Contains(a.missing, name) {
-			a.missing = append(a.missing, name)
-		}
 		return nil, false
 	}
-	return v, true
+	return typed(v, a.types[fact])
+}
+
+// resolve is a fact that is asked for: one that is unknown is remembered.
+func (a *activation) resolve(name string) (any, bool) {
+	v, ok := a.value(name)
+	if !ok && !slices.Contains(a.missing, name) {
+		a.missing = append(a.missing, name)
+	}
+	return v, ok
 }
 
 // Parent implements cel.Activation.
@@ -248,6 +261,7 @@ func (l *language) compile(v value) *rule {
 		return nil
 	}
 	r := &rule{source: source, program: program, types: l.types, expr: checked.NativeRep().Expr()}
+	r.node = l.direct(r.expr)
 	for _, ref := range checked.NativeRep().ReferenceMap() {
 		name := strings.TrimPrefix(ref.Name, knownPrefix)
 		if _, isFact := l.types[name]; isFact && !slices.Contains(r.reads, name) {
@@ -279,6 +293,9 @@ func (l *language) literalPatterns(v value, e ast.Expr) bool {
 // where the node begins and below, so that block texts and quotes come out right.
 func (l *language) faultAt(v value, source string, e *common.Error) {
 	message, column := e.Message, e.Location.Column()
+	if message == "invalid matches argument" {
+		message = "the pattern of matches() cannot be used: it is no regular expression, or it repeats too much"
+	}
 	lines := strings.Split(source, "\n")
 	at := e.Location.Line() - 1
 	if name, found := undeclared(message); found && at >= 0 && at < len(lines) {

@@ -148,6 +148,15 @@ func (m *Model) Read(c Context) Reading {
 	return r
 }
 
+// Weighs tells whether the model has seen a value of a feature.
+func (m *Model) Weighs(v Value) bool {
+	if m == nil {
+		return false
+	}
+	_, ok := m.bins[v]
+	return ok
+}
+
 // Estimate is what the model adds to the prior log-odds of an offer: the mean, and
 // how uncertain it is. What is uncertain about offers in general is left out, for it
 // is common to all that are compared.
@@ -157,7 +166,11 @@ type Estimate struct {
 }
 
 // Estimate sums the weights of an offer in a moment.
-func (m *Model) Estimate(r Reading, o Offer) Estimate {
+func (m *Model) Estimate(r Reading, o Offer) Estimate { return m.EstimateBoth(r, Reading{}, o) }
+
+// EstimateBoth is Estimate of two readings in one: what all offers of a decision have
+// in common, and what is an offer's own.
+func (m *Model) EstimateBoth(common, own Reading, o Offer) Estimate {
 	if m == nil {
 		return Estimate{}
 	}
@@ -166,7 +179,12 @@ func (m *Model) Estimate(r Reading, o Offer) Estimate {
 		if name == "" {
 			continue
 		}
-		mean, variance := m.level(d, name, r)
+		l := m.levels[name]
+		mean, variance := m.own(d, l)
+		for _, r := range [...]*Reading{&common, &own} {
+			dm, dv := m.level(d, l, r)
+			mean, variance = mean+dm, variance+dv
+		}
 		if e.LogOdds += mean; d != general {
 			e.Variance += variance
 		}
@@ -174,12 +192,18 @@ func (m *Model) Estimate(r Reading, o Offer) Estimate {
 	return e
 }
 
-// level sums the weights of one level; one that was never seen has none, and is as
-// uncertain as was believed before.
-func (m *Model) level(d int, name string, r Reading) (mean, variance float64) {
-	l := m.levels[name]
+// own is what a level weighs by itself; nil was never seen.
+func (m *Model) own(d int, l *level) (mean, variance float64) {
 	if l == nil {
-		variance = m.bias[d]
+		return 0, m.bias[d]
+	}
+	return l.bias.Mean, l.bias.Variance
+}
+
+// level sums what a level weighs of a reading; one that was never seen has no weights,
+// and is as uncertain as was believed before.
+func (m *Model) level(d int, l *level, r *Reading) (mean, variance float64) {
+	if l == nil {
 		for _, b := range r.bins {
 			variance += m.prior[d][m.slot[b]]
 		}
@@ -188,7 +212,6 @@ func (m *Model) level(d int, name string, r Reading) (mean, variance float64) {
 		}
 		return 0, variance
 	}
-	mean, variance = l.bias.Mean, l.bias.Variance
 	for _, b := range r.bins {
 		w := l.weights[b]
 		if w.Variance == 0 {
