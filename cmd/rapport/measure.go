@@ -27,6 +27,7 @@ type evalCommand struct {
 	Needs   evalNeeds   `cmd:"" help:"Recognise the needs of labelled compound enquiries."`
 
 	Propensity evalPropensity `cmd:"" help:"Let the learner of propensities, and a baseline beside it, act in made-up worlds."`
+	Foresight  evalForesight  `cmd:"" help:"Foresee the needs of a made-up world, beside the Bayes predictor that knows how it works."`
 	Identity   evalIdentity   `cmd:"" help:"Find the records of one person among person records, without the truth."`
 }
 
@@ -48,6 +49,26 @@ func (e *evalPropensity) Run(ctx context.Context, con *console) error {
 		o.Seeds = append(o.Seeds, e.Seed+uint64(i))
 	}
 	report, err := evaluate.Propensity(ctx, o, con.err)
+	if err != nil {
+		return err
+	}
+	if con.json {
+		return con.print(report)
+	}
+	_, err = fmt.Fprintln(con.out, report)
+	return err
+}
+
+type evalForesight struct {
+	Seed      uint64 `help:"Seed of the world; 0: a fresh one, printed." default:"0"`
+	Customers int    `help:"Customers in it." default:"600"`
+}
+
+func (e *evalForesight) Run(ctx context.Context, con *console) error {
+	if e.Seed == 0 {
+		e.Seed = rand.Uint64N(1 << 40)
+	}
+	report, err := evaluate.Foresight(ctx, evaluate.ForesightOptions{Seed: e.Seed, Customers: e.Customers}, con.err)
 	if err != nil {
 		return err
 	}
