@@ -222,6 +222,7 @@ type Promotion struct {
 	ID    string       `json:"id"`
 	Title Text         `json:"title"`
 	Until *time.Time   `json:"until,omitempty"`
+	Tags  []string     `json:"tags,omitempty"`
 	Ref   evidence.Ref `json:"ref"`
 }
 

@@ -638,7 +638,7 @@ func (v *view) Offers(it *Item, at time.Time) []Promotion {
 		if e == nil || e.value.Personal || !e.value.inForce(at) || !e.value.covers(it) {
 			continue
 		}
-		all = append(all, Promotion{ID: id, Title: e.value.Title, Until: e.value.Until, Ref: evidence.Make(evidence.Promotion, id, e.from)})
+		all = append(all, Promotion{ID: id, Title: e.value.Title, Until: e.value.Until, Tags: e.value.Tags, Ref: evidence.Make(evidence.Promotion, id, e.from)})
 	}
 	return all
 }

@@ -177,7 +177,7 @@ func DecodeArticle(id string, body []byte) (*Article, error) {
 	return a, r.verdict()
 }
 
-// DecodeOffer reads a promotion: {title, items:[id], categories:[name], valid_from, valid_until}.
+// DecodeOffer reads a promotion: {title, items:[id], categories:[name], tags:[name], valid_from, valid_until}.
 func DecodeOffer(id string, body []byte) (*Offer, error) {
 	o := &Offer{ID: id}
 	r, n := open(body)
@@ -197,6 +197,8 @@ func DecodeOffer(id string, body []byte) (*Offer, error) {
 			o.Categories = append(o.Categories, r.names(kid, way)...)
 		case "category":
 			o.Categories = append(o.Categories, r.name(kid, way))
+		case "tags":
+			o.Tags = append(o.Tags, r.names(kid, way)...)
 		case "valid_from":
 			o.From = r.time(kid, way)
 		case "valid_until":

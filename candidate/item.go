@@ -165,6 +165,7 @@ type Offer struct {
 	Categories []string   `json:"categories,omitempty"`
 	From       *time.Time `json:"valid_from,omitempty"`
 	Until      *time.Time `json:"valid_until,omitempty"`
-	Personal   bool       `json:"-"` // given to one person: it is that person's record, not on the shelf
+	Tags       []string   `json:"tags,omitempty"` // what it gives: saving, service, gift …
+	Personal   bool       `json:"-"`              // given to one person: it is that person's record, not on the shelf
 	Revision   uint64     `json:"-"`
 }

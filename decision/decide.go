@@ -308,6 +308,9 @@ func (m *moment) unknown(names []string) candidate.Text {
 	zh, en := make([]string, len(names)), make([]string, len(names))
 	for i, n := range names {
 		title := titleOf(n)
+		if k := slices.IndexFunc(m.plan.Tags, func(g Tag) bool { return "tag."+g.ID == n }); k >= 0 {
+			title = m.plan.Tags[k].Title
+		}
 		zh[i], en[i] = title.Zh, title.En
 		trait, _ := strings.CutPrefix(n, "person.traits.")
 		trait = strings.TrimPrefix(trait, "person.stated_days.")
@@ -316,6 +319,9 @@ func (m *moment) unknown(names []string) candidate.Text {
 		case why == profile.PersonalizationOff:
 			zh[i] += "（客户关闭了个性化）"
 			en[i] += " (the customer switched personalisation off)"
+		case why == profile.BlockedTag:
+			zh[i] += "（客户停用了这一条）"
+			en[i] += " (the customer switched this off)"
 		default:
 			purpose := strings.TrimPrefix(string(why), string(profile.NoConsent)+":")
 			zh[i] += "（客户没有同意用途「" + purpose + "」）"
@@ -333,8 +339,8 @@ func (m *moment) hidden(fact string) profile.Reason {
 	}
 	head, _, _ := strings.Cut(fact, ".")
 	switch {
-	case fact == "person.tags":
-		return m.person.Hidden["tags"]
+	case fact == "person.tags" || head == "tag":
+		return m.withheld(fact)
 	case head == "promotion" || head == "promotions":
 		return m.person.Hidden["promotion"]
 	case head == "signal":
@@ -374,7 +380,7 @@ func order(s Stage) int {
 // welcome applies the action's frequency cap and the silence after a refusal.
 // Rights, safety and services that answer who asked are never capped.
 func (c *chooser) welcome(b *binding, a *Action, i int) bool {
-	if i >= 0 && c.in.Needs[i].Repeated > 0 && a.Nature != Right && !a.urgent() && !a.Resolves && !a.Handover && c.offeredBefore(a, i) {
+	if i >= 0 && c.in.Needs[i].Repeated > 0 && a.Nature != Right && !a.urgent() && !a.Resolves && !a.Handover && !c.form(a, i) && c.offeredBefore(a, i) {
 		c.reject(b, a, i, ContactPolicy, "offered_before", candidate.Text{
 			Zh: "上次问同一件事时已经给过，没解决", En: "it was offered when the same was asked before and did not solve it",
 		}, nil, join([]evidence.Ref{}, c.in.Needs[i].Evidence))
@@ -415,6 +421,13 @@ func (c *chooser) welcome(b *binding, a *Action, i int) bool {
 		return false
 	}
 	return true
+}
+
+// form tells whether an action is the form of something that the customer wants done:
+// it stands there until it is filled in.
+func (c *chooser) form(a *Action, i int) bool {
+	group, _, _ := strings.Cut(c.in.Needs[i].Intent, ".")
+	return len(a.Form) > 0 && slices.Contains([]string{"order", "aftersale", "payment", "account"}, group)
 }
 
 // offeredBefore tells whether an action was offered when the same was asked before.
@@ -802,7 +815,7 @@ func (c *chooser) arrange() {
 }
 
 func (c *chooser) decision() Decision {
-	d := Decision{Needs: slices.Clone(c.in.Needs), Answers: c.keptAnswers(), Chosen: make([]Chosen, 0, len(c.taken)), Draw: c.draw, Dialogue: c.in.Dialogue, Conditions: c.conditional}
+	d := Decision{Needs: slices.Clone(c.in.Needs), Answers: c.keptAnswers(), Chosen: make([]Chosen, 0, len(c.taken)), Draw: c.draw, Dialogue: c.in.Dialogue, Conditions: c.conditional, Unasked: c.in.Unasked}
 	d.Draw.Seed = c.in.Seed
 	if d.Draw.Probabilities == nil {
 		d.Draw.Probabilities = []Chance{}

@@ -194,6 +194,7 @@ type Plan struct {
 	Duty      []Duty  // whom a customer can be put through to, in the order of the packs
 	Funds     []Fund
 	Zone      *time.Location // of calendar periods; nil: UTC
+	Tags      []Tag          // groups of customers
 	// Fields are the class and purpose of traits that the packs declare.
 	Fields map[string]profile.Field
 }
@@ -326,6 +327,7 @@ type Decision struct {
 	Rejected []Rejected         `json:"rejected"`
 	Draw     Draw               `json:"draw"`
 	Dialogue Dialogue           `json:"dialogue,omitzero"` // as it was known, for who shows it
+	Unasked  bool               `json:"unasked,omitempty"` // nobody asked; it is sent
 	// Conditions are the needs that depend on something, and how it stands.
 	Conditions []Conditioned `json:"conditions,omitempty"`
 }

@@ -91,8 +91,11 @@ var facts = []Fact{
 	{"group.skill", Text, candidate.Text{Zh: "信号所指知识点", En: "skill of the signal"}},
 	{"group.symptom", Text, candidate.Text{Zh: "信号所指故障", En: "fault of the signal"}},
 	{"holdings.count", Int, candidate.Text{Zh: "持有产品数", En: "products held"}},
+	{"item.for", Text, candidate.Text{Zh: "推荐的商品配套哪一件", En: "the thing that the item put forward goes with"}},
 	{"item.id", Text, candidate.Text{Zh: "推荐的商品编号", En: "item put forward"}},
 	{"item.level", Text, candidate.Text{Zh: "推荐商品的等级", En: "level of the item put forward"}},
+	{"item.relation", Text, candidate.Text{Zh: "推荐的商品与那一件的关系", En: "how the item put forward belongs to it"}},
+	{"item.until", Time, candidate.Text{Zh: "推荐的优惠何时结束", En: "when the promotion put forward ends"}},
 	{"item.within", Bool, candidate.Text{Zh: "推荐商品的等级是否不高于客户等级", En: "the item's level is not above the customer's"}},
 	{"maturing.at", Time, candidate.Text{Zh: "最近到期的产品何时到期", En: "when the next holding matures"}},
 	{"maturing.days", Int, candidate.Text{Zh: "最近到期的产品还有几天到期", En: "days until the next holding matures"}},
@@ -127,6 +130,8 @@ var facts = []Fact{
 	{"order.status", Text, candidate.Text{Zh: "订单状态", En: "state of the order"}},
 	{"orders.count", Int, candidate.Text{Zh: "订单数", En: "orders so far"}},
 	{"orders.open", Int, candidate.Text{Zh: "未完成订单数", En: "open orders"}},
+	{"orders.promoted", Int, candidate.Text{Zh: "用过公开优惠的订单数", En: "orders that used a public promotion"}},
+	{"orders.promoted_percent", Int, candidate.Text{Zh: "用过公开优惠的订单占比（百分比）", En: "share of orders that used a public promotion, in percent"}},
 	{"person.known_days", Int, candidate.Text{Zh: "认识这位客户的天数", En: "days since the first event"}},
 	{"person.personalized", Bool, candidate.Text{Zh: "个性化是否开启", En: "personalisation is on"}},
 	{"person.proven", Bool, candidate.Text{Zh: "身份是否已核实", En: "the identity is proven"}},
@@ -180,9 +185,11 @@ type moment struct {
 	// asked collects the facts that rules read, when somebody wants to know.
 	asked map[string]bool
 
-	location *time.Location
-	devices  []device
-	listed   bool
+	location  *time.Location
+	devices   []device
+	listed    bool
+	tagged    []TagState
+	tagsFound bool
 }
 
 var nobody = &profile.Profile{}
@@ -282,6 +289,8 @@ func (b *binding) fact(name string) (any, bool) {
 		return b.dutyFact(rest)
 	case "study":
 		return b.studyFact(rest)
+	case "tag":
+		return b.tagFact(rest)
 	case "behalf":
 		return b.behalfFact(rest)
 	case "dialogue":
@@ -299,6 +308,8 @@ func (b *binding) fact(name string) (any, bool) {
 		}
 	case "orders":
 		switch rest {
+		case "promoted", "promoted_percent":
+			return b.promotedFact(rest)
 		case "count":
 			return int64(len(b.person.Records[evidence.Order])), true
 		case "open":
@@ -505,7 +516,7 @@ func (b *binding) personFact(name string) (any, bool) {
 	case "personalized":
 		return b.in.Personal, true
 	case "tags":
-		return b.tags()
+		return b.tagNames()
 	case "relations":
 		return b.ties(func(t *profile.Tie) string { return t.Type }), true
 	case "roles":
@@ -540,17 +551,6 @@ func (b *binding) personFact(name string) (any, bool) {
 		return days(b.now.Sub(t.At)), true
 	}
 	return nil, false
-}
-
-// tags are the person's; with personalisation off nobody knows any.
-func (b *binding) tags() (any, bool) {
-	if !b.in.Personal {
-		return nil, false
-	}
-	if tags := b.person.Tags(); tags != nil {
-		return tags, true
-	}
-	return []string{}, true
 }
 
 // native turns a JSON value into one that a rule reads; objects and mixed lists
@@ -702,6 +702,9 @@ func (b *binding) cite(name string) []evidence.Ref {
 			return []evidence.Ref{r.Ref()}
 		}
 	case "orders":
+		if rest == "promoted" {
+			return b.promoted()
+		}
 		return b.refs(evidence.Order)
 	case "cases":
 		return b.refs(evidence.Case)
@@ -735,6 +738,8 @@ func (b *binding) cite(name string) []evidence.Ref {
 		return b.citeItem(rest)
 	case "study":
 		return b.citeStudy(rest)
+	case "tag":
+		return b.citeTags(rest)
 	case "behalf":
 		if b.in.Behalf != nil {
 			return b.in.Behalf.Evidence
@@ -752,7 +757,10 @@ func (b *binding) cite(name string) []evidence.Ref {
 			trait, ok = t, true
 		}
 		if rest == "tags" {
-			trait, ok = "tags", true
+			return b.citeTags("")
+		}
+		if rest == "known_days" {
+			return b.firstEvent()
 		}
 		if t, known := b.person.Traits[trait]; ok && known && t.Evidence != "" {
 			return []evidence.Ref{t.Evidence}

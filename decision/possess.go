@@ -186,12 +186,23 @@ func (b *binding) maturingFact(name string) (any, bool) {
 // customer's. When every one is above it, the lowest is named, so that the
 // rejection can say so. A shelf without such items leaves the product of the
 // holding that matures next.
+//
+// With Relations only those count that lead by one of them to a thing that the need is
+// about: the products it names, else those of the order it is about, else the device.
+// What the person has already is left out. The kind "promotion" puts forward a public
+// promotion in force, for everybody alike.
 type Putting struct {
-	Kind  string
+	Kind  string // "" with Relations: any
 	Level string // attribute that ranks the item (risk: R1 … R5); "": none
 	Trait string // the customer's own rank
 	Best  string // attribute by which the best is taken; "": the first by id
+	// Relations are names such as accessory_of and consumable_of, read from the item.
+	Relations []string
+	Tagged    string // a tag that a promotion must bear; "": none
 }
+
+// Promotions is the kind of which an action puts forward a public promotion.
+const Promotions = "promotion"
 
 // putForward is the item chosen, with the records that tell its level.
 type putForward struct {
@@ -200,6 +211,9 @@ type putForward struct {
 	refs      []evidence.Ref
 	within    bool
 	known     bool // both levels are
+	to, by    string
+	toTitle   candidate.Text
+	until     time.Time
 }
 
 // mostPut bounds the items that are looked at.
@@ -214,6 +228,10 @@ func (b *binding) putting() *putForward {
 		return nil
 	}
 	want := b.action.Item
+	if want.Kind == Promotions {
+		b.put = b.publicOffer(want)
+		return b.put
+	}
 	trait, _ := b.person.Traits[want.Trait].Value.(string)
 	own, ranked := rank(trait)
 	type offer struct {
@@ -222,11 +240,13 @@ func (b *binding) putting() *putForward {
 		best float64
 	}
 	var all []offer
-	for _, item := range b.in.Catalogue.Kind(want.Kind, mostPut) {
-		if item.Available != nil && !*item.Available {
+	for _, put := range b.shelf(want) {
+		item := b.item(put.id)
+		if item == nil || item.Available != nil && !*item.Available {
 			continue
 		}
-		o := offer{putForward: putForward{id: item.ID, title: item.Title, refs: []evidence.Ref{item.Ref()}}}
+		o := offer{putForward: put}
+		o.title, o.refs = item.Title, append([]evidence.Ref{item.Ref()}, put.refs...)
 		if v, ok := item.Value(want.Level); ok {
 			o.level = v.Text
 		}
@@ -246,7 +266,7 @@ func (b *binding) putting() *putForward {
 			return map[bool]int{true: -1, false: 1}[x.within]
 		}
 		if !x.within {
-			return cmp.Or(-cmp.Compare(boolean(x.known), boolean(y.known)), cmp.Compare(x.rank, y.rank), cmp.Compare(x.id, y.id))
+			return cmp.Or(-cmp.Compare(boolean(x.known), boolean(y.known)), cmp.Compare(x.rank, y.rank), cmp.Compare(y.best, x.best), cmp.Compare(x.id, y.id))
 		}
 		return cmp.Or(cmp.Compare(y.best, x.best), cmp.Compare(x.id, y.id))
 	})
@@ -254,7 +274,7 @@ func (b *binding) putting() *putForward {
 		b.put = &all[0].putForward
 		return b.put
 	}
-	if h, _ := b.maturing(); h != nil {
+	if h, _ := b.maturing(); h != nil && len(want.Relations) == 0 && want.Level != "" {
 		p := &putForward{id: h.Text("product_id"), title: aProduct, level: h.Text("risk_level"), refs: []evidence.Ref{h.Ref()}}
 		if item := b.item(p.id); item != nil {
 			p.title = item.Title
@@ -301,6 +321,12 @@ func (b *binding) itemFact(name string) (any, bool) {
 		return text(p.level)
 	case "within":
 		return p.within, p.known
+	case "for":
+		return text(p.to)
+	case "relation":
+		return text(p.by)
+	case "until":
+		return p.until, !p.until.IsZero()
 	}
 	return nil, false
 }

@@ -16,7 +16,7 @@ import (
 // Placeholders lists the placeholders that every text may use beside the names
 // of facts: what stands in braces is replaced in the language of the text.
 func Placeholders() []string {
-	return []string{"at_least", "brand", "count", "course", "dates", "device", "duty", "item", "maturing", "next_lesson", "order_date", "symptom", "times", "weak_lesson", "weak_skill", "within"}
+	return []string{"at_least", "brand", "count", "course", "dates", "device", "duty", "item", "item_for", "maturing", "next_lesson", "order_date", "symptom", "times", "weak_lesson", "weak_skill", "within"}
 }
 
 // AlwaysKnown tells whether a placeholder can be filled for every candidate of an
@@ -113,6 +113,11 @@ func (b *binding) argument(name string, l scene.Locale) (string, bool) {
 			return p.title.In(l), p.title.In(l) != ""
 		}
 		return "", false
+	case "item_for":
+		if p := b.putting(); p != nil {
+			return p.toTitle.In(l), p.toTitle.In(l) != ""
+		}
+		return "", false
 	case "maturing":
 		if h, _ := b.maturing(); h != nil {
 			if item := b.item(h.Text("product_id")); item != nil && item.Title != (candidate.Text{}) {
@@ -173,7 +178,7 @@ func (b *binding) argument(name string, l scene.Locale) (string, bool) {
 		}
 		// An end at midnight is the end of the day before: "until 5 July".
 		local := v.In(b.zone())
-		if local.Hour() == 0 && local.Minute() == 0 && local.Second() == 0 && strings.HasSuffix(name, "_until") {
+		if local.Hour() == 0 && local.Minute() == 0 && local.Second() == 0 && (strings.HasSuffix(name, "_until") || name == "item.until") {
 			v = v.Add(-time.Second)
 		}
 		return b.date(v, l), true

@@ -12,6 +12,7 @@ import (
 
 	"github.com/rapport-cx/rapport/candidate"
 	"github.com/rapport-cx/rapport/decision"
+	"github.com/rapport-cx/rapport/decision/propensity"
 	"github.com/rapport-cx/rapport/evidence"
 	"github.com/rapport-cx/rapport/identity"
 	"github.com/rapport-cx/rapport/journal"
@@ -54,7 +55,8 @@ type Inputs struct {
 	Arm       string             `json:"arm,omitempty"` // of a canary
 	Digest    string             `json:"digest"`        // of the strategy's sources
 	Build     string             `json:"build,omitempty"`
-	Results   []candidate.Result `json:"results"` // what each source said
+	Model     uint64             `json:"model,omitempty"` // version of what was learned; 0: nothing
+	Results   []candidate.Result `json:"results"`         // what each source said
 }
 
 // moment is a decision's surroundings, read once: the fold, the shelf, the version.
@@ -65,7 +67,8 @@ type moment struct {
 	catalogue candidate.View   // with the attributes that the version brings
 	version   *strategy.Version
 	sources   []candidate.Source
-	talk      dialogue // what was said before; empty in a replay, which has it in its inputs
+	model     *propensity.Model // nil: nothing was learned
+	talk      dialogue          // what was said before; empty in a replay, which has it in its inputs
 }
 
 // walked is what the rooms made of one moment.
@@ -82,6 +85,7 @@ type record struct {
 	Inputs  Inputs          `json:"inputs"`
 	Decided string          `json:"decided"` // decision.Digest; a replay decides again and compares
 	Answer  json.RawMessage `json:"answer"`
+	Learn   []learnt        `json:"learn,omitempty"` // what a later model learns by
 }
 
 // bytes writes a record with the answer's bytes as they are: encoding/json would
@@ -95,6 +99,12 @@ func (r *record) bytes() ([]byte, error) {
 	b.WriteString(`,"inputs":`)
 	if err := encodeTo(b, &r.Inputs); err != nil {
 		return nil, err
+	}
+	if len(r.Learn) > 0 {
+		b.WriteString(`,"learn":`)
+		if err := encodeTo(b, r.Learn); err != nil {
+			return nil, err
+		}
 	}
 	b.WriteByte('}')
 	return b.Bytes(), nil
@@ -154,7 +164,7 @@ func (e *Engine) settle(ctx context.Context, t *tenant, id string, in *Inputs, m
 		if a.encoded, err = encode(a); err != nil {
 			return nil, nil, fmt.Errorf("answer %s: %w", id, err)
 		}
-		kept, err := (&record{Inputs: *in, Decided: w.decision.Digest(), Answer: a.encoded}).bytes()
+		kept, err := (&record{Inputs: *in, Decided: w.decision.Digest(), Answer: a.encoded, Learn: learnts(&w.decision)}).bytes()
 		if err != nil {
 			return nil, nil, fmt.Errorf("ledger entry %s: %w", id, err)
 		}
@@ -236,6 +246,9 @@ func (e *Engine) prepare(ctx context.Context, t *tenant, r Request) (id string, 
 	if e.Switches != nil {
 		in.Stops = e.Switches.Stops(t.ID, in.Scene.Time)
 	}
+	if m.model = t.learning.current.Load(); m.model != nil {
+		in.Model = m.model.Version
+	}
 	in.Balances, err = e.balances(ctx, t.ID, m, &in, now)
 	return id, in, m, err
 }
@@ -258,7 +271,7 @@ func (e *Engine) walk(ctx context.Context, in *Inputs, m moment) (w walked) {
 	w.input = decision.Input{
 		Needs: w.recognition.Needs, Signals: w.recognition.Signals, Results: in.Results,
 		Person: who, Personal: in.Personal, Proven: in.Asker.Proven, Scene: in.Scene,
-		Catalogue: m.catalogue, Seed: in.Seed, Limit: in.Limit, Dialogue: in.Dialogue, Stops: in.Stops, Balances: in.Balances, Behalf: m.behalf, Unasked: in.Unasked != nil,
+		Catalogue: m.catalogue, Model: m.model, Seed: in.Seed, Limit: in.Limit, Dialogue: in.Dialogue, Stops: in.Stops, Balances: in.Balances, Behalf: m.behalf, Unasked: in.Unasked != nil,
 	}
 	w.input.Dialogue.Courtesy = w.recognition.Courtesy
 	w.input.Dialogue.Denied = in.Enquiry.Denied

@@ -17,6 +17,7 @@ import (
 	"github.com/rapport-cx/rapport/identity"
 	"github.com/rapport-cx/rapport/need"
 	"github.com/rapport-cx/rapport/need/text"
+	"github.com/rapport-cx/rapport/outbox"
 	"github.com/rapport-cx/rapport/profile"
 	"github.com/rapport-cx/rapport/scene"
 	"github.com/rapport-cx/rapport/treatment"
@@ -202,6 +203,9 @@ func (e *Engine) Converse(ctx context.Context, r Request, m Message) (*Answer, e
 	}
 	a, _, err := e.settle(ctx, t, id, &in, mo, func(a *Answer, w *walked, b *Batch) (err error) {
 		b.Events, err = e.said(&in, &mo.talk, &m, sent, a, w)
+		if id := e.declined(t.ID, &in, &mo.talk); err == nil && id != "" {
+			b.Events = append(b.Events, letterEvent(m.Key, answerID(m.ID, decisionDismissed), decisionDismissed, in.Scene.Time, outbox.Body{Decision: id}))
+		}
 		return err
 	})
 	return a, err
@@ -225,6 +229,22 @@ func (e *Engine) said(in *Inputs, talk *dialogue, m *Message, sent event.Event, 
 	return append(all, m.event(in, answerID(m.ID, conversation.Requested), conversation.Requested, conversation.Body{
 		Decision: a.ID, Reason: by.Action, Brief: brief, Locale: string(in.Scene.Locale), Ahead: in.Dialogue.Ahead, Minutes: in.Dialogue.Minutes,
 	}, true)), nil
+}
+
+// decisionDismissed is the event of a refusal.
+const decisionDismissed = "Dismissed"
+
+// declined is the message of ours, the last thing said in a conversation, that this
+// one turns down; "" when it does not.
+func (e *Engine) declined(workspace string, in *Inputs, talk *dialogue) string {
+	if len(talk.entries) == 0 || !treatment.Declines(in.Enquiry.Text) {
+		return ""
+	}
+	last := &talk.entries[len(talk.entries)-1]
+	if _, sent := e.Box.Find(workspace, last.Decision); !sent || last.Name != conversation.Received {
+		return ""
+	}
+	return last.Decision
 }
 
 // withPerson is the answer while a person has the word: nothing is decided.

@@ -50,6 +50,9 @@ type Options struct {
 	// Watch makes firings of what the store tells it, as one of its followers; nil:
 	// signals hold for answers, and nothing fires.
 	Watch *Watch
+	// Models keeps what was learned; nil: nothing is learned, and decisions rest on the
+	// packs' own propensities.
+	Models Shelf
 	// Deadline is how long a source may take. 0: 800 ms, for those that ask the network.
 	Deadline time.Duration
 	// Clock tells the time; nil: the machine's. A test or a replay brings its own.
@@ -78,6 +81,8 @@ type tenant struct {
 	sources []candidate.Source
 	current atomic.Pointer[strategy.Version]
 	desk    desk
+
+	learning learning
 
 	mu       sync.Mutex
 	compiled map[int]*strategy.Version // for replays; bounded by keepCompiled
@@ -114,8 +119,12 @@ func Open(ctx context.Context, o Options) (*Engine, error) {
 		return nil, fmt.Errorf("workspaces: %w", err)
 	}
 	for _, w := range all {
-		if err := e.follow(ctx, e.admit(w)); err != nil {
+		t := e.admit(w)
+		if err := e.follow(ctx, t); err != nil {
 			return nil, err
+		}
+		if err := e.catchUp(ctx, t); err != nil {
+			return nil, fmt.Errorf("what %s has learned: %w", w.ID, err)
 		}
 	}
 	if changed := o.Store.Notices(); changed != nil {

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"strconv"
 
 	"github.com/rapport-cx/rapport/candidate"
 	"github.com/rapport-cx/rapport/decision"
@@ -48,7 +49,7 @@ func (e *Engine) explain(in *Inputs, m moment, w *walked, a *Answer) (*Explanati
 		Inputs: ExplainedInputs{
 			Scene: in.Scene, Placement: in.Placement, Conversation: in.Conversation, Proven: in.Asker.Proven, Personal: in.Personal,
 			LogPosition: in.Position, CatalogueVersion: in.Catalogue, StrategyVersion: in.Strategy,
-			ModelVersions: map[string]string{"intents": in.Digest}, ProfileDigest: in.Profile,
+			ModelVersions: modelVersions(in), ProfileDigest: in.Profile,
 		},
 	}
 	for i := range w.solution.Needs {
@@ -103,4 +104,13 @@ func occasion(in *Inputs, m moment) candidate.Text {
 		return p.Title
 	}
 	return candidate.Text{Zh: in.Unasked.Signal, En: in.Unasked.Signal}
+}
+
+// modelVersions names the models that a decision rested on.
+func modelVersions(in *Inputs) map[string]string {
+	all := map[string]string{"intents": in.Digest}
+	if in.Model > 0 {
+		all[propensityModel] = strconv.FormatUint(in.Model, 10)
+	}
+	return all
 }

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/rapport-cx/rapport/decision"
 	"github.com/rapport-cx/rapport/event"
 	"github.com/rapport-cx/rapport/identity"
 	"github.com/rapport-cx/rapport/journal"
@@ -207,6 +208,30 @@ func (e *Engine) Signals(_ context.Context, workspace string, who *profile.Profi
 	return r.Signals, err
 }
 
+// Tags are the groups that a person is in at a time, each with its proof and with what
+// the customer may read of it; zero: now. There are none with personalisation off.
+func (e *Engine) Tags(_ context.Context, workspace string, who *profile.Profile, when time.Time) ([]decision.TagState, error) {
+	if when.IsZero() {
+		when = e.now()
+	}
+	r, err := e.foresee(workspace, who, when)
+	if err != nil {
+		return nil, err
+	}
+	t, err := e.tenant(workspace)
+	if err != nil {
+		return nil, err
+	}
+	v := t.current.Load()
+	at := scene.Scene{Time: when}
+	if zone, ok := who.Traits["timezone"].Value.(string); ok {
+		at.Zone = zone
+	}
+	return decision.Tags(v.Decision, decision.Input{
+		Person: who.Masked(profile.Mask{Fields: v.Decision.Fields}), Personal: !who.Preferences.PersonalizationOff, Scene: at, Signals: r.Signals,
+	}), nil
+}
+
 // foresee is what can be recognised of a person who has said nothing.
 func (e *Engine) foresee(workspace string, who *profile.Profile, when time.Time) (r need.Recognition, err error) {
 	t, err := e.tenant(workspace)
@@ -236,4 +261,13 @@ func (e *Engine) Erase(ctx context.Context, workspace string, keys []identity.Ke
 	done, err := e.Store.Erase(ctx, workspace, keys)
 	t.desk.set(nil) // it may speak of them
 	return done, err
+}
+
+// CatchUp brings what this process keeps in memory to what any process on the same
+// store has committed.
+func (e *Engine) CatchUp(ctx context.Context, workspace string) error {
+	if _, err := e.Store.Catalogue(ctx, workspace, 0); err != nil {
+		return fmt.Errorf("workspace %s: %w", workspace, err)
+	}
+	return nil
 }

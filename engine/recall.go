@@ -139,7 +139,7 @@ func sameKind(n *need.Need, about []string, e *earlier) bool {
 	if e.Intent != n.Intent || e.Subintent != "" && n.Sub() != "" && e.Subintent != n.Sub() {
 		return false
 	}
-	return e.State != "" && asksForState(n.Intent) || len(about) == 0 || len(e.About) == 0 || slices.Equal(about, e.About)
+	return e.State != "" || len(about) == 0 || len(e.About) == 0 || sameThing(n.Intent, about, e.About)
 }
 
 // ownMatter are the intents about the customer's own order, parcel, case or money:
@@ -147,6 +147,30 @@ func sameKind(n *need.Need, about []string, e *earlier) bool {
 func ownMatter(intent string) bool {
 	group, _, _ := strings.Cut(intent, ".")
 	return slices.Contains([]string{"order", "logistics", "aftersale", "payment", "account"}, group) || slices.Contains([]string{"presale.price_promo", "presale.stock", "presale.compare"}, intent)
+}
+
+// sameThing tells whether two questions of one intent are about the same. Of the
+// customer's own matters one may name the order, the other the order and what is in it.
+func sameThing(intent string, a, b []string) bool {
+	if slices.Equal(a, b) {
+		return true
+	}
+	group, _, _ := strings.Cut(intent, ".")
+	if len(a) == 0 || len(b) == 0 || !slices.Contains([]string{"order", "logistics", "aftersale", "payment", "account"}, group) {
+		return false
+	}
+	if len(a) > len(b) {
+		a, b = b, a
+	}
+	// What the longer one says besides may only be another id: a day, a colour or a
+	// condition makes another question.
+	return slices.Equal(wordsIn(a), wordsIn(b)) && !slices.ContainsFunc(a, func(x string) bool { return !slices.Contains(b, x) })
+}
+
+// wordsIn are the parts of what a need is about that are no ids: a day, a colour, a
+// condition.
+func wordsIn(about []string) []string {
+	return slices.DeleteFunc(slices.Clone(about), func(x string) bool { return !strings.Contains(x, ":") })
 }
 
 // asksForState tells the intents that ask how something stands: of the same record
@@ -194,9 +218,13 @@ func (m *memory) count(needs []need.Need, results []candidate.Result) {
 		state, about := substance(results, n.ID), aboutOf(n)
 		articles := bestArticles(results, n.ID)
 		for _, e := range m.matched[i] {
-			same := likeness(n.Text, e.Text) >= alike ||
-				slices.ContainsFunc(e.Articles, func(a string) bool { return slices.Contains(articles, a) }) ||
-				ownMatter(n.Intent) && slices.Equal(about, e.About) || state != "" && state == e.State && asksForState(n.Intent)
+			// Of the customer's own matters "it" may be the order or what is in it: the
+			// record that the answer told of decides.
+			told := state != "" && state == e.State && (asksForState(n.Intent) || slices.Equal(wordsIn(about), wordsIn(e.About)))
+			same := told ||
+				ownMatter(n.Intent) && sameThing(n.Intent, about, e.About) ||
+				(len(about) == 0 || len(e.About) == 0 || sameThing(n.Intent, about, e.About)) &&
+					(likeness(n.Text, e.Text) >= alike || slices.ContainsFunc(e.Articles, func(a string) bool { return slices.Contains(articles, a) }))
 			if !same || e.Status == string(need.Clarify) || state != "" && state != e.State {
 				continue
 			}

@@ -163,7 +163,7 @@ func (def *Definition) examples() (intents, kinds []classify.Example) {
 
 // outside is the label under which the classifier learns Definition.Outside; no
 // intent can be called so.
-const outside = "-"
+const outside = classify.Outside
 
 func kindLabel(d *SubintentDefinition) string { return d.Parent + "/" + d.ID }
 

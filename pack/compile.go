@@ -306,6 +306,9 @@ func (c *content) compile() *compiled {
 		}
 		plan.Funds = append(plan.Funds, f.Fund)
 	}
+	for i := range c.tags {
+		plan.Tags = append(plan.Tags, c.compileTag(l, &c.tags[i]))
+	}
 	for i := range c.actions {
 		plan.Actions = append(plan.Actions, c.compileAction(l, &c.actions[i]))
 	}
@@ -367,6 +370,9 @@ func (c *content) facts() map[string]decision.FactType {
 	for _, s := range c.signals {
 		all["signal."+s.ID+".holds"] = decision.Bool
 		all["signal."+s.ID+".count"] = decision.Int
+	}
+	for i := range c.tags {
+		all["tag."+c.tags[i].ID] = decision.Bool
 	}
 	return all
 }
@@ -591,7 +597,7 @@ func impartial(v value, r *rule) {
 	for _, name := range r.reads {
 		switch {
 		case name == "person.proven":
-		case strings.HasPrefix(name, "person."), name == "orders.count", name == "holdings.count", name == "cases.total":
+		case strings.HasPrefix(name, "person."), strings.HasPrefix(name, "tag."), strings.HasPrefix(name, "orders.promoted"), name == "orders.count", name == "holdings.count", name == "cases.total":
 			v.fault("a right may not depend on %s: whoever is entitled is told, whoever they are", name)
 		}
 	}

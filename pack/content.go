@@ -39,6 +39,7 @@ type content struct {
 	duty       []decision.Duty
 	topics     []topic
 	funds      []fundText
+	tags       []tagText
 	zone       *value     // the name of the time zone in which calendars are read
 	dropped    []labelled // ids of actions of earlier packs that are left out
 	seen       map[string]value
@@ -213,6 +214,7 @@ func (c *content) read(v value) {
 		"duty":    func(v value) { v.list(c.onDuty) },
 		"topics":  func(v value) { v.list(c.topic) },
 		"signals": func(v value) { v.list(c.signal) },
+		"tags":    func(v value) { v.list(c.tag) },
 		"actions": func(v value) { v.list(c.action) },
 		"without": func(v value) { c.dropped = append(c.dropped, labels(v)...) },
 	})
@@ -498,11 +500,19 @@ func (c *content) action(v value) {
 		"item": func(v value) {
 			a.Item = &decision.Putting{}
 			v.object(fields{
-				"kind":  func(v value) { v.str(&a.Item.Kind) },
-				"level": func(v value) { v.str(&a.Item.Level) },
-				"trait": func(v value) { v.name(&a.Item.Trait) },
-				"best":  func(v value) { v.str(&a.Item.Best) },
-			}, "kind")
+				"kind":      func(v value) { v.str(&a.Item.Kind) },
+				"level":     func(v value) { v.str(&a.Item.Level) },
+				"trait":     func(v value) { v.name(&a.Item.Trait) },
+				"best":      func(v value) { v.str(&a.Item.Best) },
+				"relations": func(v value) { v.strs(&a.Item.Relations) },
+				"tagged":    func(v value) { v.name(&a.Item.Tagged) },
+			})
+			if a.Item.Kind == "" && len(a.Item.Relations) == 0 {
+				v.fault("which items are put forward is told by \"kind\", \"relations\" or both")
+			}
+			if a.Item.Tagged != "" && a.Item.Kind != decision.Promotions {
+				v.fault("\"tagged\" chooses among public promotions: it needs \"kind: promotion\"")
+			}
 			if (a.Item.Level == "") != (a.Item.Trait == "") {
 				v.fault("a level is compared with a trait of the customer: both or neither are given")
 			}

@@ -44,6 +44,9 @@ func (c *Compiler) Lint(ctx context.Context, s strategy.Source) ([]strategy.Find
 		return nil, err
 	}
 	l := &linter{content: read, language: language}
+	for i := range read.tags {
+		l.tag(&read.tags[i])
+	}
 	for i := range read.actions {
 		l.action(&read.actions[i])
 	}
@@ -74,6 +77,9 @@ func (l *linter) action(a *actionText) {
 	seen := map[string]bool{}
 	personal := []string{}
 	asked := map[string]value{} // sensitive facts, and where they are asked for
+	// Who somebody is may change which public promotion is mentioned, and when; never
+	// who can have it, nor its terms: those stand in the promotion itself.
+	public, mayWeigh := l.public(a), false
 	read := func(v *value) []condition {
 		if v == nil {
 			return nil
@@ -83,18 +89,14 @@ func (l *linter) action(a *actionText) {
 			return nil
 		}
 		for _, name := range r.reads {
-			if strings.HasPrefix(name, "person.traits.") || name == "person.tags" {
+			if traitOf(name) && !(public && mayWeigh) {
 				personal = append(personal, name)
 			}
 			if _, ok := asked[name]; !ok && sensitive[name] {
 				asked[name] = *v
 			}
 		}
-		parsed, issues := l.language.env.Parse(r.source)
-		if issues != nil && issues.Err() != nil {
-			return nil
-		}
-		return conjuncts(parsed.NativeRep().Expr(), nil)
+		return l.conditions(r)
 	}
 	for i := range a.policies {
 		p := &a.policies[i]
@@ -106,11 +108,13 @@ func (l *linter) action(a *actionText) {
 			l.find(*p.rule, strategy.Shadowed, strategy.Doubtful, "这条规则前面已经写过一遍", "the same rule stands there already")
 		}
 		seen[source] = true
+		mayWeigh = p.Stage != decision.Eligibility
 		all = append(all, read(p.rule)...)
 	}
 	if fact := contradiction(all); fact != "" {
 		l.find(a.at, strategy.NeverFires, strategy.Harmful, fmt.Sprintf("这些规则对 %s 的要求互相矛盾，永远不会同时成立", fact), fmt.Sprintf("what its rules ask of %s excludes itself: it can never be offered", fact))
 	}
+	mayWeigh = true
 	for i := range a.contexts {
 		read(a.contexts[i].when)
 	}
@@ -131,6 +135,83 @@ func (l *linter) action(a *actionText) {
 	if (a.Nature == decision.Goodwill || a.Nature == decision.Sale) && len(a.reasons) == 0 {
 		l.find(a.at, strategy.NothingToSay, strategy.Doubtful, "没有说明理由", "it never says why it is offered")
 	}
+}
+
+// traitOf tells a fact of who somebody is or how they buy.
+func traitOf(name string) bool {
+	return strings.HasPrefix(name, "person.traits.") || name == "person.tags" || strings.HasPrefix(name, "tag.") || strings.HasPrefix(name, "orders.promoted")
+}
+
+// public tells an action that mentions a public promotion and states no terms of its
+// own: no figure stands in what it says.
+func (l *linter) public(a *actionText) bool {
+	if a.Item == nil || a.Item.Kind != decision.Promotions {
+		return false
+	}
+	figures := func(t candidate.Text) bool {
+		return strings.ContainsFunc(l.bare(t.Zh+t.En), func(r rune) bool { return r >= '0' && r <= '9' })
+	}
+	for i := range a.treatments {
+		if figures(a.treatments[i].Body) || figures(a.treatments[i].Title) {
+			return false
+		}
+	}
+	for i := range a.reasons {
+		if figures(a.reasons[i].Text) {
+			return false
+		}
+	}
+	return !figures(a.Title)
+}
+
+// bare is a text without its placeholders.
+func (l *linter) bare(s string) string {
+	for {
+		i := strings.IndexByte(s, '{')
+		end := strings.IndexByte(s, '}')
+		if i < 0 || end < i {
+			return s
+		}
+		s = s[:i] + s[end+1:]
+	}
+}
+
+// internal are labels that nobody says to a customer's face.
+var internal = []string{"价格敏感", "敏感型", "高净值", "低价值", "流失", "羊毛", "难缠", "low value", "low-value", "high net worth", "churn", "price-sensitive", "price sensitive", "bargain hunter", "difficult"}
+
+// tag looks at a group: what is said of it to the customer, and what it rests on.
+func (l *linter) tag(t *tagText) {
+	if strings.TrimSpace(t.Sentence.Zh) == "" || strings.TrimSpace(t.Sentence.En) == "" {
+		l.find(t.at, strategy.NoSentence, strategy.Harmful, fmt.Sprintf("标签“%s”没有一句可以当面对客户说的话", t.ID), fmt.Sprintf("the tag %q has no sentence that one would say to the customer", t.ID))
+	}
+	for _, word := range internal {
+		if t.said && (strings.Contains(t.Sentence.Zh, word) || strings.Contains(strings.ToLower(t.Sentence.En), word)) {
+			l.find(t.sentence, strategy.NoSentence, strategy.Harmful, fmt.Sprintf("“%s”是内部说法，不能对客户说", word), fmt.Sprintf("%q is a word of the house; nobody says it to a customer", word))
+		}
+	}
+	if t.rule == nil {
+		return
+	}
+	r := l.language.compile(*t.rule)
+	if r == nil {
+		return
+	}
+	for _, name := range r.reads {
+		if sensitive[name] {
+			l.find(*t.rule, strategy.NoPurpose, strategy.Harmful, fmt.Sprintf("%s 属于敏感信息，不能用来分组", name), fmt.Sprintf("%s is sensitive: customers are not grouped by it", name))
+		}
+	}
+	if fact := contradiction(l.conditions(r)); fact != "" {
+		l.find(*t.rule, strategy.NeverFires, strategy.Harmful, fmt.Sprintf("对 %s 的要求互相矛盾，这个标签永远不会成立", fact), fmt.Sprintf("what it asks of %s excludes itself: nobody can ever have this tag", fact))
+	}
+}
+
+func (l *linter) conditions(r *rule) []condition {
+	parsed, issues := l.language.env.Parse(r.source)
+	if issues != nil && issues.Err() != nil {
+		return nil
+	}
+	return conjuncts(parsed.NativeRep().Expr(), nil)
 }
 
 func sortedKeys(m map[string]value) []string {
@@ -232,7 +313,8 @@ func (l *linter) together() {
 	}
 	for i := range l.signals {
 		s := &l.signals[i]
-		if !signals[s.ID] && s.Implies.Intent == "" && !strings.Contains(rules, "signal."+s.ID+".") {
+		tagged := slices.ContainsFunc(l.tags, func(t tagText) bool { return t.rule != nil && strings.Contains(t.rule.node.Value, "signal."+s.ID+".") })
+		if !tagged && !signals[s.ID] && s.Implies.Intent == "" && !strings.Contains(rules, "signal."+s.ID+".") {
 			l.find(s.at, strategy.UnusedDeclaration, strategy.Doubtful, "没有动作用到这个信号", "no action uses this signal")
 		}
 	}

@@ -158,6 +158,7 @@ type trialCase struct {
 	about    []need.Entity
 	behalf   *decision.Behalf // for whom they ask, nil: for themselves
 	expect   []expected
+	tags     []string // exactly those that the person has; nil: whatever they are
 	absent   []string
 	rejected []refused
 	statuses map[string]string
@@ -172,7 +173,7 @@ type happened struct {
 }
 
 type stocked struct {
-	kind   string // item or relation
+	kind   string // item, relation or promotion
 	id, as string
 	fields map[string]any
 }
@@ -263,6 +264,10 @@ func readCase(v value) *trialCase {
 			})
 		},
 		"absent": func(v value) { v.strs(&t.absent) },
+		"tags": func(v value) {
+			t.tags = []string{}
+			v.strs(&t.tags)
+		},
 		"rejected": func(v value) {
 			v.list(func(v value) {
 				var r refused
@@ -311,7 +316,15 @@ func readStocked(v value) (s stocked) {
 			return s
 		}
 	}
-	v.object(fields{"item": func(v value) { v.str(&s.id) }, "fields": func(v value) { s.fields = v.free() }}, "item", "fields")
+	v.object(fields{
+		"item":      func(v value) { v.str(&s.id) },
+		"promotion": func(v value) { s.kind = "promotion"; v.str(&s.id) },
+		"as":        func(v value) { v.name(&s.as) },
+		"fields":    func(v value) { s.fields = v.free() },
+	}, "fields")
+	if s.id == "" {
+		v.fault("\"item\" or \"promotion\" is missing: its id")
+	}
 	return s
 }
 
@@ -396,6 +409,9 @@ func (t *trialCase) run(c *compiled, l scene.Locale, hearing Hearing) Trial {
 	for _, e := range t.expect {
 		t.check(e, d, names, l, fail)
 	}
+	if t.tags != nil {
+		t.grouped(&plan, in, fail)
+	}
 	for _, action := range t.absent {
 		if i := chosenAt(d, action); i >= 0 {
 			fail("%s is offered and should not be", action)
@@ -418,6 +434,22 @@ func (t *trialCase) run(c *compiled, l scene.Locale, hearing Hearing) Trial {
 	}
 	sum(d, fail)
 	return out
+}
+
+// grouped checks that the person is in exactly the groups that the case names, each
+// with proof and with a sentence for the customer.
+func (t *trialCase) grouped(plan *decision.Plan, in decision.Input, fail func(string, ...any)) {
+	got := []string{}
+	for _, s := range decision.Tags(plan, in) {
+		got = append(got, s.Tag)
+		if len(s.Evidence) == 0 || !s.Stated && (s.Sentence.Zh == "" || s.Sentence.En == "" || strings.ContainsAny(s.Sentence.Zh+s.Sentence.En, "{}")) {
+			fail("the tag %s has no proof or no sentence: %+v", s.Tag, s)
+		}
+	}
+	slices.Sort(t.tags)
+	if !slices.Equal(got, t.tags) {
+		fail("the tags are %v and should be %v", got, t.tags)
+	}
 }
 
 // sum checks what holds of every decision: terms add up, rights are sure and first.
@@ -567,7 +599,7 @@ func (t *trialCase) input(c *compiled, l scene.Locale, hearing Hearing) (in deci
 			return in, nil, fmt.Errorf("%s %s: %w", item.kind, item.id, err)
 		}
 		if item.as != "" {
-			names[item.as] = evidence.Make(evidence.Relation, item.id, uint64(i+1))
+			names[item.as] = evidence.Make(evidence.Kind(item.kind), item.id, uint64(i+1))
 		}
 	}
 	at := scene.Scene{Locale: l, Time: t.now.UTC(), Zone: t.zone, Channel: "web", Device: scene.Device{Type: t.device}}

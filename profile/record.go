@@ -205,6 +205,11 @@ func orderCompleted(p *Profile, e *event.Event, f fields) {
 		if total, ok := f.number("total"); ok {
 			r.say("total", money(total, f.id("currency")))
 		}
+		for _, name := range [...]string{"coupon", "promotion_id"} {
+			if used := f.id(name); used != "" {
+				r.say(name, used)
+			}
+		}
 		// "Completed" is Segment's word for an order that was placed.
 		if r.Text("status") == "" {
 			r.say("status", "placed")

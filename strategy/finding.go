@@ -35,6 +35,7 @@ const (
 	Shadowed          Check = "shadowed_rule"         // the same rule stands there twice
 	GivenAndSold      Check = "given_and_sold"        // what one action gives for nothing another sells for the same need
 	NothingToSay      Check = "nothing_to_say"        // a goodwill or sale that never tells why
+	NoSentence        Check = "tag_without_sentence"  // a tag that nobody would say to the customer's face
 	UnusedDeclaration Check = "unused"                // a signal or budget that no action names
 	AlwaysLoses       Check = "always_loses"          // a candidate that another always outweighs
 	NeverMeets        Check = "never_meets"           // a rule that has stopped every candidate of an action so far

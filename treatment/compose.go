@@ -3,6 +3,7 @@ package treatment
 import (
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/rapport-cx/rapport/candidate"
 	"github.com/rapport-cx/rapport/decision"
@@ -91,6 +92,7 @@ func Compose(p *Plan, d *decision.Decision, at scene.Scene) Solution {
 		c.unanswered(n, len(c.blocks) > before || slices.ContainsFunc(d.Chosen, func(ch decision.Chosen) bool { return ch.Need == n.ID || slices.Contains(ch.Serves, n.ID) }))
 	}
 	offer(func(*decision.Chosen) bool { return true })
+	c.declinable()
 	for i := range c.blocks {
 		c.blocks[i].ID = "b" + strconv.Itoa(i+1)
 	}
@@ -339,7 +341,7 @@ func (c *composer) again(n *need.Need) {
 	}
 	key := "again"
 	if slices.ContainsFunc(c.d.Chosen, func(ch decision.Chosen) bool {
-		return (ch.Need == n.ID || slices.Contains(ch.Serves, n.ID)) && len(ch.Form) > 0 && (ch.Resolves || ch.Nature == decision.Right)
+		return (ch.Need == n.ID || slices.Contains(ch.Serves, n.ID)) && len(ch.Form) > 0 && !ch.Handover && (ch.Resolves || ch.Nature == decision.Right || asksForAction(n.Intent))
 	}) {
 		c.add(Block{Need: n.ID, Kind: "text", Text: c.words.say("again_form"), Options: []Option{c.personOption()}})
 		return
@@ -347,7 +349,7 @@ func (c *composer) again(n *need.Need) {
 	for i := range c.d.Answers {
 		switch a := &c.d.Answers[i]; {
 		case a.Need != n.ID:
-		case a.Status != nil:
+		case a.Status != nil && (n.Intent == "order.status" || n.Intent == "aftersale.refund_progress" || strings.HasPrefix(n.Intent, "logistics.")):
 			key = "again_status"
 		case a.Passage != nil && !a.Passage.Again():
 			key = "again_other"
@@ -358,6 +360,15 @@ func (c *composer) again(n *need.Need) {
 	if key != "" {
 		c.add(Block{Need: n.ID, Kind: "text", Text: c.words.say(key), Options: []Option{c.personOption()}})
 	}
+}
+
+// asksForAction are the intents that want something done and not explained.
+func asksForAction(intent string) bool {
+	switch intent {
+	case "order.modify", "order.cancel", "aftersale.return_refund", "aftersale.exchange", "aftersale.repair", "payment.invoice", "account.profile_change":
+		return true
+	}
+	return false
 }
 
 // personOption is the button that asks for a person.

@@ -137,6 +137,7 @@ func openHouseOn(ctx context.Context, m memory, url string) (*house, error) {
 	h := &house{store: store, alone: alone, clock: clock, logins: api.NewLogins(), loopback: &http.Client{Timeout: 5 * time.Minute}}
 	h.engine, err = engine.Open(ctx, engine.Options{
 		Store:    store,
+		Models:   store,
 		Compiler: compiler,
 		Sources:  func(workspace string) []candidate.Source { return candidate.Sources(kept.cohorts.Of(workspace)) },
 		Counts:   kept.cohorts.Opens,
@@ -251,6 +252,24 @@ func build() string {
 // tendEvery is how often the house looks at the clock: a scheduled version is in
 // force, and a harmful canary taken back, about as soon.
 const tendEvery = time.Second
+
+// learn learns, now and then, from what came of the decisions, until ctx ends.
+func (h *house) learn(ctx context.Context) {
+	tick := time.NewTicker(engine.LearnEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		for _, w := range h.engine.Workspaces() {
+			if _, err := h.engine.Learn(ctx, w.ID, h.alone); err != nil && ctx.Err() == nil {
+				slog.Error("nothing could be learned", "error", err)
+			}
+		}
+	}
+}
 
 // tend does what is due until ctx ends.
 func (h *house) tend(ctx context.Context) {

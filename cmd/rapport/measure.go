@@ -98,6 +98,9 @@ func (e *evalIdentity) Run(ctx context.Context, con *console) error {
 type evalIntents struct {
 	Path string `arg:"" help:"Folder or file of labelled sentences." type:"existingpath"`
 	Part string `help:"Another training part of the folder, such as train_10." placeholder:"NAME"`
+
+	HeldOut bool   `help:"Also hold intents out and measure how many of their sentences are told to be out of scope (docs/out-of-scope.md)."`
+	Outside string `help:"Also measure on these sentences of another trade, all out of scope." type:"existingpath" placeholder:"PATH"`
 }
 
 func (e *evalIntents) Run(ctx context.Context, con *console) error {
@@ -108,6 +111,26 @@ func (e *evalIntents) Run(ctx context.Context, con *console) error {
 	report, err := evaluate.Intents(ctx, set, classify.Options{}, con.err)
 	if err != nil {
 		return err
+	}
+	if e.HeldOut {
+		for _, by := range []string{evaluate.Subjects, evaluate.Neighbours} {
+			one, err := evaluate.HeldOut(ctx, set, by, classify.Options{}, con.err)
+			if err != nil {
+				return err
+			}
+			report.Scope = append(report.Scope, one)
+		}
+	}
+	if e.Outside != "" {
+		other, err := evaluate.Load(e.Outside, "")
+		if err != nil {
+			return err
+		}
+		one, err := evaluate.Outside(ctx, set, other, classify.Options{}, con.err)
+		if err != nil {
+			return err
+		}
+		report.Scope = append(report.Scope, one)
 	}
 	if con.json {
 		return con.print(report)

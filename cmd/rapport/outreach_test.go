@@ -458,6 +458,22 @@ func TestMission_3_4_CapsAndSilenceHoldWhatIsSent(t *testing.T) {
 	if rules := why("he"); !slices.Contains(rules, "contact_policy cap.returns") {
 		t.Errorf("stopped by %v", rules)
 	}
+	t.Run("no thanks, said in the conversation", func(t *testing.T) {
+		conversation := s.do("POST", "/v1/conversations", object{"user_id": "pei"})["id"].(string)
+		said := s.listen(conversation, s.w.SecretKey)
+		s.hesitates("pei", "zh-CN")
+		message := hears(t, said)
+		blocks := list(message["decision"].(object), "blocks")
+		decline := list(blocks[len(blocks)-1], "options")
+		if len(decline) != 1 || decline[0]["send"] != "不用了，这类消息以后少发" {
+			t.Fatalf("there is no way to say no: %v", blocks)
+		}
+		s.do("POST", "/v1/conversations/"+conversation+"/messages", object{"user_id": "pei", "text": decline[0]["send"]})
+		outcomes := list(s.do("GET", "/v1/decisions/"+message["decision"].(object)["id"].(string)+"/outcomes", nil), "items")
+		if find(outcomes, "kind", "dismiss") == nil || find(outcomes, "kind", "impression") == nil {
+			t.Errorf("what came of it: %v", outcomes)
+		}
+	})
 	t.Run("no thanks is heard", func(t *testing.T) {
 		s.hesitates("yu", "zh-CN")
 		s.acted("yu")

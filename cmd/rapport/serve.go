@@ -127,6 +127,7 @@ func (s *server) run(ctx context.Context) error {
 		return web.Shutdown(finish)
 	})
 	work.Go(func() error { h.tend(ctx); return nil })
+	work.Go(func() error { h.learn(ctx); return nil })
 	work.Go(func() error {
 		<-compiled
 		if err := h.alone(ctx, "first workspaces", func() error { return s.prepare(ctx, h, url) }); err != nil {

@@ -112,6 +112,8 @@ type recaller interface {
 
 // knower says who somebody is and what is known of them.
 type knower interface {
+	// CatchUp brings this process to what any process on the same store has committed.
+	CatchUp(ctx context.Context, workspace string) error
 	// Who resolves the ids of a request. Who has proven nothing is their anonymous
 	// key and nothing more.
 	Who(ctx context.Context, workspace string, a identity.Asker) (engine.Scope, error)
@@ -125,6 +127,8 @@ type knower interface {
 	Timeline(ctx context.Context, s engine.Scope, before time.Time, beforeID event.ID, limit int) ([]engine.Moment, error)
 	// Signals are the states of the strategy's signals for a profile at a time; zero: now.
 	Signals(ctx context.Context, workspace string, who *profile.Profile, when time.Time) ([]need.SignalState, error)
+	// Tags are the groups that a person is in at a time; zero: now.
+	Tags(ctx context.Context, workspace string, who *profile.Profile, when time.Time) ([]decision.TagState, error)
 	// Demand is a person's demand graph at a time; zero: now.
 	Demand(ctx context.Context, s engine.Scope, at time.Time) (profile.Graph, error)
 	// Erase forgets a person for good.

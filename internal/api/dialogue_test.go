@@ -506,3 +506,23 @@ func TestNobodyHearsWhatOthersSaidByNamingTheirConversation(t *testing.T) {
 		t.Errorf("with her decision's id a stranger's timeline tells %s", body)
 	}
 }
+
+func TestAWishIsOfferedItsFormAgainUntilAPersonComes(t *testing.T) {
+	t.Parallel()
+	d := shop(t)
+	for _, l := range [][3]string{{"我要退货", "前面提过", "不再重复"}, {"I want to return it", "asked for this before", "won't repeat"}} {
+		d.now = d.now.AddDate(0, 2, 0)
+		who := `"user_id":"u5"`
+		d.want(200, "", "PUT", "/v1/records/order/1003", "sk_shop", fmt.Sprintf(`{"person":"u5","status":"delivered","ordered_at":%q,"delivered_at":%q,"updated_at":%q,"lines":[{"product_id":"lark3","returnable_until":"2027-05-09"}]}`, d.now.Format(time.RFC3339), d.now.Format(time.RFC3339), d.now.Format(time.RFC3339)))
+		c := talks(d, "sk_shop", who)
+		if a := c.say(l[0]); !offers(a, "return_order") {
+			t.Fatalf("%q: %s", l[0], words(a))
+		}
+		if a := c.say(l[0]); !offers(a, "return_order") || !strings.Contains(words(a), l[1]) {
+			t.Errorf("%q again: %s", l[0], words(a))
+		}
+		if a := c.say(l[0]); !offers(a, "return_order") || !strings.Contains(words(a), l[2]) || phase(a) != "waiting" {
+			t.Errorf("%q for the third time (a right stays, and a person comes): %s", l[0], words(a))
+		}
+	}
+}

@@ -66,6 +66,8 @@ func (h *house) Greet(context.Context, engine.Request, identity.Key) (*engine.An
 	return nil, nil
 }
 
+func (h *house) CatchUp(context.Context, string) error { return nil }
+
 func (h *house) log(workspace string) *log {
 	l := h.logs[workspace]
 	if l == nil {
@@ -338,6 +340,10 @@ func (h *house) Demand(ctx context.Context, s engine.Scope, at time.Time) (profi
 		at = noon
 	}
 	return who.Graph(at), nil
+}
+
+func (h *house) Tags(_ context.Context, _ string, who *profile.Profile, when time.Time) ([]decision.TagState, error) {
+	return decision.Tags(&decision.Plan{}, decision.Input{Person: who, Personal: !who.Preferences.PersonalizationOff, Scene: scene.Scene{Time: when}}), nil
 }
 
 func (h *house) Signals(context.Context, string, *profile.Profile, time.Time) ([]need.SignalState, error) {

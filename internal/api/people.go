@@ -26,6 +26,7 @@ type Person struct {
 	IDs         []PersonKey            `json:"ids"`
 	Traits      map[string]PersonTrait `json:"traits"`
 	Tags        []string               `json:"tags"`
+	Groups      []PersonTag            `json:"tag_details" doc:"The tags, each with its proof and what the customer may read of it."`
 	Signals     []need.SignalState     `json:"signals"`
 	Orders      []PersonRecord         `json:"orders"`
 	Cases       []PersonRecord         `json:"cases"`
@@ -55,6 +56,18 @@ type PersonTrait struct {
 	At       time.Time      `json:"at"`
 	Verified bool           `json:"verified"`
 	Evidence []evidence.Ref `json:"evidence"`
+}
+
+// PersonTag is a tag that the person has: stated by the company, or found by a rule of
+// the strategy.
+type PersonTag struct {
+	Tag      string         `json:"tag"`
+	Title    string         `json:"title,omitempty"`
+	Sentence string         `json:"sentence,omitempty" doc:"What one would say of it to the customer's face."`
+	Origin   string         `json:"origin" enum:"stated,rule"`
+	Evidence []evidence.Ref `json:"evidence"`
+	Since    *time.Time     `json:"since,omitempty"`
+	Until    *time.Time     `json:"until,omitempty" doc:"It no longer holds from then on."`
 }
 
 // PersonRecord is the present state of a business record.
@@ -219,14 +232,30 @@ func (s *server) known(c *call, scope engine.Scope) (Person, error) {
 	if err != nil {
 		return Person{}, err
 	}
+	tags, err := s.Engine.Tags(c.context(), c.workspace.ID, who, scope.Until)
+	if err != nil {
+		return Person{}, err
+	}
 	p := Person{
-		ID: string(scope.Person), IDs: keysOf(scope.Keys), Traits: map[string]PersonTrait{}, Tags: listed(who.Tags()),
+		ID: string(scope.Person), IDs: keysOf(scope.Keys), Traits: map[string]PersonTrait{}, Tags: listed(who.Tags()), Groups: []PersonTag{},
 		Signals: listed(signals), Preferences: preferences(who), Consent: maps.Clone(who.Preferences.Consent),
 		Contacts: []PersonContact{}, Counts: map[string]int{}, Events: who.Events, First: moment(who.First), Last: moment(who.Last),
 	}
 	if p.Consent == nil {
 		p.Consent = map[string]bool{}
 	}
+	for i := range tags {
+		t := &tags[i]
+		if !t.Stated {
+			p.Tags = append(p.Tags, t.Tag)
+		}
+		g := PersonTag{t.Tag, t.Title.In(c.locale), t.Sentence.In(c.locale), "rule", listed(t.Evidence), moment(t.Since), moment(t.Until)}
+		if t.Stated {
+			g.Origin = "stated"
+		}
+		p.Groups = append(p.Groups, g)
+	}
+	slices.Sort(p.Tags)
 	for name, t := range who.Traits {
 		p.Traits[name] = PersonTrait{t.Value, t.At, t.Verified, []evidence.Ref{t.Evidence}}
 	}

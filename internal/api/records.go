@@ -515,6 +515,13 @@ func (s *server) owned(c *call, kind, id string) (engine.Scope, json.RawMessage,
 	if person == "" && s.Records != nil {
 		key, ok := s.Records.Owner(c.workspace.ID, kind, id)
 		if !ok {
+			// Another process may have taken it in just now.
+			if err := s.Engine.CatchUp(c.context(), c.workspace.ID); err != nil {
+				return engine.Scope{}, nil, unavailable(err)
+			}
+			key, ok = s.Records.Owner(c.workspace.ID, kind, id)
+		}
+		if !ok {
 			return engine.Scope{}, nil, missing
 		}
 		person = key.String()

@@ -2,6 +2,7 @@ package evaluate_test
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -177,5 +178,41 @@ func TestPublicPersonRecordsAreLinked(t *testing.T) {
 		if r.F1 < 0.9998 {
 			t.Errorf("%s: F1 %.5f, wanted at least 0.9998: %v", r.Set, r.F1, r.Errors)
 		}
+	}
+}
+
+// A shop that sells lamps and knows that the weather is none of its business finds a question about
+// poetry foreign, although nobody ever told it of poetry.
+func TestSubjectsHeldOutAreFoundAndWhatIsKnownIsNotLost(t *testing.T) {
+	t.Parallel()
+	words := []string{"lamp", "sofa", "parcel", "invoice", "poem", "storm", "tooth", "violin"}
+	acts := []string{"buy", "return"}
+	var set evaluate.Set
+	for _, w := range words {
+		for _, a := range acts {
+			for i := range 12 {
+				text := fmt.Sprintf("%s the %s number %d please %s%s", a, w, i, w, a)
+				e := classify.Example{Text: text, Intent: w + "_" + a}
+				if i%4 == 0 {
+					set.Test = append(set.Test, e)
+				} else {
+					set.Train = append(set.Train, e)
+				}
+			}
+		}
+	}
+	s, err := evaluate.HeldOut(t.Context(), set, evaluate.Subjects, classify.Options{}, io.Discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s.AUROC < 0.9 || s.Best < 60 {
+		t.Errorf("foreign subjects are hardly told from known ones: %+v", s)
+	}
+	if _, err := evaluate.HeldOut(t.Context(), set, "weather", classify.Options{}, io.Discard); err == nil {
+		t.Error("an unknown way to hold out is taken")
+	}
+	set.Train = set.Train[:40]
+	if _, err := evaluate.HeldOut(t.Context(), set, evaluate.Subjects, classify.Options{}, io.Discard); err == nil {
+		t.Error("three subjects cannot be dealt out into quarters, and it is not said")
 	}
 }

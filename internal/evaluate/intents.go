@@ -41,7 +41,7 @@ type IntentReport struct {
 	// Calibration is the expected calibration error of the confidence over ten bins, 0 to 1.
 	Calibration float64     `json:"calibration_error"`
 	Cost        Cost        `json:"cost"`
-	Scope       *Scope      `json:"out_of_scope,omitempty"`
+	Scope       []Scope     `json:"out_of_scope,omitempty"`
 	Confused    []Confusion `json:"confused,omitempty"`
 }
 
@@ -209,8 +209,8 @@ func (r IntentReport) String() string {
 	fmt.Fprintf(&b, "  accuracy            %.2f %% of %d sentences, %d intents, learned from %d\n", r.Accuracy, r.Test, r.Intents, r.Train)
 	fmt.Fprintf(&b, "  calibration error   %.3f\n", r.Calibration)
 	writeCost(&b, r.Cost)
-	if s := r.Scope; s != nil {
-		fmt.Fprintf(&b, "  out of scope        %.1f %% found at %.2f points of in-scope loss, AUROC %.3f\n", s.Recall, s.Loss, s.AUROC)
+	for _, s := range r.Scope {
+		fmt.Fprintf(&b, "  out of scope        %.1f %% found at %.2f points of in-scope loss, %.1f %% at 1.5, AUROC %.3f\n", s.Recall, s.Loss, s.Best, s.AUROC)
 		fmt.Fprintf(&b, "                      %s\n", s.Protocol)
 	}
 	for i, c := range r.Confused {

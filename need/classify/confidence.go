@@ -9,9 +9,16 @@ import (
 // that share of right answers falls.
 const tailShares = 100
 
+// Outside is the label of examples that express none of the intents: small talk, other trades, what was
+// sent here by mistake. It is learned as an intent is, and no threshold is taken from it.
+const Outside = "-"
+
+// outsideOf gives the place of Outside among the sorted names of intents, or -1.
+func outsideOf(intents []string) int { return slices.Index(intents, Outside) }
+
 // Threshold gives the margin below which at most the given share (0 to 0.1) of the training examples
-// fall that would be told right had they not been learned from. A text whose best margin is smaller
-// expresses none of the intents: reject it, or ask back.
+// fall that would be told right had they not been learned from. A text of which no intent but Outside has
+// a larger margin expresses none of them: reject it, or ask back.
 func (m *Model) Threshold(share float64) float64 {
 	at := max(0, min(share*1000, tailShares-1))
 	low := int(at)
@@ -43,8 +50,8 @@ const keptByOthers = 0.74
 type confidence struct{ offset, margin, lead float64 }
 
 // Confidence gives the probability that the best of these margins names the right intent, provided
-// that the text expresses one of the intents at all; whether it does, the margin itself tells (Margin
-// below Threshold: it does not). Fitted on the training examples, each judged as if it had been left out.
+// that the text expresses one of the intents at all; whether it does, the margin itself tells (below
+// Threshold: it does not). Fitted on the training examples, each judged as if it had been left out.
 func (m *Model) Confidence(margins []float64) float64 {
 	first, second := math.Inf(-1), math.Inf(-1)
 	for _, v := range margins {
@@ -67,14 +74,17 @@ func logistic(z float64) float64 { return 1 / (1 + math.Exp(-z)) }
 // fitConfidence fits the three numbers by Newton's method on the logistic loss with a small ridge that
 // keeps them finite where every example is told right. It also gives the lower tail of the margins of
 // the examples that are told right.
-func fitConfidence(margins []float32, width, classes int, label []int32) (confidence, [tailShares + 1]float32) {
+func fitConfidence(margins []float32, width, classes, outside int, label []int32) (confidence, [tailShares + 1]float32) {
 	n := len(label)
 	first, gap, right := make([]float64, n), make([]float64, n), make([]float64, n)
 	var told []float64
 	for i := range n {
 		row := margins[i*width : i*width+classes]
 		at, best, second := -1, float32(math.Inf(-1)), float32(math.Inf(-1))
+		own := label[i]
+		amongIntents := int(own) != outside
 		for c, v := range row {
+			amongIntents = amongIntents && (c == outside || v <= row[own])
 			switch {
 			case v > best:
 				at, best, second = c, v, best
@@ -83,9 +93,11 @@ func fitConfidence(margins []float32, width, classes int, label []int32) (confid
 			}
 		}
 		first[i], gap[i] = float64(best), float64(best-second)
+		if amongIntents {
+			told = append(told, float64(row[own]))
+		}
 		if int32(at) == label[i] {
 			right[i] = 1
-			told = append(told, float64(best))
 		}
 	}
 	beta := [3]float64{0, 1, 1}

@@ -127,12 +127,12 @@ func featuresOf(runes []rune, dst []feature) []feature {
 		root := stem(runes[i:j])
 		dst = append(dst, tag(kindWord, word), tag(kindStem, root))
 		stems[0], stems[1], stems[2] = root, stems[0], stems[1]
-		meant(known.of[wordStep(0, root)])
+		meant(known.of(wordStep(0, root)))
 		if stems[1] != 0 {
-			meant(known.of[wordStep(wordStep(0, stems[1]), root)])
+			meant(known.of(wordStep(wordStep(0, stems[1]), root)))
 		}
 		if stems[2] != 0 {
-			meant(known.of[wordStep(wordStep(wordStep(0, stems[2]), stems[1]), root)])
+			meant(known.of(wordStep(wordStep(wordStep(0, stems[2]), stems[1]), root)))
 		}
 		switch words {
 		case 1:

@@ -17,7 +17,7 @@ import (
 // The levels of a row are a bit for each that is not zero, then those.
 const (
 	magic   = "RCLS"
-	version = 3
+	version = 4
 )
 
 // ErrStored is wrapped by every error of UnmarshalBinary: the bytes are no model of this build, or are

@@ -107,7 +107,9 @@ func (c *Cues) skip(runes []rune, i, end int) int {
 		for i < end && loose(runes[i]) {
 			i++
 		}
-		if n := c.filler.match(runes, i, end); n > 0 {
+		if n := listMark(runes, i, end); n > 0 {
+			i += n
+		} else if n := c.filler.match(runes, i, end); n > 0 {
 			i += n
 		} else if n := c.linkAt(runes, i, end); n > 0 {
 			i += n

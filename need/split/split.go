@@ -70,6 +70,8 @@ var tune = struct {
 
 const (
 	window     = 6   // pieces in one span, at most
+	many       = 4   // a span of more pieces than these …
+	wordy      = 70  // … has no more runes than these: nobody says one need at such length (no enquiry of ours or theirs is cut otherwise)
 	longest    = 600 // runes that are scored of one span
 	mostPieces = 4096
 )
@@ -124,6 +126,9 @@ func Split(n text.Normalised, score Score, c *Cues) []Span {
 					break
 				}
 				part = part[:longest]
+			}
+			if j-i > many && len(part) > wordy {
+				break
 			}
 			label, margin := score(part)
 			value := best[i].value + min(max(margin, tune.low), tune.high)
@@ -305,6 +310,8 @@ func boundary(runes []rune, i, end int) (mark, int) {
 			return markHanComma, i + 1
 		}
 		return markComma, i + 1
+	case r == ' ' && i+1 < end && listMark(runes, i+1, end) > 0:
+		return markSentence, i + 1
 	case r == ' ':
 		if i > 0 && i+1 < end && (text.Han(runes[i-1]) && text.Han(runes[i+1])) {
 			return markSpace, i + 1
@@ -314,6 +321,18 @@ func boundary(runes []rune, i, end int) (mark, int) {
 		}
 	}
 	return 0, i
+}
+
+// listMark gives the length of the number of a list at i, as in "1. … 2. …", or 0.
+func listMark(runes []rune, i, end int) int {
+	if i+1 >= end || !digit(runes[i]) || i > 0 && runes[i-1] != ' ' && runes[i-1] != '\n' || i+2 < end && digit(runes[i+2]) {
+		return 0
+	}
+	switch runes[i+1] {
+	case '.', '、', ')':
+		return 2
+	}
+	return 0
 }
 
 func digit(r rune) bool { return '0' <= r && r <= '9' }

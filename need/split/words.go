@@ -9,7 +9,7 @@ var linkWords = []string{
 	"另外再问一下", "另外问一下", "再问一下", "再问下", "再者", "其次", "最后", "接着", "然后", "之后", "并且", "而且", "同时", "与此同时", "以及", "再有", "再有就是",
 	"再一个", "第一", "第二", "第三", "首先", "一是", "二是", "三是", "加上", "不过", "但是", "但", "可是", "所以", "并", "且",
 	"also", "and also", "and then", "then", "and", "plus", "and plus", "besides", "as well as", "in addition", "additionally", "furthermore", "moreover",
-	"after that", "afterwards", "finally", "lastly", "secondly", "second", "firstly", "first", "next", "and finally", "and next", "by the way", "btw", "oh and", "oh", "while you're at it",
+	"after that", "afterwards", "finally", "lastly", "secondly", "second", "firstly", "first", "third", "thirdly", "fourth", "next", "and finally", "and next", "by the way", "btw", "oh and", "oh", "while you're at it",
 	"while i'm here", "one more thing", "another thing", "another question", "on top of that", "but", "but also", "and please also", "and after that", "and lastly", "as well", "so",
 }
 
@@ -22,7 +22,7 @@ var weakWords = []string{
 
 // fillerWords open a message or a clause and carry no need.
 var fillerWords = []string{
-	"你好", "您好", "你们好", "哈喽", "嗨", "喂", "亲", "亲亲", "在吗", "在不在", "有人吗", "客服你好", "客服您好", "你好啊", "老板", "客服", "请问", "请问一下", "请问下", "想问下", "想问一下", "我想问下", "我想问一下", "问一下", "问下",
+	"你好", "您好", "你们好", "哈喽", "嗨", "喂", "亲", "亲亲", "在吗", "在不在", "有人吗", "客服你好", "客服您好", "你好啊", "老板", "客服", "请问", "请问一下", "请问下", "想问下", "想问一下", "我想问下", "我想问一下", "问一下", "问下", "问一句", "问句", "再问一句", "说一下", "说说",
 	"嗯", "嗯嗯", "哦", "噢", "啊", "哎", "唉", "诶", "那个啥", "就是说", "话说", "好的", "好吧", "行", "谢谢", "多谢", "感谢", "谢谢啦", "谢谢了", "谢谢你", "麻烦了", "辛苦了",
 	"hi", "hello", "hey", "hi there", "hello there", "hey there", "good morning", "good afternoon", "good evening", "ok", "okay", "well", "um", "uh", "thanks", "thank you", "many thanks", "cheers", "dear sir", "dear team", "excuse me", "quick question",
 }

@@ -1,0 +1,102 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"net/url"
+	"strings"
+	"testing"
+)
+
+// offered finds the offer of an answer whose propensity is told, and its explanation.
+func offered(t *testing.T, answer object) (action string, choice object) {
+	t.Helper()
+	x, _ := answer["explanation"].(object)
+	for _, c := range list(x, "chosen") {
+		if c["nature"] != "right" && c["propensity"] != nil {
+			return c["action"].(string), c
+		}
+	}
+	t.Fatalf("nothing with a propensity is offered: %v", answer)
+	return "", nil
+}
+
+// What came of the decisions becomes a model; it decides from then on, tells its
+// parts, and stays the one that a decision rested on.
+func TestWhatCameOfDecisionsIsLearned(t *testing.T) {
+	t.Parallel()
+	onBothStores(t, func(t *testing.T, s *shop) {
+		ctx := context.Background()
+		question := "笔记本怎么连打印机"
+		scene := func(device string, days int) object {
+			return object{"scene": object{"time": daysAgo(days), "device": object{"type": device}}}
+		}
+		var first object
+		for i := range 60 {
+			user, device := fmt.Sprintf("lin%d", i), []string{"mobile", "desktop"}[i%2]
+			s.laptop(user, fmt.Sprintf("SN-%d", i), daysAgo(-60))
+			answer := s.ask(user, question, scene(device, 20))
+			if first == nil {
+				first = answer
+			}
+			for _, a := range list(answer, "actions") {
+				seen := object{"decision_id": answer["id"], "action": a["action"]}
+				s.do("POST", "/v1/track", object{"userId": user, "event": "Decision Shown", "timestamp": daysAgo(20), "properties": seen})
+				if device == "mobile" {
+					s.do("POST", "/v1/track", object{"userId": user, "event": "Accepted", "timestamp": daysAgo(19), "properties": seen})
+				}
+			}
+		}
+		if learned, err := s.h.engine.Learn(ctx, "shop", s.h.alone); err != nil || !learned {
+			t.Fatalf("learned: %v, %v", learned, err)
+		}
+		if again, err := s.h.engine.Learn(ctx, "shop", s.h.alone); err != nil || again {
+			t.Errorf("nothing has come since, and something is learned: %v %v", again, err)
+		}
+		chance := map[string]float64{}
+		var decided object
+		for _, device := range []string{"mobile", "desktop"} {
+			decided = s.ask("lin0", question, scene(device, 0))
+			action, c := offered(t, decided)
+			chance[device] = c["propensity"].(float64)
+			sum, told := 0.0, false
+			for _, p := range list(c, "parts") {
+				sum += p["value"].(float64)
+				told = told || p["name"] == "learned scene.device="+device
+			}
+			if p := 1 / (1 + math.Exp(-sum)); !told || math.Abs(p-chance[device]) > 1e-9 {
+				t.Errorf("%s on a %s: the parts %v make %v, told is %v", action, device, c["parts"], p, chance[device])
+			}
+		}
+		if chance["mobile"] < chance["desktop"]+.1 {
+			t.Errorf("those on a phone took it, the others did not; the chances are %v", chance)
+		}
+		x := decided["explanation"].(object)
+		if v := x["inputs"].(object)["model_versions"].(object)["propensity"]; v != "1" {
+			t.Errorf("it rests on model %v", v)
+		}
+		ref := ""
+		for _, e := range x["evidence"].(object) {
+			if r := e.(object)["ref"].(string); strings.HasPrefix(r, "model:propensity") {
+				ref = r
+			}
+		}
+		if ref == "" {
+			t.Fatalf("no part cites the model: %v", x["evidence"])
+		}
+		opened := s.do("GET", "/v1/refs/"+url.PathEscape(ref), nil)
+		if about, _ := opened["data"].(object)["about"].(object); about["samples"].(float64) < 60 {
+			t.Errorf("%s opens onto %v", ref, opened)
+		}
+		s.restart()
+		for _, d := range []object{first, decided} {
+			if r := s.do("POST", "/v1/decisions/"+d["id"].(string)+"/replay", object{}); r["identical"] != true {
+				t.Errorf("after the restart a decision comes out otherwise at %v", r["changed"])
+			}
+		}
+		if _, c := offered(t, s.ask("lin0", question, scene("mobile", 0))); math.Abs(c["propensity"].(float64)-chance["mobile"]) > 1e-9 {
+			t.Errorf("after the restart the chance is %v, before it was %v", c["propensity"], chance["mobile"])
+		}
+	})
+}
