@@ -88,9 +88,11 @@ func (b *binding) owned() (ids []string) {
 // whole shop; nil when there is none with the tag that is asked for. It is put the same
 // to everybody: only whether it is mentioned may depend on the person.
 func (b *binding) publicOffer(want *Putting) *putForward {
-	about, proof := b.subjects()
+	about, proof := b.named(), []evidence.Ref{}
 	if len(about) == 0 {
 		about = []string{""}
+	} else {
+		proof = b.need.Evidence
 	}
 	for _, id := range about {
 		item := b.item(id)

@@ -158,6 +158,7 @@ type trialCase struct {
 	about    []need.Entity
 	behalf   *decision.Behalf // for whom they ask, nil: for themselves
 	expect   []expected
+	answered []string // intents that a source answers
 	tags     []string // exactly those that the person has; nil: whatever they are
 	absent   []string
 	rejected []refused
@@ -264,6 +265,7 @@ func readCase(v value) *trialCase {
 			})
 		},
 		"absent": func(v value) { v.strs(&t.absent) },
+		"answered": func(v value) { v.strs(&t.answered) },
 		"tags": func(v value) {
 			t.tags = []string{}
 			v.strs(&t.tags)
@@ -401,6 +403,7 @@ func (t *trialCase) run(c *compiled, l scene.Locale, hearing Hearing) Trial {
 	if hearing == AsHeard {
 		t.heard(in.Needs, fail)
 	}
+	in.Results = append(in.Results, t.found(in.Needs))
 	plan := *c.version.Decision
 	if !t.chance {
 		plan.Temperature, plan.Exploration = 0, 0 // a case says what is best, not what the dice say
@@ -434,6 +437,17 @@ func (t *trialCase) run(c *compiled, l scene.Locale, hearing Hearing) Trial {
 	}
 	sum(d, fail)
 	return out
+}
+
+// found is what the sources would have said: an answer to each need of the intents
+// that the case names, whatever it says.
+func (t *trialCase) found(needs []need.Need) (r candidate.Result) {
+	for i := range needs {
+		if slices.Contains(t.answered, needs[i].Intent) {
+			r.Answers = append(r.Answers, candidate.Answer{Need: needs[i].ID})
+		}
+	}
+	return r
 }
 
 // grouped checks that the person is in exactly the groups that the case names, each
