@@ -5,5 +5,5 @@ import "embed"
 
 // Files holds every pack, one folder each (base, and the industries on top of it). Paths are slash-separated and start with the pack's name.
 //
-//go:embed all:base all:electronics all:retail all:banking all:education
+//go:embed all:base all:electronics all:retail all:banking all:education all:logistics
 var Files embed.FS
