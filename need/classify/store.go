@@ -74,7 +74,7 @@ func (m *Model) MarshalBinary() ([]byte, error) {
 		for c, v := range row {
 			if v != 0 {
 				b[there+c/8] |= 1 << (c % 8)
-				b = append(b, byte(int8(v)))
+				b = append(b, v)
 			}
 		}
 	}
@@ -142,12 +142,12 @@ func (m *Model) UnmarshalBinary(b []byte) error {
 	if next > shared {
 		return fmt.Errorf("%w: %d features share %d rows", ErrStored, next, shared)
 	}
-	n.step, n.levels = in.floats(rows), make([]float32, rows*n.width)
+	n.step, n.levels = in.floats(rows), make([]uint8, rows*n.width)
 	for r := range rows {
 		there := in.bytes(n.width / 8)
 		for c := 0; !in.failed && c < n.width; c++ {
 			if there[c/8]>>(c%8)&1 == 1 {
-				n.levels[r*n.width+c] = float32(int8(in.byte()))
+				n.levels[r*n.width+c] = in.byte()
 			}
 		}
 	}
