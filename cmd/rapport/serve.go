@@ -141,6 +141,7 @@ func (s *server) run(ctx context.Context) error {
 		// at rest would hold it until traffic comes.
 		debug.SetGCPercent(usual)
 		debug.FreeOSMemory()
+		rest()
 		if s.listening != nil {
 			s.listening(url)
 		}
