@@ -6,6 +6,8 @@ import (
 	"strings"
 	"time"
 
+	"go.yaml.in/yaml/v3"
+
 	"github.com/rapport-cx/rapport/candidate"
 	"github.com/rapport-cx/rapport/decision"
 )
@@ -15,8 +17,13 @@ import (
 func (c *content) contactPolicy(v value) {
 	v.object(fields{
 		"quiet": func(v value) {
-			if v.node.Value == "none" {
-				c.contact.Quiet = nil
+			if v.is(yaml.ScalarNode) {
+				var none string
+				if v.choice(&none, "none"); none != "" {
+					c.contact.Quiet = nil
+				}
+			}
+			if !v.is(yaml.MappingNode) {
 				return
 			}
 			h := &decision.Hours{}
@@ -92,6 +99,10 @@ func hours(v value, h *decision.Hours, more fields, required ...string) {
 
 // clock reads a time of the day, "21:00", as minutes after midnight; 24:00 is its end.
 func (v value) clock(into *int) {
+	if v.shape != nil {
+		v.note(map[string]any{"type": "string", "pattern": "^[0-9]{1,2}:[0-9]{2}$"})
+		return
+	}
 	s, ok := v.scalar()
 	if !ok {
 		return

@@ -165,9 +165,10 @@ func (c *content) read(v value) {
 			v.entries(func(k, v value) {
 				var t, class, purpose string
 				kinds := []string{"string", "bool", "int", "double", "timestamp", "list"}
-				if v.node.Kind != yaml.MappingNode {
+				if v.is(yaml.ScalarNode) {
 					v.choice(&t, kinds...)
-				} else {
+				}
+				if v.is(yaml.MappingNode) {
 					v.object(fields{
 						"type":    func(v value) { v.choice(&t, kinds...) },
 						"class":   func(v value) { v.choice(&class, "ordinary", "sensitive", "minor") },
@@ -440,9 +441,10 @@ func (c *content) signal(v value) {
 		},
 		"implies": func(v value) {
 			var l string
-			if v.node.Kind != yaml.MappingNode {
+			if v.is(yaml.ScalarNode) {
 				v.str(&l)
-			} else {
+			}
+			if v.is(yaml.MappingNode) {
 				v.object(fields{
 					"need":    func(v value) { v.str(&l) },
 					"unasked": func(v value) { v.boolean(&s.Implies.Unasked) },

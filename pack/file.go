@@ -28,6 +28,7 @@ type file struct {
 	path   string
 	lines  []string
 	faults *Faults
+	shape  *shape // not nil: nothing is read, what would be is noted down
 }
 
 // value is one node of a file.
@@ -114,6 +115,9 @@ func (f *file) plain(n *yaml.Node, depth int) bool {
 }
 
 func (f *file) fault(line, column int, format string, args ...any) {
+	if f.shape != nil {
+		return
+	}
 	if len(*f.faults) >= mostFaults {
 		return
 	}
@@ -134,6 +138,10 @@ type fields map[string]func(value)
 // object reads a mapping: unknown keys, keys given twice and missing required
 // ones are faults.
 func (v value) object(known fields, required ...string) {
+	if v.shape != nil {
+		v.shape.object(v, known, required)
+		return
+	}
 	if v.node.Kind != yaml.MappingNode {
 		v.fault("a mapping is expected here: %s", strings.Join(slices.Sorted(maps.Keys(known)), ", "))
 		return
@@ -169,6 +177,12 @@ func (v value) object(known fields, required ...string) {
 
 // entries reads a mapping whose keys are free.
 func (v value) entries(each func(key, val value)) {
+	if v.shape != nil {
+		child := &shape{}
+		v.note(map[string]any{"type": "object", "additionalProperties": child})
+		each(v.described(&shape{}), v.described(child))
+		return
+	}
 	if v.node.Kind != yaml.MappingNode {
 		v.fault("a mapping is expected here")
 		return
@@ -187,6 +201,12 @@ func (v value) entries(each func(key, val value)) {
 
 // list reads a sequence.
 func (v value) list(each func(value)) {
+	if v.shape != nil {
+		child := &shape{}
+		v.note(map[string]any{"type": "array", "items": child})
+		each(v.described(child))
+		return
+	}
 	if v.node.Kind != yaml.SequenceNode {
 		v.fault("a list is expected here")
 		return
@@ -197,6 +217,10 @@ func (v value) list(each func(value)) {
 }
 
 func (v value) scalar() (string, bool) {
+	if v.shape != nil {
+		v.note(scalars)
+		return "", false
+	}
 	if v.node.Kind != yaml.ScalarNode || v.node.Tag == "!!null" {
 		v.fault("a text is expected here")
 		return "", false
@@ -229,6 +253,10 @@ func (v value) strs(into *[]string) {
 }
 
 func (v value) boolean(into *bool) {
+	if v.shape != nil {
+		v.note(map[string]any{"type": "boolean"})
+		return
+	}
 	switch s, ok := v.scalar(); {
 	case !ok:
 	case s == "true":
@@ -241,6 +269,10 @@ func (v value) boolean(into *bool) {
 }
 
 func (v value) integer(into *int, least int) {
+	if v.shape != nil {
+		v.note(map[string]any{"type": "integer", "minimum": least, "maximum": 1_000_000})
+		return
+	}
 	s, ok := v.scalar()
 	if !ok {
 		return
@@ -254,6 +286,10 @@ func (v value) integer(into *int, least int) {
 }
 
 func (v value) number(into *float64) {
+	if v.shape != nil {
+		v.note(map[string]any{"type": "number"})
+		return
+	}
 	s, ok := v.scalar()
 	if !ok {
 		return
@@ -268,6 +304,10 @@ func (v value) number(into *float64) {
 
 // positive reads a factor above zero.
 func (v value) positive(into *float64) {
+	if v.shape != nil {
+		v.note(map[string]any{"type": "number", "exclusiveMinimum": 0})
+		return
+	}
 	x := math.NaN()
 	if v.number(&x); math.IsNaN(x) {
 		return
@@ -281,6 +321,10 @@ func (v value) positive(into *float64) {
 
 // duration reads "90d", "2w", "36h", "15m".
 func (v value) duration(into *time.Duration) {
+	if v.shape != nil {
+		v.note(map[string]any{"type": "string", "pattern": "^[0-9]+[dwhm]$"})
+		return
+	}
 	s, ok := v.scalar()
 	if !ok {
 		return
@@ -346,6 +390,10 @@ func (v value) text(into *candidate.Text) {
 }
 
 func (v value) choice(into *string, among ...string) {
+	if v.shape != nil {
+		v.note(map[string]any{"enum": among})
+		return
+	}
 	s, ok := v.scalar()
 	if !ok {
 		return
@@ -364,6 +412,10 @@ var (
 
 // name reads an identifier: ASCII, small letters, digits and underscores.
 func (v value) name(into *string) {
+	if v.shape != nil {
+		v.note(map[string]any{"type": "string", "pattern": identifier.String()})
+		return
+	}
 	s, ok := v.scalar()
 	if !ok {
 		return

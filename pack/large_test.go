@@ -13,7 +13,7 @@ func TestHostileRulesAreRefusedWithTheirReasonAndPlace(t *testing.T) {
 	for name, c := range map[string]struct{ text, at, says string }{
 		"nested loops over big lists":  {rule("person.tags.all(a, person.tags.all(b, need.products.all(c, enquiry.intents.exists(d, a + b == c + d))))"), "own/rules.yaml:6:35", "steps"},
 		"a giant regular expression":   {rule("need.text.matches('((a|b|c|d){1,90}){1,90}')"), "own/rules.yaml:6:54", "it repeats too much"},
-		"a long regular expression":   {rule("need.text.matches('(a|b|c|d){1,900}')"), "own/rules.yaml:6:54", "program size"},
+		"a long regular expression":    {rule("need.text.matches('(a|b|c|d){1,900}')"), "own/rules.yaml:6:54", "program size"},
 		"a literal of half a megabyte": {rule("need.text == '" + strings.Repeat("长", 1<<17) + "'"), "own/rules.yaml:6:35", "characters long; at most"},
 		"a literal of a megabyte":      {rule("need.text == '" + strings.Repeat("x", 1<<20) + "'"), "own/rules.yaml:6:1", "bytes long; at most"},
 	} {

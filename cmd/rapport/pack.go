@@ -28,6 +28,7 @@ type packCommand struct {
 	Build   packBuild   `cmd:"" help:"Put a pack into one file."`
 	Install packInstall `cmd:"" help:"Make a draft of a pack on a server, or put it in force."`
 	List    packList    `cmd:"" help:"List the packs in this binary."`
+	Schema  packSchema  `cmd:"" help:"Print the JSON Schema of a file of a pack, for editors."`
 }
 
 // brought is a pack from outside the binary: a folder of its own, or a file that
@@ -335,3 +336,8 @@ func (c *client) current(ctx context.Context) (v versionBrief, err error) {
 	}
 	return v, errors.New("no version is in force")
 }
+
+type packSchema struct{}
+
+// Run prints the schema for an editor: # yaml-language-server: $schema=FILE
+func (packSchema) Run(con *console) error { return con.print(pack.Schema()) }

@@ -46,6 +46,8 @@ type Options struct {
 	Ready func() error
 	// Packs lists the packs a strategy can be made of.
 	Packs func() []Pack
+	// PackSchema is the JSON Schema of a file of a pack.
+	PackSchema func() map[string]any
 	// Logins are the console's one-time links; nil: no console sessions.
 	Logins *Logins
 	// Static serves /console/, /demo/ and /widget.js; nil: they are not there.
@@ -104,6 +106,7 @@ func New(o Options) http.Handler {
 	s.topicRoutes()
 	s.refRoutes()
 	s.strategyRoutes()
+	s.recipeRoutes()
 	s.actionRoutes()
 	s.workspaceRoutes()
 	s.houseRoutes()
