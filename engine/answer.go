@@ -57,6 +57,8 @@ type Inputs struct {
 	Build     string             `json:"build,omitempty"`
 	Model     uint64             `json:"model,omitempty"` // version of what was learned; 0: nothing
 	Results   []candidate.Result `json:"results"`         // what each source said
+	// Counsel is what a second reader said, as it was taken in; nil when none was asked.
+	Counsel *Counsel `json:"counsel,omitempty"`
 }
 
 // moment is a decision's surroundings, read once: the fold, the shelf, the version.
@@ -159,6 +161,11 @@ func (e *Engine) Answer(ctx context.Context, r Request) (*Answer, error) {
 func (e *Engine) settle(ctx context.Context, t *tenant, id string, in *Inputs, m moment, beside func(*Answer, *walked, *Batch) error) (*Answer, *walked, error) {
 	for {
 		w := e.walk(ctx, in, m)
+		if in.Counsel == nil {
+			if in.Counsel = e.counselOf(ctx, in, m, &w); in.Counsel != nil {
+				w.show(in, m)
+			}
+		}
 		a := assemble(id, in, m, &w)
 		var err error
 		if a.encoded, err = encode(a); err != nil {
@@ -186,6 +193,7 @@ func (e *Engine) settle(ctx context.Context, t *tenant, id string, in *Inputs, m
 		if err != nil {
 			return nil, nil, fmt.Errorf("ledger of %s: %w", id, err)
 		}
+		e.learnFrom(ctx, t.ID, id, in, m, &w)
 		return a, &w, nil
 	}
 }
@@ -277,8 +285,21 @@ func (e *Engine) walk(ctx context.Context, in *Inputs, m moment) (w walked) {
 	w.input.Dialogue.Denied = in.Enquiry.Denied
 	w.input.Told = saidBefore(recalled, w.recognition.Needs)
 	w.decision = decision.Decide(m.version.Decision, w.input)
-	w.solution = treatment.Compose(m.version.Treatment, &w.decision, in.Scene)
+	w.show(in, m)
 	return w
+}
+
+// show composes what was decided. A second reader's counsel can change the order of
+// what is asked back and the wording, and comes too late to change anything else.
+func (w *walked) show(in *Inputs, m moment) {
+	d := w.decision
+	if in.Counsel != nil {
+		d.Needs = need.Asked(d.Needs, in.Counsel.Views)
+	}
+	w.solution = treatment.Compose(m.version.Treatment, &d, in.Scene)
+	if in.Counsel != nil {
+		w.solution = treatment.Reword(w.solution, in.Counsel.Wordings, in.Scene)
+	}
 }
 
 // wordsOf are the customer's own words, those of earlier turns first.
@@ -315,6 +336,9 @@ func assemble(id string, in *Inputs, m moment, w *walked) *Answer {
 		if r.Degraded != nil {
 			a.Degraded = append(a.Degraded, *r.Degraded)
 		}
+	}
+	if in.Counsel != nil && in.Counsel.Degraded != "" {
+		a.Degraded = append(a.Degraded, candidate.Degraded{Source: "llm", Reason: in.Counsel.Degraded})
 	}
 	a.Conversation = talkOf(in, w)
 	a.Evidence = n.table()

@@ -53,6 +53,13 @@ type Options struct {
 	// Models keeps what was learned; nil: nothing is learned, and decisions rest on the
 	// packs' own propensities.
 	Models Shelf
+	// Reader is a second opinion on unclear words and on wording; nil: there is none,
+	// and nothing is asked of anybody. CounselBudget is how long it may take for one
+	// answer; 0: 800 ms.
+	Reader        Reader
+	CounselBudget time.Duration
+	// Papers keep the workspaces' examples and what waits to become one; nil: none are kept.
+	Papers Papers
 	// Deadline is how long a source may take. 0: 800 ms, for those that ask the network.
 	Deadline time.Duration
 	// Clock tells the time; nil: the machine's. A test or a replay brings its own.

@@ -49,7 +49,7 @@ func (e *Engine) explain(in *Inputs, m moment, w *walked, a *Answer) (*Explanati
 		Inputs: ExplainedInputs{
 			Scene: in.Scene, Placement: in.Placement, Conversation: in.Conversation, Proven: in.Asker.Proven, Personal: in.Personal,
 			LogPosition: in.Position, CatalogueVersion: in.Catalogue, StrategyVersion: in.Strategy,
-			ModelVersions: modelVersions(in), ProfileDigest: in.Profile,
+			ModelVersions: modelVersions(in), ProfileDigest: in.Profile, Counsel: in.Counsel,
 		},
 	}
 	for i := range w.solution.Needs {

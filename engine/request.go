@@ -148,6 +148,8 @@ type ExplainedInputs struct {
 	StrategyVersion  int               `json:"strategy_version"`
 	ModelVersions    map[string]string `json:"model_versions"`
 	ProfileDigest    string            `json:"profile_digest"`
+	// Counsel is what a second reader said of unclear words and of our wording.
+	Counsel *Counsel `json:"counsel,omitempty"`
 }
 
 // Variation is what a replay changes; the zero Variation changes nothing.

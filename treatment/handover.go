@@ -19,6 +19,7 @@ func Plain(blocks []Block) string {
 		b := &blocks[i]
 		add(b.Title)
 		add(b.Text)
+		add(b.Generated)
 		for _, row := range b.Rows {
 			cells := make([]string, len(row.Cells))
 			for j, c := range row.Cells {

@@ -34,6 +34,9 @@ type Block struct {
 	Source  string         `json:"source,omitempty"`
 	Reasons []Reason       `json:"reasons,omitempty"`
 	Ev      []evidence.Ref `json:"evidence,omitempty"`
+	// Generated is the label that stands beside Text when a language model worded it
+	// ("AI generated"); "" when the house did.
+	Generated string `json:"generated,omitempty"`
 }
 
 // Column is one compared item.

@@ -50,6 +50,8 @@ type memory struct {
 	database string // address of a PostgreSQL; "": the folder
 	// clock tells the time; nil: the machine's. Tests bring their own.
 	clock func() time.Time
+	// reader is a language model that may be asked; nil: none is.
+	reader engine.Reader
 }
 
 // house is the product put together: memory, corridor, front door.
@@ -148,6 +150,8 @@ func openHouseOn(ctx context.Context, m memory, url string) (*house, error) {
 		Courier:  courier,
 		Report:   func(err error) { slog.Error("work that nobody waits for failed", "error", err) },
 		Watch:    kept.firings,
+		Reader:   m.reader,
+		Papers:   store,
 		Clock:    clock,
 		Build:    build(),
 	})

@@ -16,12 +16,32 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/rapport-cx/rapport/engine"
+	"github.com/rapport-cx/rapport/internal/llm"
 	"github.com/rapport-cx/rapport/strategy"
 )
 
 // settings are what a server can be told; none is needed.
 type settings struct {
 	Addr string `help:"Address to listen on; change it to serve other machines." default:"127.0.0.1:8080" placeholder:"HOST:PORT"`
+
+	LLM llmSettings `embed:"" prefix:"llm-" envprefix:"LLM_"`
+}
+
+// llmSettings say where a language model is; without a URL none is asked.
+type llmSettings struct {
+	URL     string `help:"Base URL of an OpenAI-compatible endpoint that may read unclear sentences and word ours; nothing is sent anywhere without one." placeholder:"URL"`
+	Key     string `help:"Its key; better set as RAPPORT_LLM_KEY than on the command line." placeholder:"KEY"`
+	Model   string `help:"Name of its chat model." placeholder:"NAME"`
+	Wording bool   `help:"Let it word our sentences, marked as AI generated; switch it off when it may only read." default:"true" negatable:""`
+}
+
+// reader is the endpoint as the house asks it; nil without a URL.
+func (l llmSettings) reader() (engine.Reader, error) {
+	if l.URL == "" {
+		return nil, nil
+	}
+	return llm.New(llm.Options{URL: l.URL, Key: l.Key, ChatModel: l.Model, Wording: l.Wording})
 }
 
 type serveCommand struct {
@@ -97,11 +117,16 @@ func (s *server) run(ctx context.Context) error {
 		return fmt.Errorf("listen: %w", err)
 	}
 	url := "http://" + reachable(listener.Addr().String())
+	second, err := s.LLM.reader()
+	if err != nil {
+		listener.Close()
+		return err
+	}
 	// Opening and compiling make garbage faster than it is worth collecting; it is
 	// given back once the server is ready.
 	usual := debug.SetGCPercent(400)
 	compiled := s.compileAhead(ctx)
-	h, err := openHouseOn(ctx, memory{dir: s.dir, database: s.database}, url)
+	h, err := openHouseOn(ctx, memory{dir: s.dir, database: s.database, reader: second}, url)
 	if err != nil {
 		listener.Close()
 		return err

@@ -42,6 +42,12 @@ func whole(t testing.TB) *door {
 // wholeIn opens the house over a data folder; shut closes it, as at the end of a process.
 func wholeIn(t testing.TB, dir string) (d *door, shut func()) {
 	t.Helper()
+	return wholeWith(t, dir, func(*engine.Options) {})
+}
+
+// wholeWith opens a house that is not quite the usual one.
+func wholeWith(t testing.TB, dir string, change func(*engine.Options)) (d *door, shut func()) {
+	t.Helper()
 	d = &door{t: t, now: noon, logins: NewLogins()}
 	clock := func() time.Time { return d.now }
 	shelves, registry, cohorts, desk, heat, topics := &candidate.Shelves{}, &profile.Registry{}, candidate.NewCohorts(), conversation.NewDesk(), &click.Heat{}, &topic.Topics{}
@@ -55,10 +61,12 @@ func wholeIn(t testing.TB, dir string) (d *door, shut func()) {
 			t.Error(err)
 		}
 	}
-	e, err := engine.Open(t.Context(), engine.Options{
-		Store: store, Compiler: compiler(), Clock: clock, Counts: cohorts.Opens, Desk: desk, Switches: switches, Rollouts: rollouts,
+	o := engine.Options{
+		Store: store, Compiler: compiler(), Clock: clock, Counts: cohorts.Opens, Desk: desk, Switches: switches, Rollouts: rollouts, Papers: store,
 		Sources: func(w string) []candidate.Source { return candidate.Sources(cohorts.Of(w)) },
-	})
+	}
+	change(&o)
+	e, err := engine.Open(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)
 	}
