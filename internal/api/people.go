@@ -249,7 +249,11 @@ func (s *server) known(c *call, scope engine.Scope) (Person, error) {
 		if !t.Stated {
 			p.Tags = append(p.Tags, t.Tag)
 		}
-		g := PersonTag{t.Tag, t.Title.In(c.locale), t.Sentence.In(c.locale), "rule", listed(t.Evidence), moment(t.Since), moment(t.Until)}
+		refs := make([]evidence.Ref, len(t.Evidence))
+		for k, ref := range t.Evidence {
+			refs[k] = engine.Qualified(ref, string(scope.Person))
+		}
+		g := PersonTag{t.Tag, t.Title.In(c.locale), t.Sentence.In(c.locale), "rule", refs, moment(t.Since), moment(t.Until)}
 		if t.Stated {
 			g.Origin = "stated"
 		}
