@@ -260,6 +260,9 @@ func (e *Engine) Erase(ctx context.Context, workspace string, keys []identity.Ke
 	}
 	done, err := e.Store.Erase(ctx, workspace, keys)
 	t.desk.set(nil) // it may speak of them
+	if err == nil {
+		err = e.forgetWords(ctx, workspace, keys)
+	}
 	return done, err
 }
 

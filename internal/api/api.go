@@ -106,6 +106,7 @@ func New(o Options) http.Handler {
 	s.topicRoutes()
 	s.refRoutes()
 	s.strategyRoutes()
+	s.teachingRoutes()
 	s.recipeRoutes()
 	s.actionRoutes()
 	s.workspaceRoutes()

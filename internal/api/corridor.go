@@ -41,6 +41,7 @@ type Engine interface {
 	knower
 	matcher
 	strategist
+	teacher
 	landlord
 }
 

@@ -299,4 +299,25 @@ func TestASecondReaderReordersTheQuestionAndTeaches(t *testing.T) {
 	if x["inputs"].(map[string]any)["counsel"] == nil {
 		t.Errorf("the explanation does not tell of the second reader: %v", x["inputs"])
 	}
+
+	// What the two saw differently waits for somebody to say what it means.
+	items := d.want(200, "", "GET", "/v1/training-candidates", "sk_shop", "").json(t)["items"].([]any)
+	if len(items) != 1 || items[0].(map[string]any)["text"] != text || items[0].(map[string]any)["proposed"] != "payment.invoice" {
+		t.Fatalf("training candidates: %v", items)
+	}
+	id := items[0].(map[string]any)["id"].(string)
+	d.want(404, "not_found", "POST", "/v1/training-candidates/"+id, "sk_bank", `{"intent":"payment.invoice"}`)
+	d.want(200, "", "POST", "/v1/training-candidates/"+id, "sk_shop", `{"intent":"payment.invoice"}`)
+	d.want(404, "not_found", "POST", "/v1/training-candidates/"+id, "sk_shop", `{"intent":"payment.invoice"}`)
+	kept := d.want(200, "", "POST", "/v1/examples", "sk_shop", `{"examples":[{"text":"卡里的那个票","intent":"payment.invoice"},{"text":"卡里那个","intent":"payment.invoice","lang":"zh-CN"}]}`).json(t)
+	if kept["examples"] != 3.0 {
+		t.Errorf("kept %v", kept)
+	}
+	h.become(nil)
+	v := d.want(201, "", "POST", "/v1/classifier", "sk_shop", "").json(t)
+	_, learned := d.decides(text)
+	if n := learned["needs"].([]any)[0].(map[string]any); n["intent"] != "payment.invoice" || learned["strategy"].(map[string]any)["version"] != v["version"] {
+		t.Errorf("nothing was learned: %v under %v", n, learned["strategy"])
+	}
+	d.identical(after["id"].(string))
 }

@@ -474,3 +474,14 @@ func (h *house) Identifiers(_ context.Context, workspace string) ([]identity.Rul
 	defer h.mu.Unlock()
 	return h.log(workspace).graph.Rules(), h.broken
 }
+
+func (h *house) Candidates(context.Context, string, string, int) ([]engine.Candidate, error) {
+	return nil, nil
+}
+func (h *house) Judge(context.Context, string, string, string) error { return engine.ErrNotFound }
+func (h *house) AddExamples(context.Context, string, []engine.Example) (int, error) {
+	return 0, engine.ErrState
+}
+func (h *house) Teach(context.Context, string) (strategy.Source, error) {
+	return strategy.Source{}, engine.ErrState
+}
