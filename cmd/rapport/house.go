@@ -168,8 +168,8 @@ func openHouseOn(ctx context.Context, m memory, url string) (*house, error) {
 	h.stories = &stories{clock: h.clock}
 	h.handler = h.front(api.New(api.Options{
 		Engine: h.engine, Records: kept.registry, Sources: h.sources, Heat: kept.heat, Topics: kept.topics, Webhooks: courier, Clock: clock,
-		Shelf: func(workspace string) api.Shelf { return shelves.Of(workspace) },
-		Ready: h.ready,
+		Shelf:      func(workspace string) api.Shelf { return shelves.Of(workspace) },
+		Ready:      h.ready,
 		PackSchema: pack.Schema,
 		Packs: func() []api.Pack {
 			all := make([]api.Pack, len(shipped))
