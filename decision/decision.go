@@ -193,6 +193,7 @@ type Plan struct {
 	Contact   Contact // what Rapport may send by itself
 	Duty      []Duty  // whom a customer can be put through to, in the order of the packs
 	Funds     []Fund
+	Calendars []Calendar
 	Zone      *time.Location // of calendar periods; nil: UTC
 	Tags      []Tag          // groups of customers
 	// Fields are the class and purpose of traits that the packs declare.

@@ -293,6 +293,8 @@ func (b *binding) fact(name string) (any, bool) {
 		return b.tagFact(rest)
 	case "behalf":
 		return b.behalfFact(rest)
+	case "calendar":
+		return b.calendarFact(rest)
 	case "dialogue":
 		switch rest {
 		case "failures":

@@ -290,6 +290,7 @@ func (c *content) compile() *compiled {
 	plan.Explained = c.patterns(c.explained)
 	plan.Contact, plan.Duty = c.contact, c.duty
 	plan.Learned = c.learned(l)
+	plan.Calendars = c.calendars
 	for _, s := range c.need.Subintents {
 		if _, ok := c.titles[s.Parent]; !ok {
 			c.seen["subintent "+s.Parent+"/"+s.ID].fault("its parent %q is no intent", s.Parent)
@@ -370,6 +371,10 @@ func (c *content) facts() map[string]decision.FactType {
 	for _, s := range c.signals {
 		all["signal."+s.ID+".holds"] = decision.Bool
 		all["signal."+s.ID+".count"] = decision.Int
+	}
+	for i := range c.calendars {
+		all["calendar."+c.calendars[i].ID+".workday"] = decision.Bool
+		all["calendar."+c.calendars[i].ID+".holiday"] = decision.Bool
 	}
 	for i := range c.tags {
 		all["tag."+c.tags[i].ID] = decision.Bool

@@ -39,6 +39,7 @@ type content struct {
 	duty       []decision.Duty
 	topics     []topic
 	funds      []fundText
+	calendars  []decision.Calendar
 	tags       []tagText
 	zone       *value     // the name of the time zone in which calendars are read
 	dropped    []labelled // ids of actions of earlier packs that are left out
@@ -193,6 +194,7 @@ func (c *content) read(v value) {
 		},
 		"timezone":  func(v value) { c.zone = &v },
 		"budgets":   func(v value) { v.list(c.fund) },
+		"calendars": func(v value) { v.list(c.calendar) },
 		"problems":  func(v value) { c.problems = labels(v) },
 		"explained": func(v value) { c.explained = labels(v) },
 		"draw": func(v value) {

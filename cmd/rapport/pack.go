@@ -22,13 +22,14 @@ import (
 )
 
 type packCommand struct {
-	New     packNew     `cmd:"" help:"Begin a pack: a folder with rules, sentences and a test case that pass."`
-	Lint    packLint    `cmd:"" help:"Say what is wrong with a pack, and what probably is."`
-	Test    packTest    `cmd:"" help:"Run the test cases of a pack, in both languages."`
-	Build   packBuild   `cmd:"" help:"Put a pack into one file."`
-	Install packInstall `cmd:"" help:"Make a draft of a pack on a server, or put it in force."`
-	List    packList    `cmd:"" help:"List the packs in this binary."`
-	Schema  packSchema  `cmd:"" help:"Print the JSON Schema of a file of a pack, for editors."`
+	New      packNew      `cmd:"" help:"Begin a pack: a folder with rules, sentences and a test case that pass."`
+	Lint     packLint     `cmd:"" help:"Say what is wrong with a pack, and what probably is."`
+	Test     packTest     `cmd:"" help:"Run the test cases of a pack, in both languages."`
+	Build    packBuild    `cmd:"" help:"Put a pack into one file."`
+	Install  packInstall  `cmd:"" help:"Make a draft of a pack on a server, or put it in force."`
+	List     packList     `cmd:"" help:"List the packs in this binary."`
+	Calendar packCalendar `cmd:"" help:"Turn an iCalendar file into a calendar of a pack."`
+	Schema   packSchema   `cmd:"" help:"Print the JSON Schema of a file of a pack, for editors."`
 }
 
 // brought is a pack from outside the binary: a folder of its own, or a file that
@@ -341,3 +342,23 @@ type packSchema struct{}
 
 // Run prints the schema for an editor: # yaml-language-server: $schema=FILE
 func (packSchema) Run(con *console) error { return con.print(pack.Schema()) }
+
+type packCalendar struct {
+	File  string   `arg:"" help:"iCalendar file (.ics)." type:"existingfile"`
+	ID    string   `help:"Id of the calendar: rules read calendar.ID.workday." default:"holidays"`
+	Works []string `help:"Words in an entry's summary that make it a workday instead of a day off." default:"班,workday"`
+}
+
+// Run prints the file of a pack.
+func (p *packCalendar) Run(con *console) error {
+	text, err := os.ReadFile(p.File)
+	if err != nil {
+		return err
+	}
+	file, err := pack.Calendar(p.ID, string(text), p.Works)
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprint(con.out, file)
+	return err
+}

@@ -1,0 +1,44 @@
+package decision
+
+import (
+	"strings"
+	"time"
+)
+
+// Calendar tells working days from days off: weekends are off, and so are holidays;
+// days that make up for a holiday are worked whatever the weekday.
+type Calendar struct {
+	ID   string
+	Off  map[string]bool // by day, 2026-10-01
+	Work map[string]bool // make-up workdays; they win
+}
+
+// Workday tells whether a day, by its own clock, is worked.
+func (c *Calendar) Workday(t time.Time) bool {
+	day := t.Format(time.DateOnly)
+	switch {
+	case c.Work[day]:
+		return true
+	case c.Off[day]:
+		return false
+	}
+	return t.Weekday() != time.Saturday && t.Weekday() != time.Sunday
+}
+
+// calendarFact is calendar.NAME.workday and calendar.NAME.holiday, of the day where the
+// customer is.
+func (b *binding) calendarFact(name string) (any, bool) {
+	id, what, _ := strings.Cut(name, ".")
+	for i := range b.plan.Calendars {
+		if c := &b.plan.Calendars[i]; c.ID == id && !b.now.IsZero() {
+			local := b.now.In(b.zone())
+			switch what {
+			case "workday":
+				return c.Workday(local), true
+			case "holiday":
+				return c.Off[local.Format(time.DateOnly)] && !c.Workday(local), true
+			}
+		}
+	}
+	return nil, false
+}

@@ -1,0 +1,138 @@
+package pack
+
+import (
+	"bufio"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/rapport-cx/rapport/candidate"
+	"github.com/rapport-cx/rapport/decision"
+)
+
+// calendar reads days off and make-up workdays. One of the same id replaces one of an
+// earlier pack.
+func (c *content) calendar(v value) {
+	d := decision.Calendar{Off: map[string]bool{}, Work: map[string]bool{}}
+	days := func(into map[string]bool) func(value) {
+		return func(v value) {
+			v.list(func(v value) {
+				s, ok := v.scalar()
+				if !ok {
+					return
+				}
+				if _, err := time.Parse(time.DateOnly, s); err != nil {
+					v.fault("a day such as 2026-10-01 is expected, not %q", s)
+					return
+				}
+				into[s] = true
+			})
+		}
+	}
+	v.object(fields{
+		"id":       func(v value) { v.name(&d.ID) },
+		"title":    func(v value) { var t candidate.Text; v.text(&t) },
+		"days_off": days(d.Off),
+		"workdays": days(d.Work),
+	}, "id", "title")
+	for day := range d.Work {
+		if d.Off[day] {
+			v.fault("%s is both a day off and a workday", day)
+		}
+	}
+	if d.ID == "" {
+		return
+	}
+	if i := slices.IndexFunc(c.calendars, func(o decision.Calendar) bool { return o.ID == d.ID }); i >= 0 {
+		c.calendars[i] = d
+		return
+	}
+	c.calendars = append(c.calendars, d)
+}
+
+// longestHoliday bounds one entry of an imported calendar, in days.
+const longestHoliday = 60
+
+// Calendar turns an iCalendar text (RFC 5545) into the file of a pack. Entries whose
+// summary holds one of the words are make-up workdays; all others are days off.
+// Entries that repeat are refused: a pack writes its days out.
+func Calendar(id, ics string, workWords []string) (string, error) {
+	if !identifier.MatchString(id) {
+		return "", fmt.Errorf("calendar %q: small letters, digits and _ are used in a name", id)
+	}
+	off, work := map[string]bool{}, map[string]bool{}
+	unfolded := strings.NewReplacer("\r\n ", "", "\r\n\t", "", "\n ", "", "\n\t", "", "\r\n", "\n").Replace(ics)
+	lines := bufio.NewScanner(strings.NewReader(unfolded))
+	lines.Buffer(nil, 1<<20)
+	var entry map[string]string
+	n := 0
+	for lines.Scan() {
+		n++
+		head, text, _ := strings.Cut(lines.Text(), ":")
+		name, _, _ := strings.Cut(strings.ToUpper(head), ";")
+		switch {
+		case name == "BEGIN" && strings.EqualFold(text, "VEVENT"):
+			entry = map[string]string{}
+		case entry == nil:
+		case name == "END" && strings.EqualFold(text, "VEVENT"):
+			if err := spread(entry, workWords, off, work); err != nil {
+				return "", fmt.Errorf("calendar %s, entry that ends in line %d: %w", id, n, err)
+			}
+			entry = nil
+		default:
+			entry[name] = text
+		}
+	}
+	if err := lines.Err(); err != nil {
+		return "", fmt.Errorf("calendar %s: %w", id, err)
+	}
+	if len(off)+len(work) == 0 {
+		return "", fmt.Errorf("calendar %s: there is no entry (VEVENT) in it", id)
+	}
+	for day := range work {
+		delete(off, day)
+	}
+	list := func(days map[string]bool) string { return strings.Join(slices.Sorted(maps.Keys(days)), ", ") }
+	return fmt.Sprintf("calendars:\n  - id: %s\n    title: {zh: 放假与调休, en: Holidays and make-up workdays}\n    days_off: [%s]\n    workdays: [%s]\n", id, list(off), list(work)), nil
+}
+
+// spread puts every day of an entry where it belongs; its end is the day after.
+func spread(entry map[string]string, workWords []string, off, work map[string]bool) error {
+	if entry["RRULE"] != "" || entry["RDATE"] != "" {
+		return fmt.Errorf("it repeats, and a pack writes its days out")
+	}
+	day := func(s string) (time.Time, error) {
+		if len(s) < 8 {
+			return time.Time{}, fmt.Errorf("%q is no date", s)
+		}
+		return time.Parse("20060102", s[:8])
+	}
+	from, err := day(entry["DTSTART"])
+	if err != nil {
+		return err
+	}
+	until := from.AddDate(0, 0, 1)
+	if entry["DTEND"] != "" {
+		if until, err = day(entry["DTEND"]); err != nil {
+			return err
+		}
+		if len(entry["DTEND"]) > 8 || !until.After(from) { // an hour of that day
+			until = until.AddDate(0, 0, 1)
+		}
+	}
+	if until.Before(from) || until.Sub(from) > longestHoliday*24*time.Hour {
+		return fmt.Errorf("it lasts from %s to %s", from.Format(time.DateOnly), until.Format(time.DateOnly))
+	}
+	into := off
+	if slices.ContainsFunc(workWords, func(w string) bool {
+		return w != "" && strings.Contains(strings.ToLower(entry["SUMMARY"]), strings.ToLower(w))
+	}) {
+		into = work
+	}
+	for t := from; t.Before(until); t = t.AddDate(0, 0, 1) {
+		into[t.Format(time.DateOnly)] = true
+	}
+	return nil
+}
