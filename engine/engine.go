@@ -91,6 +91,8 @@ type tenant struct {
 
 	learning learning
 
+	measuring sync.Mutex // one report on the classifier at a time
+
 	mu       sync.Mutex
 	compiled map[int]*strategy.Version // for replays; bounded by keepCompiled
 	order    []int

@@ -9,6 +9,7 @@ import (
 	"github.com/rapport-cx/rapport/identity"
 	"github.com/rapport-cx/rapport/journal"
 	"github.com/rapport-cx/rapport/ledger"
+	"github.com/rapport-cx/rapport/need/classify"
 	"github.com/rapport-cx/rapport/profile"
 	"github.com/rapport-cx/rapport/strategy"
 	"github.com/rapport-cx/rapport/workspace"
@@ -118,4 +119,6 @@ type Compiler interface {
 	// Files are the files that a source is compiled from, those of its packs
 	// included, by path.
 	Files(s strategy.Source) map[string]string
+	// Sentences lists what the classifier of a source learns from.
+	Sentences(s strategy.Source) []classify.Example
 }

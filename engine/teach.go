@@ -11,6 +11,7 @@ import (
 
 	"github.com/rapport-cx/rapport/candidate"
 	"github.com/rapport-cx/rapport/identity"
+	"github.com/rapport-cx/rapport/need/classify"
 	"github.com/rapport-cx/rapport/need/veil"
 	"github.com/rapport-cx/rapport/scene"
 	"github.com/rapport-cx/rapport/strategy"
@@ -157,6 +158,26 @@ func (e *Engine) Teach(ctx context.Context, workspaceID string) (strategy.Source
 		return s, err
 	}
 	return e.Publish(ctx, workspaceID, s.Number, Publication{Note: fmt.Sprintf("learned from %d examples", len(examples))})
+}
+
+// Quality is what five-fold cross-validation says of the sentences behind the
+// classifier in force: seconds of work, done one at a time in a workspace.
+func (e *Engine) Quality(ctx context.Context, workspaceID string) (q classify.Quality, err error) {
+	t, err := e.tenant(workspaceID)
+	if err != nil {
+		return q, err
+	}
+	v := t.current.Load()
+	if v == nil {
+		return q, fmt.Errorf("workspace %s: %w", workspaceID, ErrNoStrategy)
+	}
+	s, err := e.source(ctx, workspaceID, v.Number)
+	if err != nil {
+		return q, err
+	}
+	t.measuring.Lock()
+	defer t.measuring.Unlock()
+	return classify.CrossValidate(ctx, e.Compiler.Sentences(s), 5, classify.Options{Seed: 2026})
 }
 
 // learned writes examples as a file of a strategy: JSON, which YAML can read.

@@ -134,6 +134,13 @@ func (def *Definition) wording(intents []classify.Example) wording {
 	}, single)}
 }
 
+// Sentences lists what the classifier of intents learns from; what is no shop's matter
+// is of the intent "-".
+func (def *Definition) Sentences() []classify.Example {
+	intents, _ := def.examples()
+	return intents
+}
+
 // examples lists what the two classifiers learn from; a subintent's sentences
 // teach its intent as well.
 func (def *Definition) examples() (intents, kinds []classify.Example) {

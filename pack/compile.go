@@ -17,6 +17,7 @@ import (
 	"github.com/rapport-cx/rapport/candidate"
 	"github.com/rapport-cx/rapport/decision"
 	"github.com/rapport-cx/rapport/need"
+	"github.com/rapport-cx/rapport/need/classify"
 	"github.com/rapport-cx/rapport/need/signal"
 	"github.com/rapport-cx/rapport/profile"
 	"github.com/rapport-cx/rapport/scene"
@@ -60,6 +61,12 @@ func (c *Compiler) Files(s strategy.Source) map[string]string {
 		all[f.path] = f.text
 	}
 	return all
+}
+
+// Sentences lists what the classifier of a source learns from.
+func (c *Compiler) Sentences(s strategy.Source) []classify.Example {
+	files, faults := c.files(s)
+	return readAll(files, &faults).need.Sentences()
 }
 
 // compiled is what files were compiled to, with what the test cases need of it.

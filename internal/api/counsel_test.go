@@ -320,4 +320,9 @@ func TestASecondReaderReordersTheQuestionAndTeaches(t *testing.T) {
 		t.Errorf("nothing was learned: %v under %v", n, learned["strategy"])
 	}
 	d.identical(after["id"].(string))
+	q := d.want(200, "", "GET", "/v1/classifier", "sk_shop", "").json(t)
+	if q["accuracy"].(float64) < 0.5 || len(q["intents"].([]any)) < 20 {
+		t.Errorf("quality: %v of %v intents", q["accuracy"], len(q["intents"].([]any)))
+	}
+	t.Logf("accuracy %v", q["accuracy"])
 }

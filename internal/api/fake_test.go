@@ -19,6 +19,7 @@ import (
 	"github.com/rapport-cx/rapport/journal"
 	"github.com/rapport-cx/rapport/ledger"
 	"github.com/rapport-cx/rapport/need"
+	"github.com/rapport-cx/rapport/need/classify"
 	"github.com/rapport-cx/rapport/outbox"
 	"github.com/rapport-cx/rapport/outcome"
 	"github.com/rapport-cx/rapport/profile"
@@ -484,4 +485,8 @@ func (h *house) AddExamples(context.Context, string, []engine.Example) (int, err
 }
 func (h *house) Teach(context.Context, string) (strategy.Source, error) {
 	return strategy.Source{}, engine.ErrState
+}
+
+func (h *house) Quality(context.Context, string) (classify.Quality, error) {
+	return classify.Quality{}, engine.ErrState
 }

@@ -5,6 +5,7 @@ import (
 	"net/http"
 
 	"github.com/rapport-cx/rapport/engine"
+	"github.com/rapport-cx/rapport/need/classify"
 	"github.com/rapport-cx/rapport/scene"
 	"github.com/rapport-cx/rapport/strategy"
 )
@@ -19,6 +20,72 @@ type teacher interface {
 	AddExamples(ctx context.Context, workspace string, all []engine.Example) (total int, err error)
 	// Teach trains on them and puts the classifier in force as a new version.
 	Teach(ctx context.Context, workspace string) (strategy.Source, error)
+	// Quality cross-validates the sentences of the version in force.
+	Quality(ctx context.Context, workspace string) (classify.Quality, error)
+}
+
+// ClassifierQuality is what cross-validation says of the sentences in force.
+type ClassifierQuality struct {
+	Folds          int                `json:"folds"`
+	Accuracy       float64            `json:"accuracy" doc:"Share of sentences told right by a model that has not seen them."`
+	Intents        []IntentQuality    `json:"intents" doc:"The weakest first; \"-\" is what is no shop's matter."`
+	Confused       []ConfusedIntents  `json:"confused" doc:"The most frequent first, at most 100."`
+	Duplicates     []RepeatedSentence `json:"duplicates"`
+	Contradictions []RepeatedSentence `json:"contradictions" doc:"One sentence under several intents."`
+	Doubtful       []DoubtfulSentence `json:"doubtful" doc:"Sentences that look like another intent's, the clearest first, at most 100."`
+}
+
+// IntentQuality is one intent's.
+type IntentQuality struct {
+	Intent    string  `json:"intent"`
+	Examples  int     `json:"examples"`
+	Precision float64 `json:"precision"`
+	Recall    float64 `json:"recall"`
+	F1        float64 `json:"f1"`
+}
+
+// ConfusedIntents are two intents of which one is taken for the other.
+type ConfusedIntents struct {
+	Meant string   `json:"meant"`
+	Taken string   `json:"taken"`
+	Count int      `json:"count"`
+	Texts []string `json:"texts"`
+}
+
+// RepeatedSentence is a sentence that is there several times.
+type RepeatedSentence struct {
+	Text    string   `json:"text" doc:"In plain form."`
+	Times   int      `json:"times"`
+	Intents []string `json:"intents"`
+}
+
+// DoubtfulSentence is one whose label may be wrong.
+type DoubtfulSentence struct {
+	Text   string `json:"text"`
+	Intent string `json:"intent"`
+	Taken  string `json:"taken"`
+}
+
+func qualityOf(q *classify.Quality) ClassifierQuality {
+	out := ClassifierQuality{Folds: q.Folds, Accuracy: q.Accuracy, Intents: []IntentQuality{}, Confused: []ConfusedIntents{}, Doubtful: []DoubtfulSentence{}}
+	for _, x := range q.Intents {
+		out.Intents = append(out.Intents, IntentQuality(x))
+	}
+	for _, x := range q.Confused[:min(len(q.Confused), 100)] {
+		out.Confused = append(out.Confused, ConfusedIntents(x))
+	}
+	for _, x := range q.Doubtful[:min(len(q.Doubtful), 100)] {
+		out.Doubtful = append(out.Doubtful, DoubtfulSentence{x.Text, x.Intent, x.Taken})
+	}
+	repeated := func(all []classify.Repeated) []RepeatedSentence {
+		r := []RepeatedSentence{}
+		for _, x := range all {
+			r = append(r, RepeatedSentence{x.Plain, len(x.Examples), x.Intents})
+		}
+		return r
+	}
+	out.Duplicates, out.Contradictions = repeated(q.Duplicates), repeated(q.Contradictions)
+	return out
 }
 
 // LabelledSentences are sentences of the workspace's own.
@@ -83,6 +150,13 @@ func (s *server) teachingRoutes() {
 			return struct{}{}, err
 		}
 		return struct{}{}, s.Engine.Judge(c.context(), c.workspace.ID, id, in.Intent)
+	})
+	add(s, route{method: "GET", path: "/v1/classifier", tag: "Learning", who: secretKey, summary: "How well each intent is told from the others, by cross-validation; takes seconds."}, func(c *call, _ *none) (ClassifierQuality, error) {
+		q, err := s.Engine.Quality(c.context(), c.workspace.ID)
+		if err != nil {
+			return ClassifierQuality{}, err
+		}
+		return qualityOf(&q), nil
 	})
 	add(s, route{method: "POST", path: "/v1/classifier", tag: "Learning", who: secretKey, status: http.StatusCreated, optional: true, summary: "Train on the packs' sentences and the workspace's own, and publish the result as a new version."}, func(c *call, _ *none) (Strategy, error) {
 		v, err := s.Engine.Teach(c.context(), c.workspace.ID)
