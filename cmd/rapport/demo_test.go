@@ -24,10 +24,13 @@ func TestTheStoriesOfTheDemoComeTrue(t *testing.T) {
 	}{
 		{"retail", map[string][]string{
 			"he": {"fast_track_refund", "direct_contact"}, "olivia": {"fast_track_refund", "direct_contact"}, "mo": nil, "an": nil,
+			"shu": nil, "cheng": nil, "nina": nil, "bai": nil,
 		}},
 		{"banking", map[string][]string{
 			"qian": {"maturity_reminder", "reinvestment_plan"}, "grace": {"maturity_reminder", "reinvestment_plan"}, "noor": nil,
+			"hua": nil, "omar": nil,
 		}},
+		{"education", map[string][]string{"xu": nil, "lan": nil, "dou": nil}},
 	} {
 		w, ok := keys.workspace(demo.workspace)
 		if !ok {
@@ -73,10 +76,30 @@ func TestTheStoriesOfTheDemoComeTrue(t *testing.T) {
 	if answer := s.do("POST", "/v1/decisions", object{"user_id": "an", "enquiry": object{"text": "你好"}}); find(list(answer, "needs"), "intent", "aftersale.exchange") == nil {
 		t.Errorf("an is met with %v", answer["needs"])
 	}
+	for workspace, asks := range map[string][][3]string{
+		"retail": {
+			{"shu", "推荐一款空气炸锅", "simple_words"}, {"cheng", "推荐一款空气炸锅", "company_desk"},
+			{"nina", "What capacity does the Hemu air fryer 7 L have?", "promotion_saving"}, {"bai", "推荐一款空气炸锅", "what_it_is_made_of"},
+		},
+		"banking":   {{"hua", "我的银行卡丢了", "block_card"}, {"hua", "我的理财什么时候到期", "maturity_answer"}, {"omar", "推荐点低风险的理财产品", "before_advice"}},
+		"education": {{"xu", "接下来该学什么", "revise_first"}},
+	} {
+		w, _ := keys.workspace(workspace)
+		at := &shop{t: t, w: workspaceOf(w), http: &httptest.Server{URL: server.url}}
+		for _, ask := range asks {
+			if answer := at.do("POST", "/v1/decisions", object{"user_id": ask[0], "enquiry": object{"text": ask[1]}}); !offers(answer, ask[2]) {
+				t.Errorf("%s asks %s and is offered %v, wanted %s", ask[0], ask[1], actionsOf(answer), ask[2])
+			}
+		}
+	}
 	if status, out := s.call("GET", "/demo/stories.json?workspace=retail", "", nil); status != 200 || out["write_key"] != retail.WriteKey {
 		t.Errorf("stories of retail: %d %v", status, out)
 	}
 	if status, _ := s.call("GET", "/demo/stories.json?workspace=nowhere", "", nil); status != 404 {
 		t.Errorf("stories of nowhere: %d", status)
 	}
+}
+
+func workspaceOf(w demoWorkspace) workspace.Workspace {
+	return workspace.Workspace{SecretKey: w.SecretKey}
 }
