@@ -56,7 +56,6 @@ type vigil struct {
 	workspace string
 	version   int
 	rules     *signal.Rules
-	ids       []string // of the signals, by rule
 	lives     []signal.Life
 	stale     map[uint32]uint32 // who must be gone through anew, and how often that was said
 	// calls counts, up to 255, the events of each person that a signal which reads

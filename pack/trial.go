@@ -264,7 +264,7 @@ func readCase(v value) *trialCase {
 				t.expect = append(t.expect, e)
 			})
 		},
-		"absent": func(v value) { v.strs(&t.absent) },
+		"absent":   func(v value) { v.strs(&t.absent) },
 		"answered": func(v value) { v.strs(&t.answered) },
 		"tags": func(v value) {
 			t.tags = []string{}

@@ -67,7 +67,6 @@ type Trainer struct {
 	prior    []float64
 	expected []float64
 	accepted []bool
-	offers   []Offer
 
 	weight, taken []float64 // by sample: what it counts; the same if it was taken, else 0
 }

@@ -179,7 +179,6 @@ type bayesian struct {
 	model    *propensity.Model
 	seen     int
 	fitted   int
-	now      time.Time
 	mean, sd [worldActions]float64
 	p        [worldActions]float64
 	out      [worldActions]float64

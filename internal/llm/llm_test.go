@@ -87,7 +87,9 @@ func TestWhatIsNoAnswerIsSaidToBeNone(t *testing.T) {
 		"another shape":      {says(`{"refund":"everyone"}`), engine.ErrCounselInvalid},
 		"JSON and then some": {says(`{"readings":[]} {"readings":[]}`), engine.ErrCounselInvalid},
 		"a stranger's id":    {says(`{"readings":[{"id":"n7","parts":[]}]}`), engine.ErrCounselInvalid},
-		"an error":           {func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "overloaded", 503) }, nil},
+		"an error": {func(w http.ResponseWriter, _ *http.Request) {
+			http.Error(w, "overloaded", http.StatusServiceUnavailable)
+		}, nil},
 		"a hundred megabytes": {func(w http.ResponseWriter, _ *http.Request) {
 			block := []byte(strings.Repeat("[", 1<<20))
 			for range 100 {
