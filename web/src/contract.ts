@@ -75,6 +75,28 @@ export interface Answer {
   actions: Action[]
   evidence: Record<string, Evidence>
   degraded: { source: string; reason: string }[]
+  /** Of a message in a conversation. While a person has it nothing is decided: id is "". */
+  conversation?: Talk
+}
+
+/** Who has the word in a conversation; while one waits for a person, the place in the queue. */
+export interface Talk {
+  phase: 'adviser' | 'waiting' | 'person'
+  agent?: { name?: string }
+  ahead?: number
+  minutes?: number
+}
+
+/** One entry of a conversation, as its stream tells it. */
+export interface Spoken {
+  id: string
+  type: 'message' | 'handover'
+  role?: 'user' | 'agent'
+  by?: 'adviser' | 'person'
+  text: string
+  agent?: { name?: string }
+  state?: Talk['phase']
+  decision?: Answer
 }
 
 /** RFC 9457. */

@@ -57,15 +57,16 @@ const demo = async (page, search = '?lang=zh-CN&customer=lin') => {
   await page.goto(`${server.url}/demo/${search}`)
   await page.waitForSelector('#page[data-ready]')
 }
-const answered = (page) => page.waitForSelector('rapport-adviser .turn[data-decision]')
+const answered = (page) => page.waitForSelector('rapport-adviser .turn.customer ~ .turn[data-decision]')
 const withKey = (page) => page.addInitScript((key) => sessionStorage.setItem('rapport.key', key), electronics.secret_key)
 
 test('a customer presses a suggested enquiry and reads why, down to the records', async ({ page }) => {
   await demo(page)
   await page.getByRole('button', { name: '设备发热严重' }).click()
   await answered(page)
-  await page.getByRole('heading', { name: '免费换一台同型号新机' }).waitFor()
-  const why = page.locator('rapport-adviser .block[data-action=replace_device] details')
+  const block = page.locator('rapport-adviser .turn.customer ~ .turn .block[data-action=replace_device]')
+  await block.getByRole('heading', { name: '免费换一台同型号新机' }).waitFor()
+  const why = block.locator('details')
   await why.locator('summary').click()
   assert.equal(await why.locator('.records li[data-ref^="evt_"]').count(), 2, 'both repairs are named')
   assert.match(await page.locator('.proof').innerText(), /权益[\s\S]*免费换一台同型号新机[\s\S]*必定给出/)
@@ -90,18 +91,18 @@ test('the page follows the browser’s language', async ({ visit }) => {
 })
 
 test('phone and desktop are two scenes of one enquiry', async ({ page }) => {
-  await demo(page, '?lang=zh-CN&customer=wang')
   const devices = []
-  page.on('request', (r) => { if (r.url().endsWith('/v1/decisions')) devices.push(r.postDataJSON().scene.device.type) })
-  const ask = async () => {
-    const before = await page.locator('rapport-adviser .turn[data-decision]').count()
-    await page.getByRole('button', { name: '对比A和B型号' }).first().click()
-    await page.waitForFunction((n) => document.querySelector('rapport-adviser').shadowRoot.querySelectorAll('.turn[data-decision]').length > n, before)
-    return page.locator('rapport-adviser .turn[data-decision]').last().locator('tbody tr').count()
+  page.on('request', (r) => { if (r.url().endsWith('/messages')) devices.push(r.postDataJSON().scene.device.type) })
+  // A visitor is new each time: nothing was told before.
+  const ask = async (screen) => {
+    await demo(page, '?lang=zh-CN&customer=visitor')
+    await page.getByRole('radio', { name: screen, exact: true }).check()
+    await page.locator('.asks button').first().click()
+    await answered(page)
+    return page.locator('rapport-adviser tbody tr').count()
   }
-  const onDesktop = await ask()
-  await page.getByRole('radio', { name: '手机', exact: true }).check()
-  const onPhone = await ask()
+  const onDesktop = await ask('电脑')
+  const onPhone = await ask('手机')
   assert.deepEqual(devices, ['desktop', 'mobile'])
   assert.ok(onDesktop > onPhone && onPhone > 0, `rows: ${onDesktop} on a desktop, ${onPhone} on a phone`)
 })
@@ -111,7 +112,7 @@ test('what was seen, opened and accepted comes back as events, once each', async
   await page.getByRole('button', { name: '手机又自动关机了' }).click()
   const turn = await answered(page)
   const decision = await turn.getAttribute('data-decision')
-  const block = page.locator('rapport-adviser .block[data-action]').first()
+  const block = page.locator('rapport-adviser .turn.customer ~ .turn .block[data-action]').first()
   const action = await block.getAttribute('data-action')
   await block.scrollIntoViewIfNeeded()
   await block.locator('summary').click()
@@ -130,7 +131,7 @@ test('a customer declines, and is not asked again in the same breath', async ({ 
   await demo(page, '?lang=zh-CN&customer=chen')
   await page.getByRole('button', { name: '手机又自动关机了' }).click()
   const decision = await (await answered(page)).getAttribute('data-decision')
-  const block = page.locator('rapport-adviser .block[data-nature=goodwill]').first()
+  const block = page.locator('rapport-adviser .turn.customer ~ .turn .block[data-nature=goodwill]').first()
   const action = await block.getAttribute('data-action')
   await block.getByRole('button', { name: '不用了，这类消息以后少发' }).click()
   await block.getByText('好的，这类消息以后少发。').waitFor()
@@ -183,7 +184,7 @@ test('personalisation is the customer’s own switch and counts at once', async 
 test('a visitor is nobody, has no switch and sees nobody’s records', async ({ page }) => {
   await demo(page, '?lang=zh-CN&customer=visitor')
   assert.equal(await page.getByRole('switch').count(), 0)
-  const asked = page.waitForRequest((r) => r.url().endsWith('/v1/decisions'))
+  const asked = page.waitForRequest((r) => r.url().endsWith('/messages'))
   await page.locator('.asks button').first().click()
   const body = (await asked).postDataJSON()
   assert.equal(body.user_id, undefined)
@@ -200,13 +201,74 @@ test('a several-fold enquiry is repeated, and a tap says one part again', async 
   await page.waitForFunction(() => document.querySelector('rapport-adviser').shadowRoot.querySelectorAll('.turn.customer').length === 2)
 })
 
+/** inConversation waits for the page's conversation to be open and followed, and names it. */
+async function inConversation(page, go) {
+  const stream = page.waitForResponse((r) => r.url().endsWith('/stream') && r.ok())
+  await go()
+  return new URL((await stream).url()).pathname.replace(/\/stream$/, '')
+}
+const texts = async (page, which) => (await page.locator(`rapport-adviser .turn.${which}`).allInnerTexts()).map((t) => t.replace(/\n+/g, '\n'))
+
+test('who left something open is met with it before they speak', async ({ page }) => {
+  await demo(page, '?lang=zh-CN&customer=zhao')
+  const turn = await page.waitForSelector('rapport-adviser .turn[data-decision]')
+  assert.match(await turn.innerText(), /扫地机器人.*维修还在办/)
+  assert.equal(await page.locator('rapport-adviser .turn').count(), 1, 'and the plain welcome is not said besides')
+})
+
+test('a person is asked for, told of only when there, and speaks in the same chat', async ({ page }) => {
+  const at = await inConversation(page, () => demo(page, '?lang=zh-CN&customer=zhou'))
+  const box = page.getByRole('textbox', { name: '说说您的情况' })
+  const say = async (text) => { await box.fill(text); await box.press('Enter') }
+  await say('转人工')
+  const state = page.locator('rapport-adviser .state')
+  await state.filter({ hasText: /已请同事来接，前面(没有人在等|还有 \d+ 位)/ }).waitFor()
+  assert.deepEqual(await texts(page, 'note'), [], 'nobody is there yet')
+  const block = page.locator('rapport-adviser .block.handover').first()
+  await block.locator('summary').click()
+  assert.match(await block.locator('details').innerText(), /您想找人来办/)
+  await api(`${at}/accept`, { agent: { id: 'employee-7', name: '小林' } })
+  await page.getByText('小林来了，前面的情况都已交给对方，您不用再说一遍。').waitFor()
+  await state.filter({ hasText: '小林正在接待您' }).waitFor()
+  assert.equal(await page.getByText('智能服务，不是真人').isVisible(), false, 'a person is not called a machine')
+  await say('在吗')
+  await api(`${at}/messages`, { role: 'agent', text: '在的，您说。', agent: { name: '小林' } })
+  await page.locator('rapport-adviser .turn.person', { hasText: '在的，您说。' }).waitFor()
+  assert.deepEqual(await texts(page, 'person'), ['小林\n在的，您说。'])
+  await noSeriousFinding(page, 'a chat with a person')
+  await api(`${at}/return`, { agent: { name: '小林' }, solved: true })
+  await page.getByText('小林已经处理完，现在由我接着帮您。').waitFor()
+  await page.getByText('智能服务，不是真人').waitFor()
+  assert.equal(await state.isVisible(), false)
+  assert.doesNotMatch(await page.locator('rapport-adviser .log').innerText(), /employee-7/)
+})
+
+test('what was said while the line was broken comes once when it is back', async ({ page, allow }) => {
+  allow(/ERR_|Failed to load/)
+  const streams = '**/v1/conversations/*/stream'
+  let broken = true
+  await page.route(streams, (route) => (broken ? route.abort() : route.continue()))
+  const opened = page.waitForRequest((r) => r.url().endsWith('/stream'))
+  await demo(page, '?lang=zh-CN&customer=visitor')
+  const at = new URL((await opened).url()).pathname.replace(/\/stream$/, '')
+  await page.getByRole('textbox', { name: '说说您的情况' }).fill('转人工')
+  await page.keyboard.press('Enter')
+  await answered(page)
+  for (const text of ['第一句', '第二句']) await api(`${at}/messages`, { role: 'agent', text, agent: { name: '小林' } })
+  broken = false
+  await page.getByText('第二句').waitFor()
+  assert.deepEqual(await texts(page, 'person'), ['小林\n第一句', '小林\n第二句'])
+  assert.equal(await page.locator('rapport-adviser .turn.customer').count(), 1)
+  assert.equal(await page.locator('rapport-adviser .turn[data-decision]').count(), 1, 'the answer is not told again')
+})
+
 test('a server that is away is said so, and the same words can be sent again', async ({ page, allow }) => {
   allow(/Failed to load resource|ERR_FAILED/)
   await demo(page)
-  await page.route('**/v1/decisions', (route) => route.abort())
+  await page.route('**/v1/conversations/*/messages', (route) => route.abort())
   await page.getByRole('button', { name: '设备发热严重' }).click()
   await page.getByText('刚才没有连上，您的话没有送到。').waitFor()
-  await page.unroute('**/v1/decisions')
+  await page.unroute('**/v1/conversations/*/messages')
   await page.getByRole('button', { name: '再发一次' }).click()
   await answered(page)
   assert.equal(await page.locator('rapport-adviser .turn.customer').count(), 1)
@@ -251,7 +313,9 @@ test('a login link opens the console once', async ({ visit }) => {
   await page.getByRole('heading', { name: '决策台账' }).waitFor()
   assert.equal(new URL(page.url()).pathname, '/console/')
   await page.getByRole('combobox', { name: '工作区' }).selectOption('banking')
-  await eventually('the list of another workspace', () => page.getByText('还没有决策。').isVisible())
+  const { items } = await (await fetch(`${server.url}/v1/decisions?limit=1`, { headers: { Authorization: `Bearer ${server.keys.banking.secret_key}` } })).json()
+  const there = items.length ? page.locator(`.ledger a[href*="${items[0].id}"]`) : page.getByText('还没有决策。')
+  await eventually('the list of another workspace', () => there.first().isVisible())
   const second = await visit({ allow: /401|404/ })
   const response = await second.goto(`${server.login}`)
   assert.equal(response.status(), 401)
@@ -339,18 +403,30 @@ test('a decision recomputes to itself, and without a repair to another', async (
 })
 
 test('a person: facts with their proof, the time line, the decisions', async ({ page }) => {
-  await decide('lin', '设备发热严重')
+  await decide('emma', '设备发热严重')
   await withKey(page)
   await page.goto(`${server.url}/console/people`)
-  await page.getByRole('textbox', { name: '查找顾客' }).fill('user:lin')
+  await page.getByRole('textbox', { name: '查找顾客' }).fill('user:emma')
   await page.keyboard.press('Enter')
-  await page.getByRole('heading', { name: '林岚' }).waitFor()
+  await page.getByRole('heading', { name: 'Emma Clarke' }).waitFor()
   assert.match(await page.locator('.timeline').innerText(), /Repair Reported/)
   await page.locator('.signals .ref').first().click()
   await page.getByRole('dialog').locator('pre', { hasText: 'Repair Reported' }).waitFor()
   await page.keyboard.press('Escape')
   await page.getByRole('link', { name: '这位顾客的决策' }).click()
   await page.locator('.ledger > li').first().waitFor()
+})
+
+test('the page is the shop of any demo workspace', async ({ page }) => {
+  await demo(page)
+  for (const [name, brand, customer] of [['百货', '禾木百货', '何晓'], ['银行', '安渡银行', '钱老师'], ['教育', '知行学堂', '徐然'], ['电器', '知音电器', '林岚']]) {
+    await page.getByRole('radio', { name, exact: true }).check()
+    await page.getByRole('heading', { name: `${brand}服务顾问` }).or(page.getByRole('region', { name: `${brand}服务顾问` })).first().waitFor()
+    await page.locator('.person b', { hasText: customer }).waitFor()
+    await page.locator('.asks button').last().click()
+    await answered(page)
+    assert.ok((await page.locator('.proof .needs li').count()) > 0, `${name} answers`)
+  }
 })
 
 for (const locale of ['zh-CN', 'en']) {

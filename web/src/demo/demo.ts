@@ -17,7 +17,8 @@ interface Customer {
   identity_token?: string
   enquiries: { zh: string[]; en: string[] }
 }
-interface Stories { workspace: string; write_key: string; customers: Customer[] }
+interface Stories { workspace: string; workspaces: string[]; write_key: string; customers: Customer[] }
+interface Shop { name: string; brand: string; goods: { picture: string; name: string; price: string }[] }
 interface Adviser extends HTMLElement { ask(text: string): Promise<void>; restart(): void }
 type Theme = 'light' | 'dark'
 
@@ -28,6 +29,7 @@ const narrow = matchMedia('(max-width: 720px)')
 let locale: Locale = localeOf(query.get('lang') ?? navigator.language)
 let device: Device = query.get('device') === 'mobile' || query.get('device') !== 'desktop' && narrow.matches ? 'mobile' : 'desktop'
 let theme: Theme = keptTheme() ?? (matchMedia('(prefers-color-scheme: dark)').matches ? 'dark' : 'light')
+let workspace = query.get('workspace') ?? 'electronics'
 let stories: Stories | null = null
 let customer: Customer | undefined
 let answer: Answer | null = null
@@ -41,11 +43,13 @@ function keptTheme(): Theme | null {
 }
 
 const words = () => (locale === 'en' ? en : zh)
+// A workspace that is not one of ours is called by its id.
+const shopOf = (id: string): Shop => (words().shops as Record<string, Shop>)[id] ?? { name: id, brand: id, goods: [] }
 const inWords = (t: Text) => (locale === 'en' ? t.en : t.zh)
 
 /** choice is a group of radio buttons drawn as one control. */
 function choice<T extends string>(name: string, label: string, now: T, options: [T, string][], pick: (v: T) => void): HTMLElement {
-  return h('fieldset', { class: 'switch' }, h('legend', null, label), ...options.map(([value, text]) =>
+  return h('fieldset', { class: `switch ${name}` }, h('legend', null, label), ...options.map(([value, text]) =>
     h('label', null, h('input', { type: 'radio', name, value, checked: value === now, onchange: () => pick(value) }), h('span', null, text))))
 }
 
@@ -57,18 +61,20 @@ const rail = h('section', { class: 'rail' })
 
 function draw() {
   const w = words()
+  const { brand } = shopOf(workspace)
   document.documentElement.lang = locale
   document.documentElement.dataset['theme'] = theme
-  document.title = w.title
+  document.title = fill(w.title, { brand })
   stage.dataset['device'] = device
   adviser.setAttribute('locale', locale)
   adviser.setAttribute('device', device)
-  adviser.setAttribute('brand', w.brand)
+  adviser.setAttribute('brand', brand)
   page.replaceChildren(
     h('a', { class: 'skip', href: '#adviser' }, w.skip),
     h('header', { class: 'top' },
-      h('p', { class: 'brand' }, w.brand),
+      h('p', { class: 'brand' }, brand),
       h('div', { class: 'controls' },
+        stories && choice('workspace', w.shop, workspace, stories.workspaces.map((id) => [id, shopOf(id).name]), (v) => void enter(v)),
         choice('lang', w.language, locale, [['zh-CN', '中文'], ['en', 'English']], (v) => { locale = v; forget(); draw() }),
         choice('theme', w.theme.label, theme, [['light', w.theme.light], ['dark', w.theme.dark]], (v) => {
           theme = v
@@ -144,7 +150,7 @@ function drawProof() {
   const a = answer
   proof.replaceChildren(
     h('h2', null, w.proof),
-    h('p', { class: 'heard' }, ...stretches(a.enquiry ?? '', a.needs).map((s) => (s.needs.length ? h('mark', null, s.text) : s.text))),
+    a.enquiry ? h('p', { class: 'heard' }, ...stretches(a.enquiry, a.needs).map((s) => (s.needs.length ? h('mark', null, s.text) : s.text))) : '',
     h('h3', null, w.heard),
     h('ul', { class: 'needs' }, ...a.needs.map((n) => h('li', null,
       h('b', null, n.title ?? n.intent),
@@ -172,12 +178,8 @@ function actionNode(a: Action): HTMLElement {
 }
 
 function shelf(): HTMLElement {
-  const w = words()
-  const goods: [string, string, string][] = [
-    ['purifier', w.goods.purifier, '¥1,899'], ['laptop', w.goods.laptop, '¥5,699'], ['robot', w.goods.robot, '¥1,599'], ['phone', w.goods.phone, '¥2,999'],
-  ]
-  return h('section', { class: 'shelf' }, h('h2', null, w.shelf), h('ul', null, ...goods.map(([id, name, price]) =>
-    h('li', null, picture(id), h('b', null, name), h('span', null, fill(w.goods.from, { price }))))))
+  return h('section', { class: 'shelf' }, h('h2', null, words().shelf), h('ul', null, ...shopOf(workspace).goods.map((g) =>
+    h('li', null, picture(g.picture), h('b', null, g.name), h('span', null, g.price)))))
 }
 
 function picture(id: string): SVGElement {
@@ -202,15 +204,26 @@ adviser.addEventListener('rapport-outcome', (e) => {
   drawProof()
 })
 
-draw()
-try {
-  const response = await fetch('/demo/stories.json')
-  if (!response.ok) throw new Error(response.statusText)
-  stories = (await response.json()) as Stories
-  const first = stories.customers.find((c) => c.id === query.get('customer')) ?? stories.customers[0]
-  if (first) become(first)
-  drawRail()
-  page.dataset['ready'] = ''
-} catch {
-  rail.replaceChildren(h('p', { class: 'hint', role: 'alert' }, words().unavailable))
+/** enter goes into the shop of a workspace and is its first customer, or the one that was asked for. */
+async function enter(id: string, wanted?: string | null) {
+  const there = page.dataset['ready'] !== undefined
+  delete page.dataset['ready']
+  try {
+    const response = await fetch(`/demo/stories.json?workspace=${encodeURIComponent(id)}`)
+    if (!response.ok) throw new Error(response.statusText)
+    const found = (await response.json()) as Stories
+    if (there && id !== page.querySelector<HTMLInputElement>('[name=workspace]:checked')?.value) return // another was pressed meanwhile
+    stories = found
+    workspace = id
+    const first = stories.customers.find((c) => c.id === wanted) ?? stories.customers[0]
+    if (first) become(first)
+    draw()
+    if (there) page.querySelector<HTMLElement>('[name=workspace]:checked')?.focus({ preventScroll: true })
+    page.dataset['ready'] = ''
+  } catch {
+    rail.replaceChildren(h('p', { class: 'hint', role: 'alert' }, words().unavailable))
+  }
 }
+
+draw()
+await enter(workspace, query.get('customer'))

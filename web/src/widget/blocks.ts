@@ -47,7 +47,8 @@ function parts(block: Block, action: Action | undefined, answer: Answer, words: 
     case 'offer':
     case 'form':
     case 'handover':
-      return [badge, title, text, ...(block.action ? choice(block, action, words, acts) : []), why]
+      // A colleague who was asked already need not be asked again.
+      return [badge, title, text, ...(block.action && !(block.kind === 'handover' && answer.conversation?.phase === 'waiting') ? choice(block, action, words, acts) : []), why]
     default:
       return [title, text, options(block, acts), source, why]
   }

@@ -1,7 +1,7 @@
-// What the widget says to the server: enquiries, what was really shown and
-// pressed, and the customer's own preference.
+// What the widget says to the server and hears from it: the conversation, what was
+// really shown and pressed, and the customer's own preference.
 
-import type { Answer, Device, Locale, Problem } from '../contract'
+import type { Answer, Device, Locale, Problem, Spoken, Talk } from '../contract'
 
 export interface Customer {
   endpoint: string
@@ -13,43 +13,87 @@ export interface Customer {
   device: Device
 }
 
-export interface Turn { role: 'user' | 'agent'; text: string }
 export type Outcome = 'Decision Shown' | 'Opened' | 'Accepted' | 'Dismissed'
 
 /** Refused carries the sentence that the server has for the customer, if it has one. */
-export class Refused extends Error {}
+export class Refused extends Error {
+  /** final tells that the same again would be refused again. */
+  constructor(sentence: string, readonly final: boolean) { super(sentence) }
+}
 
-async function call<T>(c: Customer, path: string, init: RequestInit): Promise<T> {
+const conversations = '/v1/conversations'
+
+async function request(c: Customer, path: string, init: RequestInit): Promise<Response> {
   const response = await fetch(c.endpoint + path, {
     ...init,
     headers: { Authorization: `Bearer ${c.writeKey}`, 'Accept-Language': c.locale, 'Content-Type': 'application/json', ...init.headers },
   })
   if (!response.ok) {
     const problem = (await response.json().catch(() => ({}))) as Problem
-    throw new Refused(problem.title ?? problem.detail ?? '')
+    throw new Refused(problem.title ?? problem.detail ?? '', response.status < 500 && response.status !== 429)
   }
-  return response.json() as Promise<T>
+  return response
 }
+
+const call = async <T>(c: Customer, path: string, init: RequestInit) => (await request(c, path, init)).json() as Promise<T>
 
 // Who is proven asks as themselves; anyone else by the unguessable id of this browser.
 const asker = (c: Customer) =>
   c.identityToken ? { user_id: c.userId, identity_token: c.identityToken } : { anonymous_id: c.anonymousId }
 
-export function ask(c: Customer, conversation: string, text: string, messages: Turn[]): Promise<Answer> {
+// The same in headers, where there is no body.
+const proof = (c: Customer): Record<string, string> =>
+  c.identityToken ? { 'X-Identity-Token': c.identityToken } : { 'X-Anonymous-Id': c.anonymousId }
+
+function scene(c: Customer) {
   const line = (navigator as Navigator & { connection?: { effectiveType?: string; saveData?: boolean } }).connection
   const zone = Intl.DateTimeFormat().resolvedOptions().timeZone
-  return call(c, '/v1/decisions', {
-    method: 'POST',
-    body: JSON.stringify({
-      ...asker(c), conversation_id: conversation, placement: 'chat',
-      enquiry: { text, messages },
-      scene: {
-        channel: 'web', locale: c.locale, zone: zone?.includes('/') && !zone.startsWith('Etc/') ? zone : undefined,
-        device: { type: c.device },
-        network: line && { effective_type: line.effectiveType, save_data: line.saveData },
-      },
-    }),
-  })
+  return {
+    channel: 'web', locale: c.locale, zone: zone?.includes('/') && !zone.startsWith('Etc/') ? zone : undefined,
+    device: { type: c.device },
+    network: line && { effective_type: line.effectiveType, save_data: line.saveData },
+  }
+}
+
+const post = <T>(c: Customer, path: string, body: object): Promise<T> =>
+  call(c, path, { method: 'POST', body: JSON.stringify({ ...asker(c), ...body, scene: scene(c) }) })
+
+/** open begins a conversation; who left something open is met with it. */
+export const open = (c: Customer) => post<{ id: string; greeting?: Answer }>(c, conversations, { greet: true })
+
+/** say says something in it; with one id it counts once however often it is sent. */
+export const say = (c: Customer, id: string, text: string, messageId: string) =>
+  post<Answer>(c, `${conversations}/${id}/messages`, { text, message_id: messageId })
+
+export const talk = async (c: Customer, id: string) =>
+  (await call<{ conversation: Talk }>(c, `${conversations}/${id}`, { headers: proof(c) })).conversation
+
+/** follow hears a conversation from its beginning until leave is aborted. A line that
+ * breaks is taken up behind the last entry heard. It is read with fetch: an EventSource
+ * cannot carry the proof of who listens. */
+export async function follow(c: Customer, id: string, leave: AbortSignal, hear: (s: Spoken) => void): Promise<void> {
+  let last = 'none' // an entry that is not known brings everything
+  for (let pause = 500; !leave.aborted; pause = Math.min(pause * 2, 30_000)) {
+    try {
+      const line = await request(c, `${conversations}/${id}/stream`, { headers: { ...proof(c), 'Last-Event-ID': last }, signal: leave })
+      const reader = line.body!.pipeThrough(new TextDecoderStream()).getReader()
+      for (let text = '', next = await reader.read(); !next.done; next = await reader.read()) {
+        const events = (text + next.value).split('\n\n')
+        text = events.pop()!
+        for (const event of events) {
+          const data = event.match(/^data: (.*)$/m)
+          if (!data || leave.aborted) continue
+          const spoken = JSON.parse(data[1]!) as Spoken
+          last = spoken.id
+          hear(spoken)
+        }
+        pause = 500
+      }
+    } catch (cause) {
+      if (cause instanceof Refused && cause.final) return
+    }
+    await new Promise((resolve) => setTimeout(resolve, pause))
+  }
 }
 
 /** told sends an outcome; its message id makes it count once however often it is sent. */
@@ -68,8 +112,6 @@ export function told(c: Customer, outcome: Outcome, decision: string, action?: s
 }
 
 interface Preferences { personalization: 'on' | 'off' }
-
-const proof = (c: Customer) => ({ 'X-Identity-Token': c.identityToken ?? '' })
 
 export async function personalization(c: Customer): Promise<boolean> {
   const me = await call<{ preferences: Preferences }>(c, '/v1/me', { headers: proof(c) })

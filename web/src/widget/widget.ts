@@ -6,10 +6,10 @@
 // puts a button into the corner of the page. A page that wants it in a place of its
 // own loads the script without a key and writes <rapport-adviser inline write-key="…">.
 
-import type { Answer, Device } from '../contract'
+import type { Answer, Device, Spoken, Talk } from '../contract'
 import { answerNodes } from './blocks'
 import { h } from './nodes'
-import { ask, personalization, personalize, Refused, told, type Customer, type Outcome, type Turn } from './service'
+import { follow, open, personalization, personalize, Refused, say, talk, told, type Customer, type Outcome } from './service'
 import style from './widget.css?inline'
 import { fill, localeOf, wordsOf } from './words'
 
@@ -35,35 +35,52 @@ function anonymousId(): string {
 const sheet = new CSSStyleSheet()
 sheet.replaceSync(style)
 
+type Who = 'customer' | 'adviser' | 'person' | 'note'
+
 class Adviser extends HTMLElement {
   static observedAttributes = ['locale', 'brand', 'user-id', 'identity-token', 'write-key', 'anonymous-id']
 
   #root = this.attachShadow({ mode: 'open' })
-  #conversation = random()
-  #turns: Turn[] = []
+  // One visit: its end is the end of the stream and of everything asked in it.
+  #visit = new AbortController()
+  #conversation: Promise<string> | null = null
+  #known = new Set<string>() // decisions that stand in the log
+  #heard: Spoken[] = [] // while an answer is on its way
   #log!: HTMLElement
   #panel!: HTMLElement
   #input!: HTMLTextAreaElement
   #launch: HTMLButtonElement | null = null
+  #state!: HTMLElement
+  #machine!: HTMLElement
+  #queue: ReturnType<typeof setTimeout> | undefined
   #waiting = false
   #seen: IntersectionObserver | null = null
   #anonymous = ''
 
   connectedCallback() {
     this.#root.adoptedStyleSheets = [sheet]
-    this.#draw()
+    this.restart()
+  }
+
+  disconnectedCallback() {
+    this.#visit.abort()
   }
 
   attributeChangedCallback(_: string, before: string | null, after: string | null) {
     if (before !== after && this.isConnected) this.restart()
   }
 
-  /** restart forgets the conversation on this page; the server's record stays. */
+  /** restart begins anew on this page; the server's record of what was said stays. */
   restart() {
-    this.#conversation = random()
-    this.#turns = []
+    this.#visit.abort()
+    const visit = this.#visit = new AbortController()
+    this.#conversation = null
+    this.#known.clear()
+    this.#heard = []
     this.#waiting = false
     this.#draw()
+    // Attributes are set one after the other; only who is there in the end is met.
+    queueMicrotask(() => { if (!visit.signal.aborted && !this.#panel.hidden) this.#meet() })
   }
 
   get #words() {
@@ -101,42 +118,112 @@ class Adviser extends HTMLElement {
           this.#send()
         }
       } })
+    this.#state = h('p', { class: 'state', role: 'status', hidden: true })
     const form = h('form', { class: 'ask', onsubmit: (e) => { e.preventDefault(); this.#send() } },
       this.#input, h('button', { type: 'submit', class: 'primary' }, words.send))
     this.#panel = h('section', { class: 'panel', role: inline ? 'region' : 'dialog', 'aria-label': name, id: 'panel', hidden: !inline,
       onkeydown: (e) => { if (!inline && (e as KeyboardEvent).key === 'Escape') this.#open(false) } },
       h('header', null, h('h2', null, name), !inline && h('button', { type: 'button', class: 'close', 'aria-label': words.close, onclick: () => this.#open(false) }, '✕')),
-      this.#log, form, this.#foot())
+      this.#state, this.#log, form, this.#foot())
     this.#launch = inline ? null : h('button', { type: 'button', class: 'launch', 'aria-expanded': 'false', 'aria-controls': 'panel', onclick: () => this.#open(this.#panel.hidden) }, words.launch)
     this.#root.replaceChildren(h('div', { class: inline ? 'frame inline' : 'frame', lang: this.#customer.locale }, this.#panel, this.#launch))
-    this.#turn('adviser', h('p', { class: 'say' }, fill(words.greeting, { brand: this.getAttribute('brand') ?? '' })))
+  }
+
+  /** meet welcomes, and takes up what the customer left open. */
+  #meet() {
+    if (this.#log.firstChild || !this.#customer.writeKey) return
+    const welcome = this.#say('adviser', fill(this.#words.greeting, { brand: this.getAttribute('brand') ?? '' }))
+    // Who cannot be reached now is tried again when the customer speaks.
+    this.#begin(welcome).catch(() => undefined)
+  }
+
+  #begin(welcome?: Element): Promise<string> {
+    const visit = this.#visit.signal
+    const customer = this.#customer
+    return this.#conversation ??= open(customer).then(({ id, greeting }) => {
+      if (visit.aborted) return id
+      if (greeting) {
+        const turn = this.#show(greeting, customer)
+        welcome?.replaceWith(turn)
+      }
+      void follow(customer, id, visit, (s) => this.#hear(s))
+      return id
+    }, (cause: unknown) => {
+      if (!visit.aborted) this.#conversation = null
+      throw cause
+    })
+  }
+
+  // What is heard while an answer is on its way may be that answer; it is looked at after it.
+  #hear(s: Spoken) {
+    if (this.#waiting) {
+      this.#heard.push(s)
+      return
+    }
+    if (this.#known.has(s.id) || s.role === 'user') return
+    this.#known.add(s.id)
+    const name = s.agent?.name ?? this.#words.colleague
+    if (s.type === 'handover') {
+      if (s.state !== 'waiting') this.#say('note', s.text)
+      this.#stand({ phase: s.state!, agent: s.agent }, 0)
+    } else if (s.by === 'person') {
+      this.#say('person', s.text).prepend(h('p', { class: 'name' }, name))
+    } else if (!s.decision) {
+      this.#say('adviser', s.text)
+    } else if (!this.#known.has(s.decision.id)) {
+      this.#show(s.decision, this.#customer, true)
+    } else return
+    if (this.#panel.hidden) this.#launch!.textContent = this.#words.news
+  }
+
+  /** stand tells who has the word; who waits is told their place as the queue moves. */
+  #stand(t: Talk, after = 10_000) {
+    const words = this.#words
+    clearTimeout(this.#queue)
+    this.#queue = undefined
+    this.#state.hidden = t.phase === 'adviser'
+    this.#machine.hidden = t.phase === 'person'
+    if (t.phase === 'person') this.#state.textContent = fill(words.with, { name: t.agent?.name ?? words.colleague })
+    if (t.phase !== 'waiting') return
+    const n = t.ahead ?? 0
+    this.#state.textContent = words.asked + (n ? fill(n > 1 ? words.ahead : words.one, { n }) : words.first) + (t.minutes ? fill(words.minutes, { n: t.minutes }) : '')
+    const visit = this.#visit.signal
+    const wait = this.#queue = setTimeout(async () => {
+      const now = await this.#begin().then((id) => talk(this.#customer, id)).catch(() => t)
+      if (!visit.aborted && wait === this.#queue) this.#stand(now)
+    }, after)
   }
 
   /** The switch is there for who is proven: it is their decision about their data. */
   #foot(): HTMLElement {
     const words = this.#words
     const customer = this.#customer
-    const foot = h('footer', null, h('span', null, words.machine))
+    const foot = h('footer', null, this.#machine = h('span', null, words.machine))
     if (!customer.identityToken) return foot
     const box = h('input', { type: 'checkbox', role: 'switch', checked: true, disabled: true, onchange: async () => {
       const on = box.checked
       try {
         await personalize(customer, on)
-        this.#turn('adviser', h('p', { class: 'say' }, on ? words.personalOn : words.personalOff))
+        this.#say('adviser', on ? words.personalOn : words.personalOff)
       } catch {
         box.checked = !on
-        this.#turn('adviser', h('p', { class: 'say' }, words.failed))
+        this.#say('adviser', words.failed)
       }
     } })
-    personalization(customer).then((on) => { box.checked = on; box.disabled = false }, () => undefined)
+    const visit = this.#visit.signal
+    queueMicrotask(() => {
+      if (!visit.aborted) personalization(customer).then((on) => { box.checked = on; box.disabled = false }, () => undefined)
+    })
     foot.prepend(h('label', null, box, words.personal))
     return foot
   }
 
   #open(open: boolean) {
     this.#panel.hidden = !open
-    this.#launch?.setAttribute('aria-expanded', String(open))
-    ;(open ? this.#input : this.#launch)?.focus()
+    this.#launch!.setAttribute('aria-expanded', String(open))
+    this.#launch!.textContent = this.#words.launch
+    if (open) this.#meet()
+    ;(open ? this.#input : this.#launch!).focus()
   }
 
   #grow() {
@@ -153,32 +240,37 @@ class Adviser extends HTMLElement {
   }
 
   /** ask says something as the customer and shows what comes back. */
-  async ask(text: string): Promise<void> {
+  async ask(text: string, messageId = random()): Promise<void> {
     if (this.#waiting) return
     this.#waiting = true
-    const conversation = this.#conversation
+    const visit = this.#visit.signal
     const words = this.#words
-    this.#turn('customer', h('p', { class: 'say' }, text))
-    const wait = this.#turn('adviser', h('p', { class: 'say wait' }, words.looking))
+    this.#say('customer', text)
+    const wait = this.#say('adviser', words.looking)
+    wait.firstElementChild!.classList.add('wait')
     const customer = this.#customer
     try {
-      const answer = await ask(customer, conversation, text, this.#turns.slice(-20))
-      if (conversation !== this.#conversation) return
+      const answer = await say(customer, await this.#begin(), text, messageId)
+      if (visit.aborted) return
       wait.remove()
-      this.#turns.push({ role: 'user', text }, { role: 'agent', text: answer.blocks.map((b) => [b.title, b.text].filter(Boolean).join(' ')).join('\n') })
-      this.#show(answer, customer)
-      this.dispatchEvent(new CustomEvent('rapport-answer', { detail: answer, bubbles: true, composed: true }))
+      if (answer.conversation) this.#stand(answer.conversation)
+      if (answer.id) this.#show(answer, customer) // else a person has the word
     } catch (cause) {
-      if (conversation !== this.#conversation) return
+      if (visit.aborted) return
       wait.replaceChildren(
         h('p', { class: 'say' }, (cause instanceof Refused && cause.message) || words.failed),
-        h('div', { class: 'options' }, h('button', { type: 'button', onclick: () => { wait.previousElementSibling?.remove(); wait.remove(); void this.ask(text) } }, words.again)))
+        h('div', { class: 'options' }, h('button', { type: 'button', onclick: () => { wait.previousElementSibling?.remove(); wait.remove(); void this.ask(text, messageId) } }, words.again)))
     } finally {
-      if (conversation === this.#conversation) this.#waiting = false
+      if (!visit.aborted) {
+        this.#waiting = false
+        this.#heard.splice(0).forEach((s) => this.#hear(s))
+      }
     }
   }
 
-  #show(answer: Answer, customer: Customer) {
+  /** show puts an answer into the log. That a message nobody asked for was shown, the server has noted. */
+  #show(answer: Answer, customer: Customer, noted = false): HTMLElement {
+    this.#known.add(answer.id)
     const tell = (outcome: Outcome, action?: string, more?: object) => {
       void told(customer, outcome, answer.id, action, more).then(() =>
         this.dispatchEvent(new CustomEvent('rapport-outcome', { detail: { outcome, decision: answer.id, action }, bubbles: true, composed: true })))
@@ -191,12 +283,15 @@ class Adviser extends HTMLElement {
     })
     const turn = this.#turn('adviser', ...nodes)
     turn.dataset['decision'] = answer.id
+    this.dispatchEvent(new CustomEvent('rapport-answer', { detail: answer, bubbles: true, composed: true }))
+    if (noted) return turn
     this.#onShown.set(turn, () => tell('Decision Shown'))
     for (const node of nodes) {
       const action = node.dataset['action']
       if (action) this.#onShown.set(node, () => tell('Decision Shown', action))
     }
     for (const node of [turn, ...nodes]) if (this.#onShown.has(node)) this.#seen?.observe(node === turn ? (turn.firstElementChild ?? turn) : node)
+    return turn
   }
 
   #onShown = new WeakMap<Element, () => void>()
@@ -211,8 +306,12 @@ class Adviser extends HTMLElement {
     }
   }
 
-  #turn(who: 'customer' | 'adviser', ...content: Node[]): HTMLElement {
-    const turn = h('article', { class: `turn ${who}`, 'aria-label': this.#words[who] }, ...content)
+  #say(who: Who, text: string): HTMLElement {
+    return this.#turn(who, h('p', { class: 'say' }, text))
+  }
+
+  #turn(who: Who, ...content: Node[]): HTMLElement {
+    const turn = h('article', { class: `turn ${who}`, 'aria-label': who === 'note' ? undefined : this.#words[who] }, ...content)
     this.#log.append(turn)
     // A long answer is read from its beginning.
     const top = who === 'customer' ? this.#log.scrollHeight : (turn.previousElementSibling as HTMLElement | null)?.offsetTop ?? 0
