@@ -126,7 +126,7 @@ func TestASignalFiresInTheCommitOfItsEvent(t *testing.T) {
 				if n := len(s.firings("hesitation")); n != 0 {
 					t.Fatalf("%d views fired %d times", i, n)
 				}
-				s.did("lin", "", "Page Viewed", 3*hour, `{"topic":"prices"}`)
+				s.did("lin", "", "Page Viewed", 3*hour, `{"topic":"jobs"}`) // which no signal counts
 				views = append(views, s.did("lin", "", "Page Viewed", time.Duration(5-i)*hour, returns))
 			}
 			fired := s.firings("hesitation") // read before any worker could have looked
