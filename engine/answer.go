@@ -18,6 +18,7 @@ import (
 	"github.com/rapport-cx/rapport/journal"
 	"github.com/rapport-cx/rapport/ledger"
 	"github.com/rapport-cx/rapport/need"
+	"github.com/rapport-cx/rapport/need/predict"
 	"github.com/rapport-cx/rapport/profile"
 	"github.com/rapport-cx/rapport/scene"
 	"github.com/rapport-cx/rapport/strategy"
@@ -55,8 +56,9 @@ type Inputs struct {
 	Arm       string             `json:"arm,omitempty"` // of a canary
 	Digest    string             `json:"digest"`        // of the strategy's sources
 	Build     string             `json:"build,omitempty"`
-	Model     uint64             `json:"model,omitempty"` // version of what was learned; 0: nothing
-	Results   []candidate.Result `json:"results"`         // what each source said
+	Model     uint64             `json:"model,omitempty"`     // version of what was learned; 0: nothing
+	Foresight uint64             `json:"foresight,omitempty"` // and of the model of needs
+	Results   []candidate.Result `json:"results"`             // what each source said
 	// Counsel is what a second reader said, as it was taken in; nil when none was asked.
 	Counsel *Counsel `json:"counsel,omitempty"`
 }
@@ -70,12 +72,14 @@ type moment struct {
 	version   *strategy.Version
 	sources   []candidate.Source
 	model     *propensity.Model // nil: nothing was learned
+	foresight *predict.Model    // nil: nothing is foreseen
 	talk      dialogue          // what was said before; empty in a replay, which has it in its inputs
 }
 
 // walked is what the rooms made of one moment.
 type walked struct {
 	recognition need.Recognition
+	foreseen    []foreseenNeed // of its needs, those that the model brought
 	input       decision.Input
 	decision    decision.Decision
 	solution    treatment.Solution
@@ -257,6 +261,9 @@ func (e *Engine) prepare(ctx context.Context, t *tenant, r Request) (id string, 
 	if m.model = t.learning.current.Load(); m.model != nil {
 		in.Model = m.model.Version
 	}
+	if m.foresight = t.foresight.current.Load(); m.foresight != nil {
+		in.Foresight = m.foresight.Version
+	}
 	in.Balances, err = e.balances(ctx, t.ID, m, &in, now)
 	return id, in, m, err
 }
@@ -268,6 +275,9 @@ func (e *Engine) walk(ctx context.Context, in *Inputs, m moment) (w walked) {
 	w.recognition = m.version.Need.Recognise(in.Enquiry, who, in.Scene, m.catalogue)
 	if in.Unasked != nil {
 		w.recognition = m.version.Need.Only(w.recognition, in.Unasked.Signal, in.Unasked.Group)
+	}
+	if in.Personal && in.Unasked == nil && in.Enquiry.Text == "" && len(in.Enquiry.Attachments) == 0 {
+		w.addForeseen(m.foresight, who, in.Scene)
 	}
 	recalled := recall(in, m.who, w.recognition.Needs)
 	if in.Results == nil {

@@ -89,7 +89,8 @@ type tenant struct {
 	current atomic.Pointer[strategy.Version]
 	desk    desk
 
-	learning learning
+	learning  learning
+	foresight foresight
 
 	measuring sync.Mutex // one report on the classifier at a time
 
@@ -134,6 +135,9 @@ func Open(ctx context.Context, o Options) (*Engine, error) {
 		}
 		if err := e.catchUp(ctx, t); err != nil {
 			return nil, fmt.Errorf("what %s has learned: %w", w.ID, err)
+		}
+		if err := e.lookAhead(ctx, t); err != nil {
+			return nil, fmt.Errorf("what %s foresees: %w", w.ID, err)
 		}
 	}
 	if changed := o.Store.Notices(); changed != nil {

@@ -54,7 +54,8 @@ func (e *Engine) explain(in *Inputs, m moment, w *walked, a *Answer) (*Explanati
 	}
 	for i := range w.solution.Needs {
 		nd := &w.solution.Needs[i]
-		x.Needs = append(x.Needs, ExplainedNeed{ID: nd.ID, Title: m.version.Treatment.Title(nd.Intent, nd.Sub(), l)})
+		chance, parts := w.why(nd.ID, &n)
+		x.Needs = append(x.Needs, ExplainedNeed{ID: nd.ID, Title: m.version.Treatment.Title(nd.Intent, nd.Sub(), l), Chance: chance, Parts: parts})
 	}
 	for _, c := range w.decision.Chosen {
 		choice := ExplainedChoice{
@@ -111,6 +112,9 @@ func modelVersions(in *Inputs) map[string]string {
 	all := map[string]string{"intents": in.Digest}
 	if in.Model > 0 {
 		all[propensityModel] = strconv.FormatUint(in.Model, 10)
+	}
+	if in.Foresight > 0 {
+		all[foresightModel] = strconv.FormatUint(in.Foresight, 10)
 	}
 	return all
 }

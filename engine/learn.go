@@ -12,7 +12,6 @@ import (
 	"github.com/rapport-cx/rapport/decision"
 	"github.com/rapport-cx/rapport/decision/propensity"
 	"github.com/rapport-cx/rapport/evidence"
-	"github.com/rapport-cx/rapport/identity"
 	"github.com/rapport-cx/rapport/ledger"
 	"github.com/rapport-cx/rapport/profile"
 	"github.com/rapport-cx/rapport/workspace"
@@ -313,17 +312,9 @@ func (e *Engine) contactsOf(ctx context.Context, workspace, asker string, known 
 	}
 	of := map[string][]profile.Contact{}
 	known[asker] = of
-	key, ok := ParseKey(asker)
-	if !ok {
-		return of, nil
-	}
-	s := Scope{Workspace: workspace, Person: identity.PersonOf(workspace, key), Keys: []identity.Key{key}}
-	p, there, err := e.Store.Person(ctx, workspace, key)
-	if err != nil {
-		return nil, err
-	}
-	if there {
-		s.Person, s.Keys = p.ID, p.Keys
+	s, ok, err := e.scopeOf(ctx, workspace, asker)
+	if err != nil || !ok {
+		return of, err
 	}
 	who, err := e.Profile(ctx, s)
 	if err != nil {

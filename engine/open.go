@@ -125,6 +125,12 @@ func (e *Engine) OpenRef(ctx context.Context, workspace, ref string, at scene.Sc
 			return nil, notFound
 		}
 		o.Data, f.At = learned, learned.At
+	case kind == evidence.Model && id == foresightModel && e.Models != nil:
+		m, err := e.foresightOf(ctx, t, revision)
+		if err != nil || m == nil {
+			return nil, notFound
+		}
+		o.Data = map[string]any{"model": id, "version": revision, "about": m.About()}
 	case kind == evidence.Rule || kind == evidence.Model:
 		data, ok := openRule(t.current.Load(), kind, id)
 		if !ok {

@@ -74,6 +74,9 @@ func (e *Engine) revisit(ctx context.Context, workspace string, in *Inputs, with
 	if m.model, err = e.model(ctx, t, in.Model); err != nil {
 		return m, err
 	}
+	if m.foresight, err = e.foresightOf(ctx, t, in.Foresight); err != nil {
+		return m, err
+	}
 	m.who = profile.New(in.Person, in.Keys)
 	if len(in.Keys) > 0 {
 		s := Scope{Workspace: workspace, Keys: in.Keys, Person: in.Person, UpTo: max(in.Position, 1), Without: without}

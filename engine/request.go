@@ -87,10 +87,13 @@ type Explanation struct {
 	Evidence        map[string]evidence.Record `json:"evidence"`
 }
 
-// ExplainedNeed names a need of the answer in the reader's language.
+// ExplainedNeed names a need of the answer in the reader's language. Of one that the
+// model foresaw it tells the chance and the parts that add up to its log-odds.
 type ExplainedNeed struct {
-	ID    string `json:"id"`
-	Title string `json:"title"`
+	ID     string          `json:"id"`
+	Title  string          `json:"title"`
+	Chance *float64        `json:"chance,omitempty"`
+	Parts  []ExplainedTerm `json:"parts,omitempty"`
 }
 
 // ExplainedChoice is a chosen action with the addends of its score.

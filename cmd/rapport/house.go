@@ -272,6 +272,9 @@ func (h *house) learn(ctx context.Context) {
 			if _, err := h.engine.Learn(ctx, w.ID, h.alone); err != nil && ctx.Err() == nil {
 				slog.Error("nothing could be learned", "error", err)
 			}
+			if _, err := h.engine.LearnNeeds(ctx, w.ID, h.alone); err != nil && ctx.Err() == nil {
+				slog.Error("no needs could be learned", "error", err)
+			}
 		}
 	}
 }

@@ -7,6 +7,9 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/rapport-cx/rapport/need/predict"
 )
 
 // offered finds the offer of an answer whose propensity is told, and its explanation.
@@ -99,4 +102,101 @@ func TestWhatCameOfDecisionsIsLearned(t *testing.T) {
 			t.Errorf("after the restart the chance is %v, before it was %v", c["propensity"], chance["mobile"])
 		}
 	})
+}
+
+// Customers who keep looking at the fit guide ask about a return soon after; of the
+// next one who does, that is foreseen before they ask, with what it was read from.
+func TestTheNextNeedIsForeseen(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	s := openShop(t)
+	bought := func(user string, days int) {
+		s.do("POST", "/v1/track", object{"userId": user, "event": "Order Completed", "timestamp": daysAgo(days), "properties": object{"order_id": "O" + user}})
+	}
+	looks := func(user string, upTo int) {
+		for _, d := range []int{21, 18, 14, 11, 7, 4, 0} {
+			s.do("POST", "/v1/track", object{"userId": user, "event": "Fit Guide Viewed", "timestamp": daysAgo(upTo + d)})
+		}
+	}
+	for i := range 140 {
+		user, asked := fmt.Sprintf("mei%d", i), 40+i*7%360 // in every season
+		bought(user, asked+90+i%11)
+		if i%2 == 0 {
+			looks(user, asked+10)
+			s.ask(user, "我要退货", object{"scene": object{"time": daysAgo(asked)}})
+		} else {
+			s.ask(user, "怎么开发票", object{"scene": object{"time": daysAgo(asked + 70)}})
+		}
+	}
+	meet := func(user string) object {
+		return s.do("POST", "/v1/decisions", object{"user_id": user, "placement": "home", "explain": true, "scene": object{"time": now.Format(time.RFC3339)}})
+	}
+	bought("new", 90)
+	looks("new", 0)
+	bought("other", 90)
+	before := meet("new")
+	if got := list(before, "needs"); len(got) > 0 {
+		t.Fatalf("nothing is learned, and foreseen are %v", got)
+	}
+	if learned, err := s.h.engine.LearnNeeds(ctx, "shop", s.h.alone); err != nil || !learned {
+		t.Fatalf("learned: %v, %v", learned, err)
+	}
+	if again, err := s.h.engine.LearnNeeds(ctx, "shop", s.h.alone); err != nil || again {
+		t.Errorf("learned anew on the same day: %v, %v", again, err)
+	}
+	answer := meet("new")
+	x := answer["explanation"].(object)
+	if v := x["inputs"].(object)["model_versions"].(object)["foresight"]; v != "1" {
+		t.Errorf("it rests on model %v", v)
+	}
+	foreseen := find(list(answer, "needs"), "intent", "aftersale.return_refund")
+	if foreseen == nil || foreseen["origin"] != "predicted" {
+		t.Fatalf("foreseen are %v", answer["needs"])
+	}
+	table := answer["evidence"].(object)
+	events, model := 0, ""
+	for _, name := range foreseen["evidence"].([]any) {
+		ref := table[name.(string)].(object)["ref"].(string)
+		opened := s.do("GET", "/v1/refs/"+url.PathEscape(ref), nil)
+		if strings.HasPrefix(ref, "model:foresight") {
+			model = ref
+			if about, _ := opened["data"].(object)["about"].(object); about["samples"].(float64) < 500 {
+				t.Errorf("%s opens onto %v", ref, opened)
+			}
+		} else if strings.HasPrefix(ref, "evt_") {
+			events++
+		}
+	}
+	if model == "" || events < 7 {
+		t.Errorf("the need cites the model %q and %d events, wanted the seven looks", model, events)
+	}
+	why := find(list(x, "needs"), "id", foreseen["id"])
+	sum, told := 0.0, false
+	for _, p := range list(why, "parts") {
+		sum += p["value"].(float64)
+		told = told || strings.HasPrefix(p["name"].(string), "Fit Guide Viewed") && len(p["evidence"].([]any)) > 0
+	}
+	chance, _ := why["chance"].(float64)
+	if p := 1 / (1 + math.Exp(-sum)); chance < predict.Sure || math.Abs(p-chance) > 1e-9 || !told {
+		t.Errorf("the parts %v make %v; told is %v", why["parts"], p, why["chance"])
+	}
+	if got := list(meet("other"), "needs"); len(got) > 0 {
+		t.Errorf("of who never looked is foreseen %v", got)
+	}
+	if got := s.ask("new", "怎么开发票"); find(list(got, "needs"), "origin", "predicted") != nil {
+		t.Errorf("who asks for something is answered that: %v", got["needs"])
+	}
+	s.restart()
+	for _, d := range []object{before, answer} {
+		if r := s.do("POST", "/v1/decisions/"+d["id"].(string)+"/replay", object{}); r["identical"] != true {
+			t.Errorf("after the restart a decision comes out otherwise at %v", r["changed"])
+		}
+	}
+	if again := find(list(meet("new"), "needs"), "intent", "aftersale.return_refund"); again == nil || again["confidence"] != foreseen["confidence"] {
+		t.Errorf("after the restart foreseen is %v, before it was %v", again, foreseen)
+	}
+	s.do("PUT", "/v1/people/new/preferences", object{"personalization": "off"})
+	if got := list(meet("new"), "needs"); len(got) > 0 {
+		t.Errorf("personalisation is off, and foreseen are %v", got)
+	}
 }

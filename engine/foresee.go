@@ -1,0 +1,366 @@
+package engine
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/rapport-cx/rapport/evidence"
+	"github.com/rapport-cx/rapport/identity"
+	"github.com/rapport-cx/rapport/ledger"
+	"github.com/rapport-cx/rapport/need"
+	"github.com/rapport-cx/rapport/need/predict"
+	"github.com/rapport-cx/rapport/profile"
+	"github.com/rapport-cx/rapport/scene"
+	"github.com/rapport-cx/rapport/workspace"
+)
+
+const foresightModel = "foresight"
+
+const (
+	foresightPast   = 2 * 366 * 24 * time.Hour // how far back needs are learned from: two of each season
+	fewestForesight = 500                      // samples that it takes before anything is foreseen
+	mostForesight   = 200_000                  // samples that one model is learned from
+	foreseeAnew     = 24 * time.Hour           // between two models
+	foreseeFirst    = time.Hour                // between two looks whether there is enough for a first one
+)
+
+// Foreseen is what is told of a model of needs.
+type Foreseen struct {
+	Model   string        `json:"model"`
+	Version uint64        `json:"version"`
+	At      time.Time     `json:"at"`
+	About   predict.About `json:"about"`
+}
+
+type keptForesight struct {
+	Foreseen Foreseen        `json:"foreseen"`
+	Model    json.RawMessage `json:"model"`
+}
+
+// foresight is the model of needs in use, and old ones that replays ask for.
+type foresight struct {
+	current atomic.Pointer[predict.Model]
+	mu      sync.Mutex
+	old     []*predict.Model // the newest last
+	looked  time.Time        // when what was said was last gone through
+}
+
+// foresightOf gives the version that a decision rested on; 0 is none.
+func (e *Engine) foresightOf(ctx context.Context, t *tenant, version uint64) (*predict.Model, error) {
+	if version == 0 || e.Models == nil {
+		return nil, nil
+	}
+	if m := t.foresight.current.Load(); m != nil && m.Version == version {
+		return m, nil
+	}
+	f := &t.foresight
+	f.mu.Lock()
+	if i := slices.IndexFunc(f.old, func(m *predict.Model) bool { return m.Version == version }); i >= 0 {
+		defer f.mu.Unlock()
+		return f.old[i], nil
+	}
+	f.mu.Unlock()
+	p, ok, err := e.Models.Paper(ctx, t.ID, modelPaper+foresightModel, fmt.Sprintf("%010d", version))
+	if err != nil {
+		return nil, err
+	}
+	if !ok {
+		return nil, fmt.Errorf("model of needs %d: %w", version, ErrGone)
+	}
+	var k keptForesight
+	if err := json.Unmarshal(p.Body, &k); err != nil {
+		return nil, fmt.Errorf("model of needs %d: %w", version, err)
+	}
+	m, err := predict.Unmarshal(k.Model)
+	if err != nil {
+		return nil, fmt.Errorf("model of needs %d: %w", version, err)
+	}
+	m.Version = version
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.old = append(f.old, m); len(f.old) > keepModels {
+		f.old = f.old[1:]
+	}
+	return m, nil
+}
+
+func (e *Engine) newestForesight(ctx context.Context, workspace string) (f Foreseen, err error) {
+	p, ok, err := e.Models.Paper(ctx, workspace, modelPaper+foresightModel, newestModel)
+	if err != nil || !ok {
+		return f, err
+	}
+	if err := json.Unmarshal(p.Body, &f); err != nil {
+		return f, fmt.Errorf("newest model of needs: %w", err)
+	}
+	return f, nil
+}
+
+// lookAhead brings the newest model of needs into use.
+func (e *Engine) lookAhead(ctx context.Context, t *tenant) error {
+	if e.Models == nil {
+		return nil
+	}
+	f, err := e.newestForesight(ctx, t.ID)
+	if err != nil || f.Version == 0 {
+		return err
+	}
+	if m := t.foresight.current.Load(); m != nil && m.Version >= f.Version {
+		return nil
+	}
+	m, err := e.foresightOf(ctx, t, f.Version)
+	if err != nil {
+		return err
+	}
+	t.foresight.current.Store(m)
+	return nil
+}
+
+// LearnNeeds makes a new model of needs from what customers did and what they then
+// asked, and puts it into use as a whole; learned is false when there is too little,
+// when the last one is younger than a day, or when less than a tenth has come since.
+// alone is as for [Engine.Learn]. Who has switched personalisation off is not learned
+// from, and what was erased is in no later model.
+//
+// Learned from are the people for whom decisions were made, since it is them of whom
+// needs are foreseen.
+func (e *Engine) LearnNeeds(ctx context.Context, workspace string, alone func(ctx context.Context, job string, do func() error) error) (learned bool, err error) {
+	t, err := e.tenant(workspace)
+	if err != nil || e.Models == nil {
+		return false, err
+	}
+	if e.mayLook(t) {
+		err = alone(ctx, "foresee "+workspace, func() error {
+			learned, err = e.learnNeeds(ctx, t)
+			return err
+		})
+	}
+	if err != nil {
+		return false, fmt.Errorf("foresight of %s: %w", workspace, err)
+	}
+	return learned, e.lookAhead(ctx, t)
+}
+
+// mayLook tells, once a day, that it is time to go through what was said, and more often
+// while nothing is foreseen: two years of it are more than is read every few minutes.
+func (e *Engine) mayLook(t *tenant) bool {
+	f, now := &t.foresight, e.now()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	pause := foreseeAnew
+	if f.current.Load() == nil {
+		pause = foreseeFirst
+	}
+	if !f.looked.IsZero() && now.Sub(f.looked) < pause {
+		return false
+	}
+	f.looked = now
+	return true
+}
+
+func (e *Engine) learnNeeds(ctx context.Context, t *tenant) (bool, error) {
+	v := t.current.Load()
+	if v == nil {
+		return false, nil
+	}
+	before, err := e.newestForesight(ctx, t.ID)
+	if err != nil {
+		return false, err
+	}
+	now := e.now()
+	if before.Version > 0 && now.Sub(before.At) < foreseeAnew {
+		return false, nil
+	}
+	from := now.Add(-foresightPast)
+	speakers, err := e.speakers(ctx, t.ID, from)
+	if err != nil {
+		return false, err
+	}
+	var samples []predict.Sample
+	for _, s := range speakers {
+		if len(samples) >= mostForesight {
+			break
+		}
+		who, err := e.Profile(ctx, s.scope)
+		if err != nil {
+			return false, fmt.Errorf("profile of %s: %w", s.scope.Person, err)
+		}
+		if who.Preferences.PersonalizationOff {
+			continue
+		}
+		zone := zoneOf(scene.Scene{}, who)
+		who = who.Masked(profile.Mask{Fields: v.Decision.Fields})
+		samples = append(samples, predict.Sampled(who, s.said, from, now, zone, predict.Options{})...)
+	}
+	if len(samples) < fewestForesight || len(samples)*10 < before.About.Samples*11 && len(samples) >= before.About.Samples {
+		return false, nil
+	}
+	m := predict.Train(samples, predict.Options{})
+	if len(m.Needs()) == 0 {
+		return false, nil
+	}
+	text, err := m.Marshal()
+	if err != nil {
+		return false, err
+	}
+	next := Foreseen{Model: foresightModel, Version: before.Version + 1, At: now, About: m.About()}
+	body, err := json.Marshal(keptForesight{next, text})
+	if err != nil {
+		return false, err
+	}
+	pointer, err := json.Marshal(next)
+	if err != nil {
+		return false, err
+	}
+	kind := modelPaper + foresightModel
+	return true, e.Models.SavePapers(ctx, t.ID, []workspace.Paper{
+		{Kind: kind, ID: fmt.Sprintf("%010d", next.Version), Body: body}, {Kind: kind, ID: newestModel, Body: pointer},
+	})
+}
+
+// speaker is a person for whom decisions were made, with the needs that they spoke.
+type speaker struct {
+	scope Scope
+	said  []predict.Spoken
+}
+
+// speakers gathers, from the log, everybody for whom decisions were made since; ids
+// that have turned out to be one person's are one speaker. Who came last comes first.
+func (e *Engine) speakers(ctx context.Context, workspace string, since time.Time) ([]*speaker, error) {
+	var all []*speaker
+	byAsker, byPerson := map[string]*speaker{}, map[identity.PersonID]*speaker{}
+	known := func(asker string) (*speaker, error) {
+		if s, ok := byAsker[asker]; ok {
+			return s, nil
+		}
+		scope, ok, err := e.scopeOf(ctx, workspace, asker)
+		if err != nil {
+			return nil, err
+		}
+		if !ok {
+			byAsker[asker] = nil
+			return nil, nil
+		}
+		s := byPerson[scope.Person]
+		if s == nil {
+			s = &speaker{scope: scope}
+			byPerson[scope.Person] = s
+			all = append(all, s)
+		}
+		byAsker[asker] = s
+		return s, nil
+	}
+	q := ledger.Query{Workspace: workspace, From: since, Limit: pastPage}
+	for {
+		page, err := e.Store.Decisions(ctx, q)
+		if err != nil {
+			return nil, err
+		}
+		for i := range page {
+			entry := &page[i]
+			var rec struct {
+				Answer answered `json:"answer"`
+			}
+			if entry.Asker == "" || len(entry.Bytes) == 0 || json.Unmarshal(entry.Bytes, &rec) != nil {
+				continue
+			}
+			s, err := known(entry.Asker)
+			if err != nil {
+				return nil, err
+			}
+			if s == nil {
+				continue
+			}
+			for k := range rec.Answer.Needs {
+				n := &rec.Answer.Needs[k]
+				if n.Origin == need.Spoken && !n.Negated && !n.Outside && len(n.Readings) == 0 && n.Intent != "" {
+					s.said = append(s.said, predict.Spoken{At: entry.At, Need: n.Intent})
+				}
+			}
+		}
+		if len(page) < q.Limit {
+			return all, nil
+		}
+		q.Before = page[len(page)-1].ID
+	}
+}
+
+// scopeOf is whose events a logged asker's are, as is known today; ok is false when
+// nobody was named.
+func (e *Engine) scopeOf(ctx context.Context, workspace, asker string) (s Scope, ok bool, err error) {
+	key, ok := ParseKey(asker)
+	if !ok {
+		return s, false, nil
+	}
+	s = Scope{Workspace: workspace, Person: identity.PersonOf(workspace, key), Keys: []identity.Key{key}}
+	p, known, err := e.Store.Person(ctx, workspace, key)
+	if err != nil {
+		return s, false, err
+	}
+	if known {
+		s.Person, s.Keys = p.ID, p.Keys
+	}
+	return s, true, nil
+}
+
+// zoneOf is the customer's time zone.
+func zoneOf(at scene.Scene, who *profile.Profile) *time.Location {
+	if zone, ok := who.Traits["timezone"].Value.(string); ok && at.Zone == "" {
+		at.Zone = zone
+	}
+	return at.Location()
+}
+
+// foreseenNeed is a need of an answer that the model foresaw.
+type foreseenNeed struct {
+	id string // of the need
+	predict.Foresight
+}
+
+// addForeseen adds, where nobody asked for anything, the needs that are foreseen surely
+// enough, each with the model and the events that speak for it.
+func (w *walked) addForeseen(m *predict.Model, who *profile.Profile, at scene.Scene) {
+	if m == nil {
+		return
+	}
+	for _, f := range m.Foresee(predict.Read(who, at.Time, zoneOf(at, who))) {
+		if f.Chance < predict.Sure {
+			return // the likeliest come first
+		}
+		needs := w.recognition.Needs
+		if slices.ContainsFunc(needs, func(n need.Need) bool { return n.Intent == f.Need }) {
+			continue
+		}
+		refs := []evidence.Ref{evidence.Make(evidence.Model, foresightModel, m.Version)}
+		for _, p := range f.Parts {
+			for _, r := range p.Evidence {
+				if p.Value > 0 && len(refs) < profile.EvidenceLimit && !slices.Contains(refs, r) {
+					refs = append(refs, r)
+				}
+			}
+		}
+		id := "n" + strconv.Itoa(len(needs)+1)
+		w.foreseen = append(w.foreseen, foreseenNeed{id, f})
+		w.recognition.Needs = append(needs, need.Need{ID: id, Origin: need.Predicted, Intent: f.Need,
+			Confidence: math.Round(f.Chance*1000) / 1000, Entities: []need.Entity{}, RefersTo: []string{}, Evidence: refs})
+	}
+}
+
+// why gives the chance of a need that was foreseen, and the addends of its log-odds.
+func (w *walked) why(id string, n *namer) (chance *float64, parts []ExplainedTerm) {
+	i := slices.IndexFunc(w.foreseen, func(f foreseenNeed) bool { return f.id == id })
+	if i < 0 {
+		return nil, nil
+	}
+	f := &w.foreseen[i]
+	for _, p := range f.Parts {
+		parts = append(parts, ExplainedTerm{Name: p.Name, Value: p.Value, Evidence: n.all(p.Evidence)})
+	}
+	return &f.Chance, parts
+}
