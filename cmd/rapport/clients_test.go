@@ -38,11 +38,15 @@ func TestTheOfficialNodeClientsDeliverUnchanged(t *testing.T) {
 					t.Fatalf("%v\n%s", err, out)
 				}
 			}
+			mu.Lock()
 			clear(packed)
+			mu.Unlock()
 			deliver()
+			mu.Lock()
 			if gzip := strings.HasSuffix(kind, "-gzip"); packed[gzip] < 4 || packed[!gzip] != 0 {
 				t.Errorf("requests by whether they were packed: %v", packed)
 			}
+			mu.Unlock()
 			seen := map[string]int{}
 			for _, e := range wholeTimeline(s, kind) {
 				name, _ := e["event"].(string)
