@@ -333,9 +333,7 @@ func (w *house) forgetSilent(most int) {
 			delete(w.watched, t.key)
 		}
 	}
-	if n > 0 {
-		w.queue = append(w.queue[:0:0], w.queue[n:]...)
-	}
+	w.queue = w.queue[n:] // what is before it goes with the next growth
 }
 
 // count adds to a cell, to the element, and nothing else.
