@@ -276,8 +276,8 @@ func (w *house) see(e *event.Event, key uint64) {
 		}
 		p = w.watch(key)
 	}
-	if p.at < w.silent() {
-		p.Watch = Watch{} // as if it had been let go: it may have been
+	if p.at < w.silent() || p.Idle() {
+		*p = watched{where: nowhere} // as if it had been let go: it may have been
 	}
 	p.at = max(p.at, e.Received.UnixMilli())
 	w.queue = append(w.queue, turn{key, p.at})
