@@ -2,6 +2,7 @@ package recipe
 
 import (
 	"strings"
+	"sync"
 
 	"github.com/rapport-cx/rapport/candidate"
 )
@@ -98,7 +99,7 @@ var endings = []part{
 }
 
 // book is all of them, in the order of the beginnings.
-var book = bind()
+var book = sync.OnceValue(bind)
 
 func bind() (all []Recipe) {
 	for _, b := range beginnings {

@@ -80,15 +80,15 @@ type Fault struct {
 }
 
 // All lists the recipes.
-func All() []Recipe { return slices.Clone(book) }
+func All() []Recipe { return slices.Clone(book()) }
 
 // Find gives a recipe by its id.
 func Find(id string) (Recipe, bool) {
-	i := slices.IndexFunc(book, func(r Recipe) bool { return r.ID == id })
+	i := slices.IndexFunc(book(), func(r Recipe) bool { return r.ID == id })
 	if i < 0 {
 		return Recipe{}, false
 	}
-	return book[i], true
+	return book()[i], true
 }
 
 var (
@@ -273,8 +273,9 @@ func (r *Recipe) compile() {
 
 // Read gives the recipe that a file was made by; ok is false of any other file.
 func Read(file, text string) (Made, bool) {
-	for i := range book {
-		r := &book[i]
+	all := book()
+	for i := range all {
+		r := &all[i]
 		found := r.pattern.FindStringSubmatch(text)
 		if found == nil {
 			continue
