@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"runtime/debug"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -159,11 +160,6 @@ func openHouseOn(ctx context.Context, m memory, url string) (*house, error) {
 		store.Close()
 		return nil, err
 	}
-	shipped, err := pack.List(packs.Files)
-	if err != nil {
-		store.Close()
-		return nil, err
-	}
 	h.sources = ingest.NewHub(store, &ingest.States{Watch: kept.watch, House: h.engine, Log: store, Owners: kept.registry, Now: h.clock})
 	h.stories = &stories{clock: h.clock}
 	h.handler = h.front(api.New(api.Options{
@@ -171,19 +167,27 @@ func openHouseOn(ctx context.Context, m memory, url string) (*house, error) {
 		Shelf:      func(workspace string) api.Shelf { return shelves.Of(workspace) },
 		Ready:      h.ready,
 		PackSchema: pack.Schema,
-		Packs: func() []api.Pack {
-			all := make([]api.Pack, len(shipped))
-			for i, p := range shipped {
-				all[i] = api.Pack(p)
-			}
-			return all
-		},
-		Logins:  h.logins,
-		Static:  pages.New(),
-		Version: version,
+		Packs:      shippedPacks,
+		Logins:     h.logins,
+		Static:     pages.New(),
+		Version:    version,
 	}))
 	return h, nil
 }
+
+// shippedPacks introduces the packs in the binary. They are read when first asked for:
+// a start has no time for the rules of packs that it does not serve.
+var shippedPacks = sync.OnceValue(func() []api.Pack {
+	shipped, err := pack.List(packs.Files)
+	if err != nil {
+		panic(err) // the files are in the binary, and the tests read them
+	}
+	all := make([]api.Pack, len(shipped))
+	for i, p := range shipped {
+		all[i] = api.Pack(p)
+	}
+	return all
+})
 
 // openStore opens the memory, and says how to do a job alone in it.
 func openStore(ctx context.Context, m memory, shelves *candidate.Shelves, followers []journal.Follower) (store, func(context.Context, string, func() error) error, error) {
