@@ -25,6 +25,7 @@ type packCommand struct {
 	New      packNew      `cmd:"" help:"Begin a pack: a folder with rules, sentences and a test case that pass."`
 	Lint     packLint     `cmd:"" help:"Say what is wrong with a pack, and what probably is."`
 	Test     packTest     `cmd:"" help:"Run the test cases of a pack, in both languages."`
+	Quality  packQuality  `cmd:"" help:"Say how well each intent is told from the others by its sentences."`
 	Build    packBuild    `cmd:"" help:"Put a pack into one file."`
 	Install  packInstall  `cmd:"" help:"Make a draft of a pack on a server, or put it in force."`
 	List     packList     `cmd:"" help:"List the packs in this binary."`

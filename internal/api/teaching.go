@@ -66,7 +66,8 @@ type DoubtfulSentence struct {
 	Taken  string `json:"taken"`
 }
 
-func qualityOf(q *classify.Quality) ClassifierQuality {
+// QualityOf is a report of the classifier as it leaves the house.
+func QualityOf(q *classify.Quality) ClassifierQuality {
 	out := ClassifierQuality{Folds: q.Folds, Accuracy: q.Accuracy, Intents: []IntentQuality{}, Confused: []ConfusedIntents{}, Doubtful: []DoubtfulSentence{}}
 	for _, x := range q.Intents {
 		out.Intents = append(out.Intents, IntentQuality(x))
@@ -156,7 +157,7 @@ func (s *server) teachingRoutes() {
 		if err != nil {
 			return ClassifierQuality{}, err
 		}
-		return qualityOf(&q), nil
+		return QualityOf(&q), nil
 	})
 	add(s, route{method: "POST", path: "/v1/classifier", tag: "Learning", who: secretKey, status: http.StatusCreated, optional: true, summary: "Train on the packs' sentences and the workspace's own, and publish the result as a new version."}, func(c *call, _ *none) (Strategy, error) {
 		v, err := s.Engine.Teach(c.context(), c.workspace.ID)
