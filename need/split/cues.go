@@ -21,6 +21,7 @@ type Cues struct {
 	link, weak, filler, tail   list
 	opener, unless, given      list
 	negator, act, actVerb, ask list
+	ordinal, speaks            list
 	// begin counts, for the first word (or the first two Han characters) of examples, how many begin
 	// with it; within, how many have it anywhere.
 	begin, within map[uint64]int32
@@ -40,6 +41,8 @@ func Compile(w Words, examples []string) *Cues {
 		act:     makeList(actCues),
 		actVerb: makeList(actVerbs),
 		ask:     makeList(questionCues),
+		ordinal: makeList(ordinalWords),
+		speaks:  makeList(speakerWords),
 		begin:   map[uint64]int32{},
 		within:  map[uint64]int32{},
 	}
@@ -126,7 +129,25 @@ func (c *Cues) linkAt(runes []rune, i, end int) int {
 	if n == 2 && i+n < end && runes[i] == '还' && strings.ContainsRune(linkNot, runes[i+n]) {
 		return 0
 	}
+	if n > 0 && c.ordinal.match(runes, i, i+n) == n && c.counts(runes, i+n, end) {
+		return 0
+	}
 	return n
+}
+
+// counts tells whether an ordinal that ends at i counts something ("第三次", "third time") instead of
+// numbering what is listed ("第三，…", "third, can I …").
+func (c *Cues) counts(runes []rune, i, end int) bool {
+	for i < end && runes[i] == ' ' {
+		i++
+	}
+	if i >= end || loose(runes[i]) || final(runes[i]) || runes[i] == ')' {
+		return false
+	}
+	if text.Han(runes[i]) {
+		return strings.ContainsRune(measureWords, runes[i])
+	}
+	return c.speaks.match(runes, i, end) == 0 && c.ask.match(runes, i, end) == 0
 }
 
 // trim moves end back over blanks, punctuation and closing words that say nothing.

@@ -82,6 +82,27 @@ func TestACompoundEnquiryIsCutIntoItsNeeds(t *testing.T) {
 	}
 }
 
+func TestAnOrdinalThatCountsIsNoListNumber(t *testing.T) {
+	t.Parallel()
+	w := open(t)
+	for enquiry, want := range map[string]string{
+		"第三次问了，包裹到哪里了":                         "第三次问了",
+		"第二天机器就不出水了":                           "第二天机器就不出水了",
+		"第一台开不了机":                              "第一台开不了机",
+		"Third time this year. Refund me.":     "Third time this year",
+		"First order arrived, where is my one": "First order arrived",
+		"第三，帮我开发票":                             "帮我开发票",
+		"第二发票抬头怎么改":                            "发票抬头怎么改",
+		"second, can i get a receipt":          "can i get a receipt",
+		"first I need the invoice":             "I need the invoice",
+	} {
+		s := w.split(enquiry)
+		if len(s) == 0 || !strings.HasPrefix(string([]rune(enquiry)[s[0].Start:s[0].End]), want) {
+			t.Errorf("%s: %q does not begin with %q", enquiry, w.said(enquiry), want)
+		}
+	}
+}
+
 func TestASingleNeedStaysWhole(t *testing.T) {
 	t.Parallel()
 	w := open(t)

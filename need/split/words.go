@@ -7,9 +7,9 @@ package split
 var linkWords = []string{
 	"另外", "此外", "除此之外", "还有", "还有就是", "还有一个", "还有个事", "还有一件事", "还有个问题", "对了", "顺便", "顺带", "顺道", "顺便问一下", "顺便问下",
 	"另外再问一下", "另外问一下", "再问一下", "再问下", "再者", "其次", "最后", "接着", "然后", "之后", "并且", "而且", "同时", "与此同时", "以及", "再有", "再有就是",
-	"再一个", "第一", "第二", "第三", "首先", "一是", "二是", "三是", "加上", "不过", "但是", "但", "可是", "所以", "并", "且",
+	"再一个", "第一", "第二", "第三", "第四", "第五", "第一个问题", "第二个问题", "第三个问题", "第一件事", "第二件事", "第三件事", "首先", "一是", "二是", "三是", "加上", "不过", "但是", "但", "可是", "所以", "并", "且",
 	"also", "and also", "and then", "then", "and", "plus", "and plus", "besides", "as well as", "in addition", "additionally", "furthermore", "moreover",
-	"after that", "afterwards", "finally", "lastly", "secondly", "second", "firstly", "first", "third", "thirdly", "fourth", "next", "and finally", "and next", "by the way", "btw", "oh and", "oh", "while you're at it",
+	"after that", "afterwards", "finally", "lastly", "secondly", "second", "firstly", "first", "third", "thirdly", "fourth", "fourthly", "next", "and finally", "and next", "by the way", "btw", "oh and", "oh", "while you're at it",
 	"while i'm here", "one more thing", "another thing", "another question", "on top of that", "but", "but also", "and please also", "and after that", "and lastly", "as well", "so",
 }
 
@@ -44,6 +44,16 @@ var otherwiseWords = []string{"否则", "不然", "要不然", "不然的话", "
 
 // givenWords make a need depend on the success of the one before it.
 var givenWords = []string{"if so", "if yes", "in that case", "then in that case", "这样的话", "那样的话", "如果可以", "可以的话", "行的话", "如果行", "如果有", "有的话"}
+
+// ordinalWords number what somebody lists when a mark or a clause follows; before a measure word they count:
+// "第一，我要退款" begins a list, "第三次问了" and "third time this year" do not.
+var ordinalWords = []string{"第一", "第二", "第三", "第四", "第五", "first", "second", "third", "fourth", "next"}
+
+// speakerWords begin a clause of its own after "second".
+var speakerWords = []string{"i", "i'm", "i've", "i'd", "my", "we", "we're", "our", "the", "there", "it", "you", "your", "they", "if", "about", "regarding", "please", "cancel", "send", "tell", "help", "give", "show", "add", "remove", "make", "get", "let", "connect", "put", "find", "explain"}
+
+// measureWords follow an ordinal that counts. Single characters, so that "第二发票" stays a list.
+const measureWords = "次个天件台单款代批期年月季方轮名位条章节课版步页周号份只双套部张把杯瓶箱包盒层排站回遍手人时分笔间家种类档场届局段遭趟通封门块根顶副班级关"
 
 // linkNot are characters after 还有 that make it a verb: "还有货吗" asks whether some is left.
 const linkNot = "货没多几库现名余剩券优折活位空票效用啥什哪别其人房车机红"
