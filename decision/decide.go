@@ -82,8 +82,12 @@ type service struct {
 	answer   bool
 	resolved bool // by an offer that resolves
 	offered  bool
+	helped   bool // by an offer that is more than our own question
 	handover bool
 }
+
+// onlyAsked tells whether a need got nothing but our own question.
+func (s *service) onlyAsked() bool { return s.offered && !s.helped && !s.answer }
 
 type chooser struct {
 	*moment
@@ -556,6 +560,7 @@ func (c *chooser) take(p *proposal, probability float64) {
 	for _, i := range p.needs {
 		s := &c.served[i]
 		s.offered = true
+		s.helped = s.helped || !p.action.Asks
 		s.resolved = s.resolved || p.action.Resolves
 		s.handover = s.handover || p.action.Handover
 	}
@@ -607,7 +612,7 @@ func (c *chooser) settleOffers() {
 // without one while another has two; then by score as far as the limit goes. One
 // place is kept for a person when a need would stay unserved.
 func (c *chooser) services() {
-	all := c.beyondRights(c.of(Service, false))
+	all := c.worthAsking(c.beyondRights(c.of(Service, false)))
 	room := c.limit - len(c.taken)
 	if c.unservedAfter() {
 		room--
@@ -745,6 +750,25 @@ func (c *chooser) beyondRights(all []*proposal) []*proposal {
 	return kept
 }
 
+// worthAsking turns down our own questions about needs that an offer resolves without
+// the customer's word.
+func (c *chooser) worthAsking(services []*proposal) []*proposal {
+	return slices.DeleteFunc(services, func(p *proposal) bool {
+		if !p.action.Asks || len(p.needs) == 0 {
+			return false
+		}
+		for _, i := range p.needs {
+			if !c.served[i].resolved && !slices.ContainsFunc(services, func(q *proposal) bool {
+				return q.action.Resolves && slices.Contains(q.needs, i)
+			}) {
+				return false
+			}
+		}
+		c.pass(p, "nothing_to_ask", candidate.Text{Zh: "不用再问，已经能直接办", En: "nothing needs to be asked: it can be settled as it is"}, nil)
+		return true
+	})
+}
+
 func alreadyRight(by *proposal) candidate.Text {
 	return candidate.Text{Zh: "客户本来就有权得到：" + by.action.Title.Zh, En: "the customer is entitled to it anyway: " + by.action.Title.En}
 }
@@ -768,16 +792,42 @@ func (c *chooser) unsolved() *need.Need {
 	return nil
 }
 
+// problemFirst turns sales down while a problem is unsolved, and beside a need that
+// waits for the customer's answer to our question, unless they are the very thing that
+// was asked about: who asks about trading in may hear of it before naming a model.
+func (c *chooser) problemFirst(sales []*proposal) []*proposal {
+	unsolved := c.unsolved()
+	return slices.DeleteFunc(sales, func(p *proposal) bool {
+		switch n := c.waiting(p); {
+		case unsolved != nil:
+			c.pass(p, "problem_first", candidate.Text{Zh: "问题还没解决，先不推荐", En: "a problem is not solved yet; nothing is offered for sale in front of it"}, unsolved.Evidence)
+		case n != nil:
+			c.pass(p, "question_first", candidate.Text{Zh: "还在等客户回答我们的问题，先不推荐", En: "our question waits for the customer's answer; nothing is offered for sale before it"}, n.Evidence)
+		default:
+			return false
+		}
+		return true
+	})
+}
+
+// waiting finds a need that got nothing but our own question and does not name p.
+func (c *chooser) waiting(p *proposal) *need.Need {
+	for i := range c.in.Needs {
+		n := &c.in.Needs[i]
+		if n.Origin == need.Spoken && c.served[i].onlyAsked() && !slices.ContainsFunc(p.action.Needs, func(label string) bool {
+			return label != n.Intent && labelled(label, n.Intent, n.Sub())
+		}) {
+			return n
+		}
+	}
+	return nil
+}
+
 // offer draws up to k of a nature.
 func (c *chooser) offer(nature Nature, k int) {
 	pool := c.beyondRights(c.of(nature, false))
-	if nature == Sale && len(pool) > 0 {
-		if n := c.unsolved(); n != nil {
-			for _, p := range pool {
-				c.pass(p, "problem_first", candidate.Text{Zh: "问题还没解决，先不推荐", En: "a problem is not solved yet; nothing is offered for sale in front of it"}, n.Evidence)
-			}
-			return
-		}
+	if nature == Sale {
+		pool = c.problemFirst(pool)
 	}
 	if len(pool) == 0 {
 		return

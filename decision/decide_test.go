@@ -119,6 +119,47 @@ func TestMission_3_5_ARightIsToldWhateverTheLimitAndTheCap(t *testing.T) {
 	}
 }
 
+func TestNothingIsAskedThatNeedNotBe(t *testing.T) {
+	t.Parallel()
+	ask := offer("which_one", decision.Service, 9, "presale.recommend", "presale.stock")
+	ask.Asks = true
+	settle := offer("lesson", decision.Service, 1, "presale.recommend")
+	settle.Resolves = true
+	plan := &decision.Plan{Actions: []decision.Action{ask, settle}}
+
+	d := decision.Decide(plan, input(spoken("presale.recommend")))
+	if !slices.Equal(chosen(d), []string{"lesson"}) || stoppedBy(d, "which_one") != "arbitration/nothing_to_ask" {
+		t.Errorf("a need that an offer resolves needs no question, yet: shown %v, the question was stopped by %q", chosen(d), stoppedBy(d, "which_one"))
+	}
+	if d := decision.Decide(plan, input(spoken("presale.recommend", "presale.stock"))); !slices.Equal(chosen(d), []string{"which_one", "lesson"}) {
+		t.Errorf("the other need still waits for the question, yet: shown %v", chosen(d))
+	}
+	if d := decision.Decide(plan, input(spoken("presale.stock"))); !slices.Equal(chosen(d), []string{"which_one"}) {
+		t.Errorf("without an offer that resolves it, we ask, yet: shown %v", chosen(d))
+	}
+}
+
+func TestNothingIsSoldBesideANeedThatWaitsForTheCustomersWord(t *testing.T) {
+	t.Parallel()
+	ask := offer("which_one", decision.Service, 1, "presale.stock")
+	ask.Asks = true
+	plan := &decision.Plan{Actions: []decision.Action{ask, offer("plan", decision.Sale, 50, "presale.stock")}}
+	in := input(spoken("presale.stock"))
+	if d := decision.Decide(plan, in); !slices.Equal(chosen(d), []string{"which_one"}) || stoppedBy(d, "plan") != "arbitration/question_first" {
+		t.Errorf("shown %v, the sale was stopped by %q", chosen(d), stoppedBy(d, "plan"))
+	}
+	named, sub := input(spoken("presale.stock")), "trade_in"
+	named.Needs[0].Subintent = &sub
+	plan.Actions = append(plan.Actions, offer("trade_in", decision.Sale, 1, "presale.stock/trade_in"))
+	if d := decision.Decide(plan, named); !slices.Equal(chosen(d), []string{"which_one", "trade_in"}) {
+		t.Errorf("what was asked about by name may be offered, yet: shown %v", chosen(d))
+	}
+	in.Results = []candidate.Result{{Source: "stock", Answers: []candidate.Answer{{Need: "n1"}}}}
+	if d := decision.Decide(plan, in); !slices.Equal(chosen(d), []string{"which_one", "plan"}) {
+		t.Errorf("an answered need leaves room for a sale, yet: shown %v", chosen(d))
+	}
+}
+
 func TestNothingIsSoldInFrontOfAnUnsolvedProblem(t *testing.T) {
 	t.Parallel()
 	fix := offer("replace", decision.Goodwill, 5, "support.troubleshoot")

@@ -123,6 +123,7 @@ type Action struct {
 	Reasons    []Because // why it is offered
 	Treatments []Treatment
 	Resolves   bool     // an offer of it answers the need; an accepted or entitled one solves the problem
+	Asks       bool     // it is our own question back: a need that it meets still waits for the customer's word
 	Handover   bool     // it brings a person
 	Fallback   bool     // only for needs that nothing else serves
 	Consent    []string // purposes the person must have agreed to

@@ -86,10 +86,13 @@ func (e *Engine) Coverage(ctx context.Context, workspace string, number int, p P
 	got := map[string]bool{}
 	c.Erased, err = e.relive(ctx, workspace, number, p, func(r *relived) {
 		c.Decisions++
+		if r.enquiry != "" && !slices.ContainsFunc(r.decision.Needs, func(n need.Need) bool { return !n.Outside }) {
+			return // a courtesy, or no matter of the house: nothing was wanted of a strategy
+		}
 		got[r.entry.Person] = got[r.entry.Person] || served(r.decision.Needs) || len(r.decision.Chosen) > 0
 		for i := range r.decision.Needs {
 			n := &r.decision.Needs[i]
-			if n.Origin == need.Predicted || n.Negated {
+			if n.Origin == need.Predicted || n.Negated || n.Outside {
 				continue
 			}
 			key := [2]string{n.Intent, n.Sub()}

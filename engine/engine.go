@@ -244,4 +244,17 @@ func (e *Engine) tenant(id string) (*tenant, error) {
 	return t, nil
 }
 
+// inForce is a workspace and its version in force; ErrNoStrategy when it has none.
+func (e *Engine) inForce(id string) (*tenant, *strategy.Version, error) {
+	t, err := e.tenant(id)
+	if err != nil {
+		return nil, nil, err
+	}
+	v := t.current.Load()
+	if v == nil {
+		return nil, nil, fmt.Errorf("workspace %s: %w", id, ErrNoStrategy)
+	}
+	return t, v, nil
+}
+
 func (e *Engine) now() time.Time { return e.Clock().UTC().Truncate(time.Millisecond) }

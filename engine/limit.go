@@ -2,7 +2,6 @@ package engine
 
 import (
 	"context"
-	"fmt"
 	"math"
 	"slices"
 	"time"
@@ -87,13 +86,9 @@ type Budget struct {
 // Budgets lists the budgets of the strategy in force for the periods of now: those
 // that were touched, and undivided ones that were not yet.
 func (e *Engine) Budgets(ctx context.Context, workspace string) ([]Budget, error) {
-	t, err := e.tenant(workspace)
+	_, v, err := e.inForce(workspace)
 	if err != nil {
 		return nil, err
-	}
-	v := t.current.Load()
-	if v == nil {
-		return nil, fmt.Errorf("workspace %s: %w", workspace, ErrNoStrategy)
 	}
 	now := e.now()
 	there, err := e.Store.Balances(ctx, workspace, nil, now)
@@ -121,13 +116,9 @@ func (e *Engine) Budgets(ctx context.Context, workspace string) ([]Budget, error
 
 // Actions are those of the strategy in force, and what is switched off of them now.
 func (e *Engine) Actions(_ context.Context, workspace string) ([]decision.Action, []decision.Stop, error) {
-	t, err := e.tenant(workspace)
+	_, v, err := e.inForce(workspace)
 	if err != nil {
 		return nil, nil, err
-	}
-	v := t.current.Load()
-	if v == nil {
-		return nil, nil, fmt.Errorf("workspace %s: %w", workspace, ErrNoStrategy)
 	}
 	var stops []decision.Stop
 	if e.Switches != nil {

@@ -234,13 +234,9 @@ func (e *Engine) Tags(_ context.Context, workspace string, who *profile.Profile,
 
 // foresee is what can be recognised of a person who has said nothing.
 func (e *Engine) foresee(workspace string, who *profile.Profile, when time.Time) (r need.Recognition, err error) {
-	t, err := e.tenant(workspace)
+	_, v, err := e.inForce(workspace)
 	if err != nil {
 		return r, err
-	}
-	v := t.current.Load()
-	if v == nil {
-		return r, fmt.Errorf("workspace %s: %w", workspace, ErrNoStrategy)
 	}
 	if when.IsZero() {
 		when = e.now()

@@ -134,13 +134,9 @@ func (e *Engine) AddExamples(ctx context.Context, workspaceID string, examples [
 // puts it in force as a new version of the strategy, for the next decision. What the
 // cases of the packs say must still hold, else nothing changes.
 func (e *Engine) Teach(ctx context.Context, workspaceID string) (strategy.Source, error) {
-	t, err := e.tenant(workspaceID)
+	_, v, err := e.inForce(workspaceID)
 	if err != nil {
 		return strategy.Source{}, err
-	}
-	v := t.current.Load()
-	if v == nil {
-		return strategy.Source{}, fmt.Errorf("workspace %s: %w", workspaceID, ErrNoStrategy)
 	}
 	examples, err := e.Examples(ctx, workspaceID)
 	if err != nil {
@@ -163,13 +159,9 @@ func (e *Engine) Teach(ctx context.Context, workspaceID string) (strategy.Source
 // Quality is what five-fold cross-validation says of the sentences behind the
 // classifier in force: seconds of work, done one at a time in a workspace.
 func (e *Engine) Quality(ctx context.Context, workspaceID string) (q classify.Quality, err error) {
-	t, err := e.tenant(workspaceID)
+	t, v, err := e.inForce(workspaceID)
 	if err != nil {
 		return q, err
-	}
-	v := t.current.Load()
-	if v == nil {
-		return q, fmt.Errorf("workspace %s: %w", workspaceID, ErrNoStrategy)
 	}
 	s, err := e.source(ctx, workspaceID, v.Number)
 	if err != nil {

@@ -537,6 +537,9 @@ func (c *content) compileAction(l *language, a *actionText) decision.Action {
 	if a.Safety && a.Nature != decision.Right && a.Nature != decision.Service {
 		a.at.fault("safety is a right or a service; it is neither a favour nor for sale")
 	}
+	if a.Asks && (a.Resolves || a.Handover || a.Nature != decision.Service) {
+		a.at.fault("what \"asks\" is a service that waits for the customer's word: it neither resolves nor hands over")
+	}
 	if a.Fallback && !a.Handover {
 		a.at.fault("a fallback brings a person: it needs \"handover: true\"")
 	}

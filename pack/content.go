@@ -522,6 +522,7 @@ func (c *content) action(v value) {
 			}
 		},
 		"safety": func(v value) { v.boolean(&a.Safety) }, "resolves": func(v value) { v.boolean(&a.Resolves) },
+		"asks":     func(v value) { v.boolean(&a.Asks) },
 		"handover": func(v value) { v.boolean(&a.Handover) }, "fallback": func(v value) { v.boolean(&a.Fallback) },
 		"value": func(v value) { weighed(v); v.positive(&a.Value) }, "lever": func(v value) { weighed(v); v.positive(&a.Lever) },
 		"propensity": func(v value) {

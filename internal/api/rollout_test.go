@@ -194,9 +194,12 @@ func TestCoverageSaysWhatIsLeftUnserved(t *testing.T) {
 	for i := range 4 {
 		d.servedBy(fmt.Sprint("p", i))
 	}
+	for _, courtesy := range []string{"你好", "你是谁", "Thanks a lot!"} {
+		d.want(200, "", "POST", "/v1/decisions", "sk_shop", fmt.Sprintf(`{"user_id":"polite","enquiry":{"text":%q}}`, courtesy))
+	}
 	c := d.want(200, "", "GET", "/v1/coverage", "sk_shop", "").json(t)
-	if c["decisions"] != 4.0 || c["people"] != 4.0 {
-		t.Errorf("four decisions of four people: %v", c)
+	if c["decisions"] != 7.0 || c["people"] != 4.0 || c["nothing"] != 0.0 {
+		t.Errorf("seven decisions, of which three to somebody who was only being polite: %v", c)
 	}
 	for _, x := range c["actions"].([]any) {
 		a := x.(map[string]any)
@@ -212,6 +215,9 @@ func TestCoverageSaysWhatIsLeftUnserved(t *testing.T) {
 	for _, x := range c["needs"].([]any) {
 		n := x.(map[string]any)
 		found = found || n["intent"] == "presale.price_promo" && n["asked"] == 4.0
+		if n["intent"] == "" {
+			t.Errorf("a courtesy is no need of the strategy's: %v", n)
+		}
 	}
 	if !found {
 		t.Errorf("four asked what is on offer: %v", c["needs"])

@@ -162,7 +162,7 @@ func (s *server) teachingRoutes() {
 	add(s, route{method: "POST", path: "/v1/classifier", tag: "Learning", who: secretKey, status: http.StatusCreated, optional: true, summary: "Train on the packs' sentences and the workspace's own, and publish the result as a new version."}, func(c *call, _ *none) (Strategy, error) {
 		v, err := s.Engine.Teach(c.context(), c.workspace.ID)
 		if err != nil {
-			return Strategy{}, err
+			return Strategy{}, refusedStrategy(err)
 		}
 		return s.strategy(c, v.Number)
 	})
