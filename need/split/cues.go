@@ -19,9 +19,11 @@ type Words struct {
 // They are immutable and safe for concurrent use.
 type Cues struct {
 	link, weak, filler, tail   list
+	strong                     list
 	opener, unless, given      list
 	negator, act, actVerb, ask list
-	ordinal, speaks            list
+	ordinal, speaks, polite    list
+	sharer, preposition        list
 	// begin counts, for the first word (or the first two Han characters) of examples, how many begin
 	// with it; within, how many have it anywhere.
 	begin, within map[uint64]int32
@@ -32,6 +34,7 @@ func Compile(w Words, examples []string) *Cues {
 	c := &Cues{
 		link:    makeList(linkWords, w.Link),
 		weak:    makeList(weakWords),
+		strong:  makeList(strongWords),
 		filler:  makeList(fillerWords, w.Greeting),
 		tail:    makeList(tailWords),
 		opener:  makeList(conditionOpeners, w.Condition),
@@ -43,8 +46,10 @@ func Compile(w Words, examples []string) *Cues {
 		ask:     makeList(questionCues),
 		ordinal: makeList(ordinalWords),
 		speaks:  makeList(speakerWords),
-		begin:   map[uint64]int32{},
-		within:  map[uint64]int32{},
+		polite:  makeList(politeWords),
+		sharer:  makeList(sharers), preposition: makeList(prepositions),
+		begin:  map[uint64]int32{},
+		within: map[uint64]int32{},
 	}
 	seen := map[uint64]bool{}
 	for _, e := range examples {

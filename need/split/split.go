@@ -62,10 +62,12 @@ var tune = struct {
 	and, space, comma, hanComma, sentence, linked float64 // price of a cut; linked: a joining word after a mark
 	conditional                                   float64 // price of a cut before a conditional clause
 	bothAsk, bothAct                              float64 // off the price of a cut between two pieces that both ask, or both ask or demand
+	strong                                        float64 // off the price of a cut at a joining word that seldom joins names ("and also", 顺便)
+	andSame                                       float64 // price of two neighbours of one intent that a bare "and" joins, however the second begins
 }{
 	low: -0.6, high: 0.6, act: 0.3, begin: 0.05, same: 0.4, usual: 0.3, andBegin: 0.5,
 	and: 0.25, space: 0.1, comma: 0.4, hanComma: 0.3, sentence: 0, linked: -0.4, conditional: -0.2,
-	bothAsk: 0.3, bothAct: 0,
+	bothAsk: 0.3, bothAct: 0, strong: 0.6, andSame: 0.7,
 }
 
 const (
@@ -92,6 +94,7 @@ type piece struct {
 	start, end  int
 	mark        mark
 	link        bool // a joining word stands after the mark
+	strong      bool // one that seldom joins names
 	joined      bool
 	asks, acts  bool // it asks; it asks or demands, or states what is wrong
 	begin       float64
@@ -145,7 +148,11 @@ func Split(n text.Normalised, score Score, c *Cues) []Span {
 				// The label of the best way to get here stands for that of all ways: exact search over
 				// labels would cost their number times the work and changes next to nothing.
 				if label == best[i].label && !(first.asks && pieces[i-1].asks) {
-					value -= float64(tune.same * (1 - first.begin))
+					if first.mark == markAnd && !first.strong && min(margin, best[i].margin) < tune.high {
+						value -= max(tune.andSame, float64(tune.same*(1-first.begin)))
+					} else {
+						value -= float64(tune.same * (1 - first.begin))
+					}
 				}
 			}
 			if value > best[j].value {
@@ -191,6 +198,9 @@ func (p *piece) price() float64 {
 	if p.link && p.mark != markAnd {
 		cost = tune.linked
 	}
+	if p.strong && p.mark == markAnd {
+		cost -= tune.strong
+	}
 	if p.mark == markAnd && p.spaced {
 		return cost - float64(tune.andBegin*(p.begin-tune.usual))
 	}
@@ -228,7 +238,7 @@ func (c *Cues) pieces(runes []rune) []piece {
 			}
 			kind, stop = markAnd, i+word
 		}
-		if kind == markAnd && c.bare(runes, current.start, i) {
+		if kind == markAnd && (c.bare(runes, current.start, i) || c.shares(runes, stop, end)) {
 			i = stop
 			continue
 		}
@@ -246,13 +256,13 @@ func (c *Cues) pieces(runes []rune) []piece {
 			i = next
 			continue
 		}
-		linked := word > 0
+		linked, strong := word > 0, word > 0 && c.strong.match(runes, i, i+word) == word
 		for k := stop; k < next && !linked; k++ {
 			linked = c.linkAt(runes, k, end) > 0
 		}
 		joined := c.opens(runes, current.start, i) && kind != markSentence
 		if finish(i) {
-			current = piece{start: next, mark: kind, link: linked, joined: joined}
+			current = piece{start: next, mark: kind, link: linked, strong: strong, joined: joined}
 		} else {
 			current.start = next
 		}
@@ -277,6 +287,9 @@ func (c *Cues) bare(runes []rune, from, to int) bool {
 	for to > from && runes[to-1] == ' ' {
 		to--
 	}
+	if n := c.polite.match(runes, from, to); n > 0 && from+n < to {
+		from += n + 1
+	}
 	words, last := 1, from
 	for k := from; k < to; k++ {
 		switch {
@@ -288,6 +301,23 @@ func (c *Cues) bare(runes []rune, from, to int) bool {
 		}
 	}
 	return words == 1 || words == 2 && particles.match(runes, last, to) == to-last
+}
+
+// shares tells whether what stands after a joining word is a pronoun that shares the clause before it
+// ("a table for my mum and me at eight"): a preposition, another joining word or nothing follows it.
+func (c *Cues) shares(runes []rune, from, end int) bool {
+	for from < end && runes[from] == ' ' {
+		from++
+	}
+	n := c.sharer.match(runes, from, end)
+	if n == 0 {
+		return false
+	}
+	after := from + n
+	if after == end || runes[after] != ' ' {
+		return true
+	}
+	return c.preposition.match(runes, after+1, end) > 0 || c.weak.match(runes, after+1, end) > 0
 }
 
 // boundary tells whether a mark begins at i that may separate two needs, and where the marks end.

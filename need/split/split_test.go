@@ -74,6 +74,8 @@ func TestACompoundEnquiryIsCutIntoItsNeeds(t *testing.T) {
 		"compare A and B and recommend something for my dad":        {"compare A and B → compare", "recommend something for my dad → recommend"},
 		"Hi! My kettle stopped working. Please replace it. Thanks!": {"My kettle stopped working → broken", "Please replace it → exchange"},
 		"物流怎么不动了，also can I get a receipt":                          {"物流怎么不动了 → track", "can I get a receipt → invoice"},
+		"refund the order and send me a replacement":                {"refund the order → refund", "send me a replacement → exchange"},
+		"it does not turn on and also can i get a receipt":          {"it does not turn on → broken", "can i get a receipt → invoice"},
 		"兩個型號哪個更好？還有貨嗎？":                                            {"兩個型號哪個更好 → compare", "還有貨嗎 → stock"},
 	} {
 		if got := w.said(enquiry); !reflect.DeepEqual(got, want) {
@@ -114,6 +116,8 @@ func TestASingleNeedStaysWhole(t *testing.T) {
 		"it costs 1,200.50 and is it in stock",
 		"exchange and send it back to me please",
 		"when and where will my parcel arrive",
+		"recommend something for my dad and me in may",
+		"please track and refund the order",
 	} {
 		if got := w.said(enquiry); len(got) != 1 {
 			t.Errorf("%s became %q", enquiry, got)

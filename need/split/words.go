@@ -20,6 +20,12 @@ var weakWords = []string{
 	"and", "and also", "and then", "then", "also", "plus", "as well as", "after that", "by the way", "btw", "but", "and after that", "besides", "and finally", "and next", "oh and",
 }
 
+// strongWords are weak words that join clauses far more often than names.
+var strongWords = []string{
+	"顺便", "顺带", "另外", "此外", "对了", "再帮我", "还想", "还要",
+	"and also", "and then", "then", "also", "after that", "by the way", "btw", "and after that", "besides", "and finally", "and next", "oh and",
+}
+
 // fillerWords open a message or a clause and carry no need.
 var fillerWords = []string{
 	"你好", "您好", "你们好", "哈喽", "嗨", "喂", "亲", "亲亲", "在吗", "在不在", "有人吗", "客服你好", "客服您好", "你好啊", "老板", "客服", "请问", "请问一下", "请问下", "想问下", "想问一下", "我想问下", "我想问一下", "问一下", "问下", "问一句", "问句", "再问一句", "说一下", "说说",
@@ -51,6 +57,15 @@ var ordinalWords = []string{"第一", "第二", "第三", "第四", "第五", "f
 
 // speakerWords begin a clause of its own after "second".
 var speakerWords = []string{"i", "i'm", "i've", "i'd", "my", "we", "we're", "our", "the", "there", "it", "you", "your", "they", "if", "about", "regarding", "please", "cancel", "send", "tell", "help", "give", "show", "add", "remove", "make", "get", "let", "connect", "put", "find", "explain"}
+
+// politeWords stand before a verb and say nothing of it.
+var politeWords = []string{"please", "pls", "kindly", "just", "can you", "could you", "would you"}
+
+// sharers are pronouns that can share the clause before "and"; prepositions follow them then.
+var (
+	sharers      = []string{"i", "me", "us", "him", "her", "them", "myself"}
+	prepositions = []string{"at", "in", "on", "for", "near", "to", "with", "from", "by", "around", "before", "after", "next", "tomorrow", "tonight", "today"}
+)
 
 // measureWords follow an ordinal that counts. Single characters, so that "第二发票" stays a list.
 const measureWords = "次个天件台单款代批期年月季方轮名位条章节课版步页周号份只双套部张把杯瓶箱包盒层排站回遍手人时分笔间家种类档场届局段遭趟通封门块根顶副班级关"
