@@ -17,6 +17,7 @@ import (
 	"github.com/rapport-cx/rapport/candidate"
 	"github.com/rapport-cx/rapport/decision"
 	"github.com/rapport-cx/rapport/need"
+	"github.com/rapport-cx/rapport/need/text"
 	"github.com/rapport-cx/rapport/need/classify"
 	"github.com/rapport-cx/rapport/need/signal"
 	"github.com/rapport-cx/rapport/profile"
@@ -418,7 +419,7 @@ func (c *content) expand(l labelled, withSubs bool) []string {
 	if _, ok := c.titles[l.name]; ok && (withSubs || !strings.Contains(l.name, "/")) {
 		return []string{l.name}
 	}
-	if near := nearest(l.name, slices.Sorted(maps.Keys(c.titles))); near != "" {
+	if near := text.Nearest(l.name, slices.Sorted(maps.Keys(c.titles))); near != "" {
 		l.at.fault("%q is no intent; is %q meant?", l.name, near)
 	} else {
 		l.at.fault("%q is no intent", l.name)
@@ -626,7 +627,7 @@ func (l *language) cited(all []labelled) []string {
 	var out []string
 	for _, c := range all {
 		if !l.isFact(c.name) && !slices.Contains([]string{"group", "device", "order", "case", "need", "returnable", "maturing", "item"}, c.name) {
-			if near := nearest(c.name, l.names); near != "" {
+			if near := text.Nearest(c.name, l.names); near != "" {
 				c.at.fault("%q is not a fact; is %q meant?", c.name, near)
 			} else {
 				c.at.fault("%q is not a fact", c.name)

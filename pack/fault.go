@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 	"unicode"
-	"unicode/utf8"
 )
 
 // Fault is one thing wrong in a pack's file. Line and Column count from 1, the
@@ -98,50 +97,4 @@ func wide(r rune) bool {
 		r >= 0x4e00 && r <= 0x9fff || r >= 0xa000 && r <= 0xa4cf || r >= 0xac00 && r <= 0xd7a3 || r >= 0xf900 && r <= 0xfaff ||
 		r >= 0xfe30 && r <= 0xfe6f || r >= 0xff01 && r <= 0xff60 || r >= 0xffe0 && r <= 0xffe6 || r >= 0x1f300 && r <= 0x1f64f ||
 		r >= 0x1f900 && r <= 0x1f9ff || r >= 0x20000 && r <= 0x3fffd)
-}
-
-// nearest gives the known name that a wrong one was probably meant to be, "" when
-// none is near: one edit for short names, a third of the length for long ones.
-func nearest(name string, known []string) string {
-	best, found := max(1, utf8.RuneCountInString(name)/3)+1, ""
-	for _, k := range known {
-		if d := edits(name, k, best); d < best {
-			best, found = d, k
-		}
-	}
-	return found
-}
-
-// edits is the number of letters to add, drop, change or swap with their
-// neighbour (optimal string alignment), or limit when it is no less.
-func edits(a, b string, limit int) int {
-	if abs(len(a)-len(b)) >= limit {
-		return limit
-	}
-	before, row, next := make([]int, len(b)+1), make([]int, len(b)+1), make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := 1; i <= len(a); i++ {
-		next[0] = i
-		for j := 1; j <= len(b); j++ {
-			cost := 1
-			if a[i-1] == b[j-1] {
-				cost = 0
-			}
-			next[j] = min(row[j]+1, next[j-1]+1, row[j-1]+cost)
-			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
-				next[j] = min(next[j], before[j-2]+1)
-			}
-		}
-		before, row, next = row, next, before
-	}
-	return min(row[len(b)], limit)
-}
-
-func abs(n int) int {
-	if n < 0 {
-		return -n
-	}
-	return n
 }

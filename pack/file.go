@@ -14,6 +14,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/rapport-cx/rapport/candidate"
+	"github.com/rapport-cx/rapport/need/text"
 )
 
 // Limits of one file; a pack is written by hand.
@@ -158,7 +159,7 @@ func (v value) object(known fields, required ...string) {
 			key.fault("%q stands alone: inside braces a text with a comma must be put in quotes", name)
 		case !ok:
 			names := slices.Sorted(maps.Keys(known))
-			if near := nearest(name, names); near != "" {
+			if near := text.Nearest(name, names); near != "" {
 				key.fault("%q is not known here; is %q meant?", name, near)
 			} else {
 				key.fault("%q is not known here; known are %s", name, strings.Join(names, ", "))

@@ -17,6 +17,7 @@ import (
 	"cel.dev/cel-go/parser"
 
 	"github.com/rapport-cx/rapport/decision"
+	"github.com/rapport-cx/rapport/need/text"
 )
 
 // Limits of one rule. The estimate is CEL's own unit, about one per operation or
@@ -304,7 +305,7 @@ func (l *language) faultAt(v value, source string, e *common.Error) {
 		message = fmt.Sprintf("%q is not a fact that a rule can read", whole)
 		if name == "has" {
 			message = "has() is not used here; write known(device.under_warranty)"
-		} else if near := nearest(whole, l.names); near != "" {
+		} else if near := text.Nearest(whole, l.names); near != "" {
 			message += fmt.Sprintf("; is %q meant?", near)
 		}
 	}

@@ -307,6 +307,17 @@ func TestARefusalNamesEveryFaultInBothLanguages(t *testing.T) {
 	}
 }
 
+func TestASlipOfThePenInAMembersNameIsTold(t *testing.T) {
+	t.Parallel()
+	d := open2(t)
+	r := d.want(400, "body_faulty", "POST", "/v1/strategies", "sk_shop", `{"packs":["base"],"filez":{"a.yaml":"x"}}`, "Accept-Language: en")
+	if f := r.json(t)["errors"].([]any)[0].(map[string]any); f["pointer"] != "/filez" || f["code"] != "misspelt" || !strings.Contains(f["message"].(string), "files") {
+		t.Error(r.body)
+	}
+	d.want(201, "", "POST", "/v1/strategies", "sk_shop", `{"packs":["base"],"ticket":"OPS-7"}`) // what is no slip may be sent along
+	d.want(200, "", "PUT", "/v1/records/order/o1", "sk_shop", `{"person":"user:u1","line":"a member of the shop's own"}`)
+}
+
 func TestEverySentenceStandsInBothLanguages(t *testing.T) {
 	t.Parallel()
 	en, zh := messages["en"], messages["zh-CN"]

@@ -402,7 +402,7 @@ func (im *importing) take(line []byte) error {
 		if err := json.Unmarshal(body, &v); err != nil {
 			return err
 		}
-		if r := im.s.validate(im.s.bodies[head.Record], v); r != nil {
+		if r := im.s.validate(im.s.bodies[head.Record], v, true); r != nil {
 			return r
 		}
 		p, err = im.s.ownedPut(im.r.Context(), im.workspace.ID, head.Record, head.ID, body)

@@ -394,7 +394,7 @@ func pointerTo(i int) string {
 // owned registers the routes of a kind that belongs to a person.
 func owned[T any](s *server, kind string) {
 	one := "/v1/records/" + kind + "/{id}"
-	add(s, route{method: "PUT", path: one, tag: "Records", who: secretKey, limit: longestRecord, summary: "Put the present state of a record: " + kind + "."}, func(c *call, _ *T) (Put, error) {
+	add(s, route{method: "PUT", path: one, tag: "Records", who: secretKey, limit: longestRecord, free: true, summary: "Put the present state of a record: " + kind + "."}, func(c *call, _ *T) (Put, error) {
 		id, err := idOf(c.r, "id")
 		if err != nil {
 			return Put{}, err

@@ -5,13 +5,17 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"maps"
 	"net/http"
 	"reflect"
+	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/rapport-cx/rapport/event"
+	"github.com/rapport-cx/rapport/need/text"
 	"github.com/rapport-cx/rapport/scene"
 )
 
@@ -31,6 +35,7 @@ type route struct {
 	raw          bool     // only check the body; the handler reads it
 	quick        bool     // read the body directly and ask the schema only about faults
 	optional     bool     // the body may be left out
+	free         bool     // the body may have members of the caller's own
 	stream       string   // content type of an answer that is no JSON value
 }
 
@@ -135,7 +140,7 @@ func (s *server) parse(body []byte, schema *huma.Schema, into any, rt route) err
 	if err := json.Unmarshal(body, &v); err != nil {
 		return &refusal{status: http.StatusBadRequest, code: "not_json", cause: err}
 	}
-	if r := s.validate(schema, v); r != nil {
+	if r := s.validate(schema, v, rt.free); r != nil {
 		return r
 	}
 	if err := json.Unmarshal(body, into); err != nil {
@@ -149,8 +154,9 @@ func (s *server) parse(body []byte, schema *huma.Schema, into any, rt route) err
 }
 
 // validate compares a value with a schema; nil when it fits. Members that the
-// schema does not know are left alone: the contract may grow on the other side.
-func (s *server) validate(schema *huma.Schema, v any) *refusal {
+// schema does not know are left alone, for the contract may grow on the other side,
+// but for those that look like a slip of the pen in a known one; not in a free body.
+func (s *server) validate(schema *huma.Schema, v any, free bool) *refusal {
 	res := &huma.ValidateResult{}
 	huma.Validate(s.spec.Components.Schemas, schema, huma.NewPathBuffer(nil, 0), huma.ModeWriteToServer, v, res)
 	r := &refusal{status: http.StatusBadRequest, code: "body_faulty"}
@@ -162,10 +168,53 @@ func (s *server) validate(schema *huma.Schema, v any) *refusal {
 			}
 		}
 	}
+	if !free {
+		r.faults = s.misspelt(r.faults, schema, v, "")
+	}
 	if len(r.faults) == 0 {
 		return nil
 	}
 	return r
+}
+
+// misspelt adds the members of a value whose names are unknown and nearly those of
+// known ones that are not there.
+func (s *server) misspelt(faults []flaw, schema *huma.Schema, v any, at string) []flaw {
+	if schema != nil && schema.Ref != "" {
+		schema = s.spec.Components.Schemas.SchemaFromRef(schema.Ref)
+	}
+	if schema == nil {
+		return faults
+	}
+	switch v := v.(type) {
+	case []any:
+		for i := range v {
+			faults = s.misspelt(faults, schema.Items, v[i], at+"/"+strconv.Itoa(i))
+		}
+	case map[string]any:
+		var absent []string
+		for _, name := range slices.Sorted(maps.Keys(schema.Properties)) {
+			if _, there := v[name]; !there {
+				absent = append(absent, name)
+			}
+		}
+		for _, name := range slices.Sorted(maps.Keys(v)) {
+			place := at + "/" + escapePointer(name)
+			switch member, known := schema.Properties[name]; {
+			case known:
+				faults = s.misspelt(faults, member, v[name], place)
+			case len(schema.Properties) > 0:
+				if meant := text.Nearest(name, absent); meant != "" {
+					faults = append(faults, flaw{pointer: place, code: "misspelt", args: []string{"meant", meant}})
+				}
+			default:
+				if each, is := schema.AdditionalProperties.(*huma.Schema); is {
+					faults = s.misspelt(faults, each, v[name], place)
+				}
+			}
+		}
+	}
+	return faults
 }
 
 // flawOf reads a finding of the schema library, which speaks English only, as a
