@@ -26,7 +26,9 @@ func Decide(plan *Plan, in Input) Decision { return decide(plan, newMoment(plan,
 
 func decide(plan *Plan, m *moment) Decision {
 	in := m.in
-	c := chooser{moment: m, limit: in.Limit, served: make([]service, len(in.Needs)), rejected: make([]Rejected, 0, len(plan.Actions))}
+	m.desk = desks.Get().(*desk)
+	c := chooser{moment: m, limit: in.Limit, served: make([]service, len(in.Needs)), rejected: make([]Rejected, 0, len(plan.Actions)), proposals: m.desk.offered[:0]}
+	defer c.leave()
 	if c.limit <= 0 {
 		c.limit = 3
 	}
@@ -40,6 +42,13 @@ func decide(plan *Plan, m *moment) Decision {
 	c.settleOffers()
 	c.arrange()
 	return c.decision()
+}
+
+// leave clears the desk; what is read of the moment from now on is looked up anew.
+func (c *chooser) leave() {
+	d := c.desk
+	c.desk, d.offered = nil, c.proposals
+	d.sweep()
 }
 
 // urgent tells that an action goes before everything. Safety is nothing to sell
@@ -64,6 +73,7 @@ type proposal struct {
 	binding
 	action      *Action
 	needs       []int // indices of the needs it serves; empty: none was asked
+	first       [1]int
 	terms       []candidate.Term
 	parts       []candidate.Term
 	score       float64
@@ -95,7 +105,6 @@ type chooser struct {
 	proposals   []*proposal
 	taken       []*proposal
 	rejected    []Rejected
-	spare       *proposal // of a candidate that did not pass, for the next one
 	served      []service
 	answers     []candidate.Answer
 	draw        Draw
@@ -103,6 +112,10 @@ type chooser struct {
 	conditional []Conditioned
 	random      *rand.PCG
 	around      []surroundings // by need, the first of none
+	ownBins     [2]propensity.Value
+	ownReading  propensity.Reading // of ownBins
+	terms       termPage
+	modelCited  []evidence.Ref // the model alone
 }
 
 func (c *chooser) answered() {
@@ -239,12 +252,8 @@ func (c *chooser) need(i int) *need.Need {
 
 // walk takes one candidate through the stages; what passes becomes a proposal.
 func (c *chooser) walk(a *Action, i int, group *need.SignalState) {
-	p := c.spare
-	if p == nil {
-		p = new(proposal)
-	}
-	*p = proposal{binding: binding{moment: c.moment, action: a, need: c.need(i), group: group, read: p.read[:0]}, action: a}
-	c.spare = p
+	p := c.desk.proposal() // the next candidate takes its place unless this one passes
+	*p = proposal{binding: binding{moment: c.moment, action: a, need: c.need(i), group: group, read: c.desk.read[:0]}, action: a, parts: p.parts[:0]}
 	b := &p.binding
 	k := 0
 	policies := func(last Stage) bool {
@@ -288,9 +297,10 @@ func (c *chooser) walk(a *Action, i int, group *need.SignalState) {
 				return
 			}
 		}
-		p.needs = []int{i}
+		p.first[0] = i
+		p.needs = p.first[:]
 	}
-	c.spare = nil
+	c.desk.laid++
 	c.appraise(p, i)
 	c.proposals = append(c.proposals, p)
 }
@@ -462,40 +472,57 @@ func (c *chooser) appraise(p *proposal, need int) {
 	}
 	logit := a.Prior.Base
 	p.parts = append(p.parts, candidate.Term{Name: "base", Value: a.Prior.Base, Evidence: []evidence.Ref{}})
-	cited := []evidence.Ref{}
+	var cited []evidence.Ref
 	for i := range a.Prior.Parts {
 		w := &a.Prior.Parts[i]
 		if refs, ok := p.weigh(w); ok {
 			logit += w.Value
 			p.parts = append(p.parts, candidate.Term{Name: w.Name, Value: w.Value, Evidence: refs})
-			cited = join(cited, refs)
+			cited = join(slices.Clip(cited), refs)
 		}
 	}
 	p.prior = logit
 	learned, from := c.learned(p, need)
 	logit += learned.LogOdds
-	cited = join(cited, from)
+	cited = c.both(cited, from)
 	variance := learned.Variance
 	p.propensity = 1 / (1 + math.Exp(-logit))
-	p.terms = append(make([]candidate.Term, 0, 3+len(a.Contexts)), candidate.Term{Name: "ln propensity", Value: logSigmoid(logit), Evidence: cited})
+	var few [8]candidate.Term
+	terms := append(few[:0], candidate.Term{Name: "ln propensity", Value: logSigmoid(logit), Evidence: cited})
 	for i := range a.Contexts {
 		w := &a.Contexts[i]
 		if refs, ok := p.weigh(w); ok {
-			p.terms = append(p.terms, candidate.Term{Name: "ln context " + w.Name, Value: w.Value, Evidence: refs})
+			terms = append(terms, candidate.Term{Name: "ln context " + w.Name, Value: w.Value, Evidence: refs})
 		}
 	}
-	p.terms = append(p.terms,
+	terms = append(terms,
 		candidate.Term{Name: "ln value", Value: logOf(a.Value), Evidence: []evidence.Ref{}},
 		candidate.Term{Name: "ln lever", Value: logOf(a.Lever), Evidence: []evidence.Ref{}})
 	if !a.Firm && c.plan.Exploration > 0 && (a.Nature == Goodwill || a.Nature == Sale) {
 		var bonus float64
 		if bonus, p.deviation = propensity.Explore(logit, variance, c.plan.Exploration); bonus != 0 {
-			p.terms = append(p.terms, candidate.Term{Name: "ln exploration", Value: bonus, Evidence: c.modelRefs()})
+			terms = append(terms, candidate.Term{Name: "ln exploration", Value: bonus, Evidence: c.modelRefs()})
 		}
 	}
+	p.terms = c.terms.copy(terms)
 	for _, t := range p.terms {
 		p.score += t.Value
 	}
+}
+
+// both are two lists of records as one. Those of the second differ among themselves.
+func (c *chooser) both(first, second []evidence.Ref) []evidence.Ref {
+	if len(first) == 0 && len(second) > 0 {
+		return slices.Clip(second)
+	}
+	var few [32]evidence.Ref
+	refs := append(few[:0], first...)
+	for _, r := range second {
+		if !slices.Contains(first, r) {
+			refs = append(refs, r)
+		}
+	}
+	return c.cites.copy(refs)
 }
 
 func (p *proposal) weigh(w *Weight) ([]evidence.Ref, bool) {
@@ -932,15 +959,17 @@ func (c *chooser) status(i int) need.Status {
 
 func (c *chooser) chosen(p *proposal, position int) Chosen {
 	a, b := p.action, &p.binding
+	learn := p.learnable()
 	out := Chosen{
-		Action: a.ID, Nature: a.Nature, Score: p.score, Terms: p.terms, Parts: append(p.parts, p.learnedParts()...), Learn: p.learnable(), Probability: p.probability, Position: position,
+		Action: a.ID, Nature: a.Nature, Score: p.score, Terms: p.terms, Parts: slices.Concat(p.parts, p.learnedParts(learn)), Learn: learn, Probability: p.probability, Position: position,
 		Reasons: b.reasons(a), Form: a.Form, Safety: a.urgent(), Handover: a.Handover, Resolves: a.Resolves,
 	}
 	if out.Terms == nil {
 		out.Terms = []candidate.Term{}
 	}
 	if a.Nature != Right {
-		out.Propensity = &p.propensity
+		chance := p.propensity // the proposal is used again
+		out.Propensity = &chance
 	}
 	if p.group != nil {
 		out.Group = p.group.Group

@@ -185,6 +185,9 @@ type moment struct {
 	// asked collects the facts that rules read, when somebody wants to know.
 	asked map[string]bool
 
+	desk  *desk   // nil: nothing is remembered
+	cites refPage // of lists of evidence
+
 	location  *time.Location
 	devices   []device
 	listed    bool
@@ -216,7 +219,6 @@ type binding struct {
 	need  *need.Need        // nil when nothing was asked
 	group *need.SignalState // nil when the action names no signal
 	read  []string
-	space [8]string // where read begins
 
 	end      time.Time // of the warranty of dev
 	endKnown bool
@@ -239,9 +241,6 @@ type binding struct {
 // Lookup implements Facts.
 func (b *binding) Lookup(name string) (any, bool) {
 	if !slices.Contains(b.read, name) {
-		if b.read == nil {
-			b.read = b.space[:0]
-		}
 		b.read = append(b.read, name)
 	}
 	if b.asked != nil {
@@ -250,7 +249,10 @@ func (b *binding) Lookup(name string) (any, bool) {
 	if c := b.changed; c != nil && c.fact == name && c.concerns(b) {
 		return c.value, true
 	}
-	return b.fact(name)
+	if b.desk == nil {
+		return b.fact(name)
+	}
+	return b.recall(name)
 }
 
 func text(s string) (any, bool) { return s, s != "" }
@@ -806,14 +808,6 @@ func join(refs, more []evidence.Ref) []evidence.Ref {
 		if !slices.Contains(refs, r) {
 			refs = append(refs, r)
 		}
-	}
-	return refs
-}
-
-func (b *binding) citeAll(names []string) []evidence.Ref {
-	refs := []evidence.Ref{}
-	for _, n := range names {
-		refs = join(refs, b.cite(n))
 	}
 	return refs
 }

@@ -84,7 +84,15 @@ type surroundings struct {
 	known   bool
 	context propensity.Context
 	reading propensity.Reading // of the model, of context
-	cited   []evidence.Ref     // what context rests on, as far as the model weighs it
+	cited   []evidence.Ref     // the model, and what context rests on as far as the model weighs it
+}
+
+// model is what was learned; never nil.
+func (c *chooser) model() *propensity.Model {
+	if c.in.Model == nil {
+		return propensity.Unlearned()
+	}
+	return c.in.Model
 }
 
 func (c *chooser) surroundings(b *binding, need int) *surroundings {
@@ -118,10 +126,11 @@ func (c *chooser) surroundings(b *binding, need int) *surroundings {
 	for _, name := range c.plan.Learned {
 		learn(name)
 	}
-	s.reading = c.in.Model.Read(s.context)
+	s.reading = c.model().Read(s.context)
+	s.cited = append(s.cited, c.modelRefs()...)
 	for _, v := range s.context {
 		if c.in.Model.Weighs(v) {
-			s.cited = join(s.cited, b.cite(v.Feature))
+			s.cited = join(s.cited, b.proof(v.Feature))
 		}
 	}
 	return s
@@ -174,36 +183,37 @@ func (a *Action) offer(treatment string) propensity.Offer {
 // by one are [proposal.learnedParts].
 func (c *chooser) learned(p *proposal, need int) (e propensity.Estimate, cited []evidence.Ref) {
 	p.around = c.surroundings(&p.binding, need)
-	var own propensity.Context
+	var own propensity.Reading
+	m := c.model()
 	if c.in.Personal {
 		p.before, p.contacts = c.contactFeatures(p.action)
-		own = p.before[:]
+		if p.before != c.ownBins { // of most actions nothing came before
+			c.ownBins, c.ownReading = p.before, m.Read(p.before[:])
+		}
+		own = c.ownReading
 	}
 	treatment := "" // of one way alone there is nothing to learn
 	if len(p.action.Treatments) > 1 {
 		treatment = p.treatment()
 	}
 	p.offer = p.action.offer(treatment)
-	m := c.in.Model
-	if m == nil {
-		m = propensity.Unlearned()
-		return m.Estimate(m.Read(p.context()), p.offer), nil
+	e = m.EstimateBoth(&p.around.reading, &own, p.offer)
+	if c.in.Model == nil {
+		return e, nil
 	}
-	cited = append(make([]evidence.Ref, 0, 1+len(p.around.cited)+len(p.contacts)), modelRef(m))
-	cited = append(cited, p.around.cited...)
-	if c.in.Personal && (m.Weighs(p.before[0]) || m.Weighs(p.before[1])) {
-		cited = join(cited, p.contacts)
+	cited = p.around.cited
+	if len(p.contacts) > 0 && (m.Weighs(p.before[0]) || m.Weighs(p.before[1])) {
+		cited = join(slices.Clip(cited), p.contacts)
 	}
-	return m.EstimateBoth(p.around.reading, m.Read(own), p.offer), cited
+	return e, cited
 }
 
 // context is all that a propensity is learned over: the moment's and the action's own.
 func (p *proposal) context() propensity.Context {
-	context := p.around.context
-	if p.in.Personal {
-		context = append(context[:len(context):len(context)], p.before[:]...)
+	if !p.in.Personal {
+		return p.around.context
 	}
-	return context
+	return slices.Concat(p.around.context, propensity.Context(p.before[:]))
 }
 
 // learnable is what the proposal must be remembered by; nil for a right.
@@ -216,24 +226,29 @@ func (p *proposal) learnable() *Learnable {
 
 // learnedParts are the addends of what was learned, each with the records it came from
 // and the model that weighs them.
-func (p *proposal) learnedParts() (parts []candidate.Term) {
+func (p *proposal) learnedParts(learn *Learnable) (parts []candidate.Term) {
 	m := p.in.Model
-	if m == nil || p.around == nil {
+	if m == nil || learn == nil {
 		return nil
 	}
 	ref := modelRef(m)
-	for _, part := range m.Parts(p.context(), p.offer) {
-		if part.Feature == "" {
-			parts = append(parts, candidate.Term{Name: "learned " + part.Level, Value: part.Value, Evidence: []evidence.Ref{ref}})
-			continue
-		}
-		refs := []evidence.Ref{ref}
-		if part.Feature == shownBefore || part.Feature == cameBefore {
+	addends := m.Parts(learn.Context, p.offer)
+	parts = make([]candidate.Term, 0, len(addends))
+	for _, part := range addends {
+		var few [8]evidence.Ref
+		refs := append(few[:0], ref)
+		name := "learned " + part.Level
+		switch part.Feature {
+		case "":
+		case shownBefore, cameBefore:
 			refs = join(refs, p.contacts)
-		} else {
-			refs = join(refs, p.cite(part.Feature))
+		default:
+			refs = join(refs, p.proof(part.Feature))
 		}
-		parts = append(parts, candidate.Term{Name: "learned " + part.Feature + "=" + part.Bin, Value: part.Value, Evidence: refs})
+		if part.Feature != "" {
+			name = "learned " + part.Feature + "=" + part.Bin
+		}
+		parts = append(parts, candidate.Term{Name: name, Value: part.Value, Evidence: p.cites.copy(refs)})
 	}
 	return parts
 }
@@ -246,5 +261,8 @@ func (c *chooser) modelRefs() []evidence.Ref {
 	if c.in.Model == nil {
 		return []evidence.Ref{}
 	}
-	return []evidence.Ref{modelRef(c.in.Model)}
+	if c.modelCited == nil {
+		c.modelCited = []evidence.Ref{modelRef(c.in.Model)}
+	}
+	return c.modelCited
 }

@@ -52,6 +52,9 @@ func (m *moment) tags() []TagState {
 	if !m.in.Personal {
 		return nil
 	}
+	desk := m.desk // what a tag's rule reads while not all tags are known is not kept
+	m.desk = nil
+	defer func() { m.desk = desk }()
 	t := m.person.Traits["tags"]
 	for _, name := range m.person.Tags() {
 		s := TagState{Tag: name, Stated: true, Evidence: []evidence.Ref{}, Since: t.At}

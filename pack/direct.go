@@ -1,6 +1,7 @@
 package pack
 
 import (
+	"slices"
 	"strings"
 
 	"cel.dev/cel-go/common/ast"
@@ -45,11 +46,11 @@ func (l *language) direct(e ast.Expr) node {
 			return nil
 		}
 		return func(a *activation) truth {
-			v, ok := a.resolve(name)
+			v, ok := asked(a, name, asBool)
 			if !ok {
 				return unknown
 			}
-			return truthOf(v.(bool))
+			return truthOf(v)
 		}
 	}
 	switch {
@@ -132,22 +133,22 @@ func (l *language) compared(operator string, fact, literal ast.Expr) node {
 	}
 	switch want := literal.AsLiteral().(type) {
 	case types.String:
-		return comparison(l, decision.Text, name, operator, string(want))
+		return comparison(l, decision.Text, asText, name, operator, string(want))
 	case types.Int:
-		return comparison(l, decision.Int, name, operator, int64(want))
+		return comparison(l, decision.Int, asInt, name, operator, int64(want))
 	case types.Double:
-		return comparison(l, decision.Number, name, operator, float64(want))
+		return comparison(l, decision.Number, asNumber, name, operator, float64(want))
 	case types.Bool:
 		if l.types[name] != decision.Bool || operator != operators.Equals && operator != operators.NotEquals {
 			return nil
 		}
 		equal := truthOf(operator == operators.Equals)
 		return func(a *activation) truth {
-			v, ok := a.resolve(name)
+			v, ok := asked(a, name, asBool)
 			switch {
 			case !ok:
 				return unknown
-			case v.(bool) == bool(want):
+			case v == bool(want):
 				return equal
 			}
 			return yes - equal
@@ -156,32 +157,32 @@ func (l *language) compared(operator string, fact, literal ast.Expr) node {
 	return nil
 }
 
-func comparison[T string | int64 | float64](l *language, t decision.FactType, name, operator string, want T) node {
+func comparison[T string | int64 | float64](l *language, t decision.FactType, as func(any) (T, bool), name, operator string, want T) node {
 	if l.types[name] != t {
 		return nil
 	}
-	var holds func(T) bool
+	compare := func(holds func(T) bool) node {
+		return func(a *activation) truth {
+			v, ok := asked(a, name, as)
+			if !ok {
+				return unknown
+			}
+			return truthOf(holds(v))
+		}
+	}
 	switch operator {
 	case operators.Equals:
-		holds = func(v T) bool { return v == want }
+		return compare(func(v T) bool { return v == want })
 	case operators.NotEquals:
-		holds = func(v T) bool { return v != want }
+		return compare(func(v T) bool { return v != want })
 	case operators.Less:
-		holds = func(v T) bool { return v < want }
+		return compare(func(v T) bool { return v < want })
 	case operators.LessEquals:
-		holds = func(v T) bool { return v <= want }
+		return compare(func(v T) bool { return v <= want })
 	case operators.Greater:
-		holds = func(v T) bool { return v > want }
-	default:
-		holds = func(v T) bool { return v >= want }
+		return compare(func(v T) bool { return v > want })
 	}
-	return func(a *activation) truth {
-		v, ok := a.resolve(name)
-		if !ok {
-			return unknown
-		}
-		return truthOf(holds(v.(T)))
-	}
+	return compare(func(v T) bool { return v >= want })
 }
 
 // among is "in": a text among written ones, or a written one in a list.
@@ -192,16 +193,11 @@ func (l *language) among(element, list ast.Expr) node {
 			return nil
 		}
 		return func(a *activation) truth {
-			v, ok := a.resolve(name)
+			v, ok := asked(a, name, asList)
 			if !ok {
 				return unknown
 			}
-			for _, s := range v.([]string) {
-				if s == string(want) {
-					return yes
-				}
-			}
-			return no
+			return truthOf(slices.Contains(v, string(want)))
 		}
 	}
 	name, ok := l.fact(element)
@@ -220,10 +216,10 @@ func (l *language) among(element, list ast.Expr) node {
 		written[string(s)] = true
 	}
 	return func(a *activation) truth {
-		v, ok := a.resolve(name)
+		v, ok := asked(a, name, asText)
 		if !ok {
 			return unknown
 		}
-		return truthOf(written[v.(string)])
+		return truthOf(written[v])
 	}
 }

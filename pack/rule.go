@@ -175,47 +175,103 @@ func (a *activation) value(fact string) (any, bool) {
 // resolve is a fact that is asked for: one that is unknown is remembered.
 func (a *activation) resolve(name string) (any, bool) {
 	v, ok := a.value(name)
-	if !ok && !slices.Contains(a.missing, name) {
-		a.missing = append(a.missing, name)
+	if !ok {
+		a.miss(name)
 	}
 	return v, ok
+}
+
+func (a *activation) miss(name string) {
+	if !slices.Contains(a.missing, name) {
+		a.missing = append(a.missing, name)
+	}
 }
 
 // Parent implements cel.Activation.
 func (a *activation) Parent() cel.Activation { return nil }
 
+// asked is resolve of a fact whose type is known when the rule is compiled: nothing
+// is looked up twice, and no value is boxed again.
+func asked[T any](a *activation, name string, as func(any) (T, bool)) (v T, ok bool) {
+	if x, known := a.facts.Lookup(name); known {
+		if v, ok = as(x); ok {
+			return v, true
+		}
+	}
+	a.miss(name)
+	return v, false
+}
+
 // typed gives a value in the declared type of its fact. A trait that came in
 // another type than its name promises is as good as unknown.
 func typed(v any, t decision.FactType) (any, bool) {
-	switch v := v.(type) {
-	case string:
-		if t == decision.Time {
-			for _, layout := range []string{time.RFC3339Nano, time.DateOnly} {
-				if at, err := time.Parse(layout, v); err == nil {
-					return at, true
-				}
-			}
-			return nil, false
+	switch t {
+	case decision.Text:
+		_, ok := v.(string)
+		return v, ok
+	case decision.Bool:
+		_, ok := v.(bool)
+		return v, ok
+	case decision.List:
+		_, ok := v.([]string)
+		return v, ok
+	case decision.Int:
+		if _, is := v.(int64); is {
+			return v, true
 		}
-		return v, t == decision.Text
-	case bool:
-		return v, t == decision.Bool
-	case int64:
-		if t == decision.Number {
-			return float64(v), true
+		return boxed(asInt(v))
+	case decision.Number:
+		if _, is := v.(float64); is {
+			return v, true
 		}
-		return v, t == decision.Int
-	case float64:
-		if t == decision.Int {
-			return int64(v), v == math.Trunc(v) && math.Abs(v) < 1<<53
+		return boxed(asNumber(v))
+	case decision.Time:
+		if _, is := v.(time.Time); is {
+			return v, true
 		}
-		return v, t == decision.Number
-	case time.Time:
-		return v, t == decision.Time
-	case []string:
-		return v, t == decision.List
+		return boxed(asTime(v))
 	}
 	return nil, false
+}
+
+func boxed[T any](v T, ok bool) (any, bool) { return v, ok }
+
+func asText(v any) (string, bool)   { s, ok := v.(string); return s, ok }
+func asBool(v any) (bool, bool)     { b, ok := v.(bool); return b, ok }
+func asList(v any) ([]string, bool) { l, ok := v.([]string); return l, ok }
+
+func asInt(v any) (int64, bool) {
+	switch v := v.(type) {
+	case int64:
+		return v, true
+	case float64:
+		return int64(v), v == math.Trunc(v) && math.Abs(v) < 1<<53
+	}
+	return 0, false
+}
+
+func asNumber(v any) (float64, bool) {
+	switch v := v.(type) {
+	case float64:
+		return v, true
+	case int64:
+		return float64(v), true
+	}
+	return 0, false
+}
+
+func asTime(v any) (time.Time, bool) {
+	switch v := v.(type) {
+	case time.Time:
+		return v, true
+	case string:
+		for _, layout := range []string{time.RFC3339Nano, time.DateOnly} {
+			if at, err := time.Parse(layout, v); err == nil {
+				return at, true
+			}
+		}
+	}
+	return time.Time{}, false
 }
 
 // compile turns the text of a rule into a rule; what is wrong with it is a fault

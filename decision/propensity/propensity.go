@@ -22,6 +22,7 @@ package propensity
 import (
 	"math"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -81,6 +82,7 @@ type Model struct {
 	bins     map[Value]int32
 	slot     []int32 // by bin: index of its feature
 	levels   map[string]*level
+	byName   [depths]map[string]*level // the same without what their names begin with
 	// Prior variances of what was never seen: by depth, of the level itself and of
 	// each feature's weight.
 	bias  [depths]float64
@@ -111,6 +113,21 @@ type Drift struct {
 	At     int64  `json:"at"`               // Unix milliseconds
 }
 
+// beginnings of the names of levels, by depth.
+var beginnings = [depths]string{"general", "parent ", "action ", "own ", "treatment "}
+
+// index makes byName of levels.
+func (m *Model) index() {
+	for d, beginning := range beginnings {
+		m.byName[d] = map[string]*level{}
+		for name, l := range m.levels {
+			if rest, ok := strings.CutPrefix(name, beginning); ok {
+				m.byName[d][rest] = l
+			}
+		}
+	}
+}
+
 type level struct {
 	bias    Weight
 	weights []Weight // by bin; a zero Variance means never seen at this level
@@ -126,10 +143,17 @@ func (m *Model) About() About {
 }
 
 // Reading is a context as a model reads it: the ids of its bins, and the features
-// whose bin it never saw.
+// whose bin it never saw. It is for one goroutine.
 type Reading struct {
 	bins   []int32
 	unseen []int32 // slots
+	sums   []sum   // of the levels that many offers share, as far as they were asked for
+}
+
+// sum is what a level weighs of a reading.
+type sum struct {
+	level          *level
+	mean, variance float64
 }
 
 // Read looks the values of a context up, once for all offers of a decision.
@@ -166,30 +190,65 @@ type Estimate struct {
 }
 
 // Estimate sums the weights of an offer in a moment.
-func (m *Model) Estimate(r Reading, o Offer) Estimate { return m.EstimateBoth(r, Reading{}, o) }
+func (m *Model) Estimate(r Reading, o Offer) Estimate { return m.EstimateBoth(&r, &Reading{}, o) }
 
 // EstimateBoth is Estimate of two readings in one: what all offers of a decision have
 // in common, and what is an offer's own.
-func (m *Model) EstimateBoth(common, own Reading, o Offer) Estimate {
+func (m *Model) EstimateBoth(common, own *Reading, o Offer) Estimate {
 	if m == nil {
 		return Estimate{}
 	}
 	var e Estimate
-	for d, name := range o.levels() {
-		if name == "" {
+	levels, has := m.find(&o)
+	for d, l := range levels {
+		if !has[d] {
 			continue
 		}
-		l := m.levels[name]
 		mean, variance := m.own(d, l)
-		for _, r := range [...]*Reading{&common, &own} {
-			dm, dv := m.level(d, l, r)
-			mean, variance = mean+dm, variance+dv
+		dm, dv := 0.0, 0.0
+		if d <= parental && l != nil {
+			dm, dv = m.shared(l, common)
+		} else {
+			dm, dv = m.level(d, l, common)
 		}
+		mean, variance = mean+dm, variance+dv
+		dm, dv = m.level(d, l, own)
+		mean, variance = mean+dm, variance+dv
 		if e.LogOdds += mean; d != general {
 			e.Variance += variance
 		}
 	}
 	return e
+}
+
+// find gives the levels of an offer, nil for those that were never seen, and tells
+// which there are.
+func (m *Model) find(o *Offer) (levels [depths]*level, has [depths]bool) {
+	at := func(d int, name string) { levels[d], has[d] = m.byName[d][name], true }
+	at(general, "")
+	if o.Parent != "" {
+		at(parental, o.Parent)
+	}
+	if at(actional, o.Action); o.Like != "" {
+		at(actional, o.Like)
+		at(own, o.Action)
+	}
+	if o.Treatment != "" {
+		levels[treated], has[treated] = m.levels[o.levels()[treated]], true
+	}
+	return levels, has
+}
+
+// shared is level, remembered in the reading: offers of one kind ask for the same.
+func (m *Model) shared(l *level, r *Reading) (mean, variance float64) {
+	for i := range r.sums {
+		if s := &r.sums[i]; s.level == l {
+			return s.mean, s.variance
+		}
+	}
+	mean, variance = m.level(general, l, r)
+	r.sums = append(r.sums, sum{l, mean, variance})
+	return mean, variance
 }
 
 // own is what a level weighs by itself; nil was never seen.

@@ -93,6 +93,7 @@ func Unmarshal(text []byte) (*Model, error) {
 		}
 		m.levels[o.Name] = l
 	}
+	m.index()
 	return m, nil
 }
 

@@ -409,6 +409,7 @@ func (t *Trainer) model(about About) *Model {
 			m.levels[name] = v
 		}
 	}
+	m.index()
 	return m
 }
 
