@@ -22,7 +22,7 @@ var doors = map[string][]string{
 	"scene":        {},
 	"event":        {},
 	"ledger":       {},
-	"workspace":    {},
+	"workspace":    {"event", "journal"}, // its members follow the log
 	"journal":      {"event", "identity", "ledger"},
 	"identity":     {"event"},
 	"conversation": {"event", "journal", "identity"},             // its desk follows the log

@@ -97,6 +97,8 @@ type Action struct {
 	ID     string
 	Nature Nature
 	Title  candidate.Text
+	// Major tells that whoever changes a rule of it may need somebody else's approval.
+	Major bool
 	// Needs are the labels it serves: an intent, or "intent/subintent". Empty: any
 	// need, and a placement where nothing was asked.
 	Needs  []string

@@ -40,6 +40,9 @@ type Options struct {
 	// Rollouts tells which versions are canaries or scheduled; nil: a version comes
 	// into force for everybody at once.
 	Rollouts *strategy.Rollouts
+	// Acts tells who did what to the strategies, and what is approved; nil: nobody knows,
+	// and nothing needs approval.
+	Acts *strategy.Acts
 	// Box keeps the letters that Rapport sends by itself; it should follow the store's
 	// log. nil: one that nobody tells anything, so nothing is sent.
 	Box *outbox.Box
@@ -93,6 +96,7 @@ type tenant struct {
 	foresight foresight
 
 	measuring sync.Mutex // one report on the classifier at a time
+	settling  sync.Mutex // one change of what is approved or in force at a time
 
 	mu       sync.Mutex
 	compiled map[int]*strategy.Version // for replays; bounded by keepCompiled
@@ -192,7 +196,7 @@ func (e *Engine) AddWorkspace(ctx context.Context, w Workspace, packs []string) 
 		return w, fmt.Errorf("workspace %s: %w", w.ID, err)
 	}
 	e.admit(w)
-	s, err := e.Draft(ctx, w.ID, strategy.Source{Packs: packs})
+	s, err := e.Draft(ctx, w.ID, strategy.Source{Packs: packs}, strategy.Actor{})
 	if err != nil {
 		return w, err
 	}

@@ -25,16 +25,38 @@ func (e *Engine) Strategies(ctx context.Context, workspace string) (all []strate
 	if all, err = e.Store.Strategies(ctx, workspace); err != nil {
 		return nil, 0, err
 	}
+	for i := range all {
+		e.unschedule(workspace, &all[i])
+	}
 	current, err = e.Store.CurrentStrategy(ctx, workspace)
 	return all, current, err
 }
 
-// Draft keeps a new version. Packs and files that s leaves out come from its base.
-func (e *Engine) Draft(ctx context.Context, workspace string, s strategy.Source) (strategy.Source, error) {
+// unschedule makes a draft again of a version whose schedule has ended without it.
+func (e *Engine) unschedule(workspace string, s *strategy.Source) {
+	if s.State != StateScheduled || e.Rollouts == nil {
+		return
+	}
+	if x, ok := e.Rollouts.Of(workspace, s.Number); ok && x.Phase == strategy.Ended {
+		s.State = StateDraft
+	}
+}
+
+// Draft keeps a new version. Packs and files that s leaves out come from its base. by is
+// whose work it is; the zero Actor: the house's own.
+func (e *Engine) Draft(ctx context.Context, workspace string, s strategy.Source, by strategy.Actor) (strategy.Source, error) {
 	t, err := e.tenant(workspace)
 	if err != nil {
 		return s, err
 	}
+	if s, err = e.draft(ctx, t, s); err != nil {
+		return s, err
+	}
+	return s, e.did(ctx, t, strategy.Act{Deed: strategy.Drafted, Version: s.Number, By: by, Note: s.Note})
+}
+
+func (e *Engine) draft(ctx context.Context, t *tenant, s strategy.Source) (strategy.Source, error) {
+	workspace := t.ID
 	t.mu.Lock() // numbers are given one by one
 	defer t.mu.Unlock()
 	for {
@@ -74,22 +96,29 @@ func inherit(s *strategy.Source, base strategy.Source) {
 
 // Validate compiles a version without putting it in force; its error lists all faults.
 func (e *Engine) Validate(ctx context.Context, workspace string, number int) error {
+	_, _, err := e.compile(ctx, workspace, number)
+	return err
+}
+
+func (e *Engine) compile(ctx context.Context, workspace string, number int) (*strategy.Version, strategy.Source, error) {
 	s, err := e.source(ctx, workspace, number)
 	if err != nil {
-		return err
+		return nil, s, err
 	}
-	_, _, err = e.Compiler.Compile(ctx, s)
-	return err
+	return e.Compiler.Compile(ctx, s)
 }
 
 // Publish compiles a version and puts it in force for the next decision, for all
 // customers or for a share of them, now or later. Publishing a canary for all
-// promotes it.
+// promotes it. Where two approvers are asked for, one that changes what is of major
+// impact is refused until it is approved: *Unapproved.
 func (e *Engine) Publish(ctx context.Context, workspace string, number int, p Publication) (strategy.Source, error) {
 	t, err := e.tenant(workspace)
 	if err != nil {
 		return strategy.Source{}, err
 	}
+	t.settling.Lock()
+	defer t.settling.Unlock()
 	s, err := e.source(ctx, workspace, number)
 	if err != nil {
 		return s, err
@@ -99,6 +128,9 @@ func (e *Engine) Publish(ctx context.Context, workspace string, number int, p Pu
 	}
 	v, s, err := e.Compiler.Compile(ctx, s)
 	if err != nil {
+		return s, err
+	}
+	if err := e.cleared(ctx, workspace, number); err != nil {
 		return s, err
 	}
 	if p.Canary > 0 || p.At.After(e.now()) {
@@ -111,16 +143,22 @@ func (e *Engine) Publish(ctx context.Context, workspace string, number int, p Pu
 	if err := e.endRollout(ctx, t, number, "published"); err != nil {
 		return s, err
 	}
-	return s, e.enforce(ctx, t, s, v)
+	if err := e.enforce(ctx, t, s, v); err != nil {
+		return s, err
+	}
+	return s, e.did(ctx, t, strategy.Act{Deed: strategy.Published, Version: number, By: p.By, Note: p.Note})
 }
 
 // Rollback puts an older published version in force again, and ends whatever canary
-// runs beside the one in force.
-func (e *Engine) Rollback(ctx context.Context, workspace string, number int) (strategy.Source, error) {
+// runs beside the one in force. It waits for nobody's approval: what it brings back was
+// in force before.
+func (e *Engine) Rollback(ctx context.Context, workspace string, number int, by strategy.Actor, note string) (strategy.Source, error) {
 	t, err := e.tenant(workspace)
 	if err != nil {
 		return strategy.Source{}, err
 	}
+	t.settling.Lock()
+	defer t.settling.Unlock()
 	s, err := e.source(ctx, workspace, number)
 	if err != nil {
 		return s, err
@@ -139,7 +177,10 @@ func (e *Engine) Rollback(ctx context.Context, workspace string, number int) (st
 	if err != nil {
 		return s, err
 	}
-	return s, e.enforce(ctx, t, s, v)
+	if err := e.enforce(ctx, t, s, v); err != nil {
+		return s, err
+	}
+	return s, e.did(ctx, t, strategy.Act{Deed: strategy.RolledBack, Version: number, By: by, Note: note})
 }
 
 // enforce swaps the version served, in the store first.
@@ -177,6 +218,7 @@ func (e *Engine) source(ctx context.Context, workspace string, number int) (stra
 	}
 	for _, s := range all {
 		if s.Number == number {
+			e.unschedule(workspace, &s)
 			return s, nil
 		}
 	}

@@ -23,6 +23,7 @@ type Publication struct {
 	At         time.Time // later than now: by itself, then
 	Canary     float64   // above 0: for this share of the customers
 	Guardrails []strategy.Guardrail
+	By         strategy.Actor // the zero Actor: the house by itself
 }
 
 // errNoRollouts is what an engine without Rollouts says of a canary or a schedule.
@@ -38,9 +39,10 @@ func (e *Engine) rollOut(ctx context.Context, t *tenant, s strategy.Source, p Pu
 			return s, err
 		}
 	}
-	x := strategy.Rollout{Version: s.Number, Phase: strategy.Scheduled, Share: p.Canary, Guardrails: p.Guardrails, At: p.At, Note: p.Note}
+	x := strategy.Rollout{Version: s.Number, Phase: strategy.Scheduled, Share: p.Canary, Guardrails: p.Guardrails, At: p.At, Note: p.Note, By: p.By}
+	deed := strategy.Dated
 	if !p.At.After(e.now()) {
-		x.Phase = strategy.Canary
+		x.Phase, deed = strategy.Canary, strategy.Tried
 		s.State, s.At, s.Note = StateCanary, e.now(), p.Note
 	} else {
 		s.State, s.Note = StateScheduled, p.Note
@@ -48,7 +50,10 @@ func (e *Engine) rollOut(ctx context.Context, t *tenant, s strategy.Source, p Pu
 	if err := e.Store.SaveStrategy(ctx, t.ID, s); err != nil {
 		return s, err
 	}
-	return s, e.record(ctx, t, x)
+	if err := e.record(ctx, t, x); err != nil {
+		return s, err
+	}
+	return s, e.did(ctx, t, strategy.Act{Deed: deed, Version: s.Number, By: p.By, Note: p.Note})
 }
 
 // record puts a rollout into the log.
@@ -127,7 +132,13 @@ func (e *Engine) Tend(ctx context.Context) error {
 			continue
 		}
 		for _, x := range e.Rollouts.Due(w.ID, e.now()) {
-			if _, err := e.Publish(ctx, w.ID, x.Version, Publication{Note: x.Note, Canary: x.Share, Guardrails: x.Guardrails}); err != nil && !errors.Is(err, ErrState) {
+			_, err := e.Publish(ctx, w.ID, x.Version, Publication{Note: x.Note, Canary: x.Share, Guardrails: x.Guardrails, By: x.By})
+			if unapproved := (*Unapproved)(nil); errors.As(err, &unapproved) {
+				// Another version came into force meanwhile, and this one would change more of
+				// it than was approved: it is a draft again, and says why.
+				err = e.undo(ctx, t, x.Version, "not published: "+unapproved.Error())
+			}
+			if err != nil && !errors.Is(err, ErrState) {
 				failed = errors.Join(failed, fmt.Errorf("scheduled publish of version %d of %s: %w", x.Version, w.ID, err))
 			}
 		}
@@ -172,7 +183,19 @@ func (e *Engine) takeBack(ctx context.Context, t *tenant, number int, why string
 		return err
 	}
 	s.State = StateSuperseded
-	return e.Store.SaveStrategy(ctx, t.ID, s)
+	if err := e.Store.SaveStrategy(ctx, t.ID, s); err != nil {
+		return err
+	}
+	return e.did(ctx, t, strategy.Act{Deed: strategy.TakenBack, Version: number, By: strategy.House, Note: why})
+}
+
+// undo makes a draft again of a version whose time came and that could not be published.
+func (e *Engine) undo(ctx context.Context, t *tenant, number int, why string) error {
+	slog.Warn("a scheduled version was not published", "workspace", t.ID, "version", number, "reason", why)
+	if err := e.endRollout(ctx, t, number, why); err != nil {
+		return err
+	}
+	return e.did(ctx, t, strategy.Act{Deed: strategy.TakenBack, Version: number, By: strategy.House, Note: why})
 }
 
 // counts are what came of a version's decisions.

@@ -119,6 +119,9 @@ type Compiler interface {
 	// Files are the files that a source is compiled from, those of its packs
 	// included, by path.
 	Files(s strategy.Source) map[string]string
+	// Changes lists what differs between two sources that bears on an action of major
+	// impact; before is the zero Source where nothing is in force. Its error is Compile's.
+	Changes(before, after strategy.Source) ([]strategy.Change, error)
 	// Sentences lists what the classifier of a source learns from.
 	Sentences(s strategy.Source) []classify.Example
 }

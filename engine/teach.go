@@ -133,7 +133,7 @@ func (e *Engine) AddExamples(ctx context.Context, workspaceID string, examples [
 // Teach trains the classifier on the packs' sentences and the workspace's own, and
 // puts it in force as a new version of the strategy, for the next decision. What the
 // cases of the packs say must still hold, else nothing changes.
-func (e *Engine) Teach(ctx context.Context, workspaceID string) (strategy.Source, error) {
+func (e *Engine) Teach(ctx context.Context, workspaceID string, by strategy.Actor) (strategy.Source, error) {
 	_, v, err := e.inForce(workspaceID)
 	if err != nil {
 		return strategy.Source{}, err
@@ -149,11 +149,11 @@ func (e *Engine) Teach(ctx context.Context, workspaceID string) (strategy.Source
 	if err != nil {
 		return strategy.Source{}, err
 	}
-	s, err := e.Draft(ctx, workspaceID, strategy.Source{Base: v.Number, Files: map[string]string{learnedFile: file}})
+	s, err := e.Draft(ctx, workspaceID, strategy.Source{Base: v.Number, Files: map[string]string{learnedFile: file}}, by)
 	if err != nil {
 		return s, err
 	}
-	return e.Publish(ctx, workspaceID, s.Number, Publication{Note: fmt.Sprintf("learned from %d examples", len(examples))})
+	return e.Publish(ctx, workspaceID, s.Number, Publication{Note: fmt.Sprintf("learned from %d examples", len(examples)), By: by})
 }
 
 // Quality is what five-fold cross-validation says of the sentences behind the

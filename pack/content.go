@@ -493,7 +493,12 @@ func (c *content) action(v value) {
 			v.choice(&n, "right", "service", "goodwill", "sale")
 			a.Nature = decision.Nature(n)
 		},
-		"title":  func(v value) { v.text(&a.Title); a.titleAt = v },
+		"title": func(v value) { v.text(&a.Title); a.titleAt = v },
+		"impact": func(v value) {
+			var how string
+			v.choice(&how, "minor", "major")
+			a.Major = how == "major"
+		},
 		"serves": func(v value) { a.serves = labels(v) },
 		"signal": func(v value) { v.name(&a.Signal); a.signal = &v },
 		"grants": func(v value) { v.name(&a.Grants) },

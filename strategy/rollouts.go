@@ -37,6 +37,7 @@ type Rollout struct {
 	Guardrails []Guardrail `json:"guardrails,omitempty"`
 	At         time.Time   `json:"at,omitzero"` // when it is to be published
 	Note       string      `json:"note,omitempty"`
+	By         Actor       `json:"by,omitzero"`
 	Since      time.Time   `json:"since"`            // of this phase
 	Reason     string      `json:"reason,omitempty"` // why it ended
 }

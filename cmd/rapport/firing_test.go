@@ -65,7 +65,7 @@ func (s *watching) publish(text string) {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	d, err := s.h.engine.Draft(ctx, "shop", strategy.Source{Base: current, Files: map[string]string{"own/signals.yaml": text}})
+	d, err := s.h.engine.Draft(ctx, "shop", strategy.Source{Base: current, Files: map[string]string{"own/signals.yaml": text}}, strategy.Actor{})
 	if err != nil {
 		s.t.Fatal(err)
 	}

@@ -30,6 +30,7 @@ import (
 	"github.com/rapport-cx/rapport/profile/topic"
 	"github.com/rapport-cx/rapport/strategy"
 	"github.com/rapport-cx/rapport/treatment"
+	"github.com/rapport-cx/rapport/workspace"
 )
 
 // The stores are the engine's, by shape.
@@ -82,6 +83,8 @@ type kept struct {
 	desk     *conversation.Desk
 	switches *strategy.Switches
 	rollouts *strategy.Rollouts
+	acts     *strategy.Acts
+	members  *workspace.Members
 	watch    *ingest.Watch
 	heat     *click.Heat
 	topics   *topic.Topics
@@ -96,6 +99,8 @@ func newKept() *kept {
 		desk:     conversation.NewDesk(),
 		switches: &strategy.Switches{},
 		rollouts: &strategy.Rollouts{},
+		acts:     &strategy.Acts{},
+		members:  &workspace.Members{},
 		watch:    ingest.NewWatch(treatment.States()),
 		heat:     &click.Heat{},
 		topics:   &topic.Topics{},
@@ -112,6 +117,8 @@ func (k *kept) all() []journal.Follower {
 		k.desk,
 		k.switches,
 		k.rollouts,
+		k.acts,
+		k.members,
 		k.watch,
 		k.heat,
 		k.topics,
@@ -147,6 +154,7 @@ func openHouseOn(ctx context.Context, m memory, url string) (*house, error) {
 		Desk:     kept.desk,
 		Switches: kept.switches,
 		Rollouts: kept.rollouts,
+		Acts:     kept.acts,
 		Box:      kept.box,
 		Courier:  courier,
 		Report:   func(err error) { slog.Error("work that nobody waits for failed", "error", err) },
@@ -163,7 +171,7 @@ func openHouseOn(ctx context.Context, m memory, url string) (*house, error) {
 	h.sources = ingest.NewHub(store, &ingest.States{Watch: kept.watch, House: h.engine, Log: store, Owners: kept.registry, Now: h.clock})
 	h.stories = &stories{clock: h.clock}
 	h.handler = h.front(api.New(api.Options{
-		Engine: h.engine, Records: kept.registry, Sources: h.sources, Heat: kept.heat, Topics: kept.topics, Webhooks: courier, Clock: clock,
+		Engine: h.engine, Records: kept.registry, Sources: h.sources, Heat: kept.heat, Topics: kept.topics, Webhooks: courier, Members: kept.members, Clock: clock,
 		Shelf:      func(workspace string) api.Shelf { return shelves.Of(workspace) },
 		Ready:      h.ready,
 		PackSchema: pack.Schema,

@@ -32,6 +32,7 @@ type commands struct {
 	Need       needCommand       `cmd:"" help:"Show how a text is understood."`
 	Eval       evalCommand       `cmd:"" help:"Measure recognition on labelled files."`
 	Pack       packCommand       `cmd:"" help:"Make, check and install packs."`
+	Key        keyCommand        `cmd:"" help:"Who works on a workspace: keys for persons and programs, two approvers."`
 	Strategy   strategyCommand   `cmd:"" help:"Versions of a strategy: compare, publish, roll back."`
 	Workspace  workspaceCommand  `cmd:"" help:"Add and list workspaces (on a stopped server's data folder)."`
 	Rebuild    rebuildCommand    `cmd:"" help:"Make everything derived again from the log (of a stopped server)."`

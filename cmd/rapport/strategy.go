@@ -19,6 +19,11 @@ type strategyCommand struct {
 	Lint     strategyLint     `cmd:"" help:"Say what compiles and is probably wrong."`
 	Diff     strategyDiff     `cmd:"" help:"Say what two versions differ in."`
 	Simulate strategySimulate `cmd:"" help:"Say what a version would have changed of the logged past."`
+	Approval strategyApproval `cmd:"" help:"Tell whether a version needs somebody else's approval, and for what."`
+	Request  strategyRequest  `cmd:"" help:"Ask for somebody else's approval of a version."`
+	Approve  strategyApprove  `cmd:"" help:"Approve what somebody else asks for."`
+	Reject   strategyReject   `cmd:"" help:"Reject what somebody else asks for."`
+	Withdraw strategyWithdraw `cmd:"" help:"Take one's own request for approval back."`
 	Publish  strategyPublish  `cmd:"" help:"Put a version in force: for all, for a share, or later."`
 	Rollback strategyRollback `cmd:"" help:"Put an older version in force again."`
 	Export   strategyExport   `cmd:"" help:"Write a version to a folder, to be kept in Git."`
@@ -205,11 +210,12 @@ func (o *one) change(ctx context.Context, con *console, rest string, body any) e
 }
 
 type strategyRollback struct {
-	one `embed:""`
+	one  `embed:""`
+	Note string `help:"Why, for the record." placeholder:"TEXT"`
 }
 
 func (r *strategyRollback) Run(ctx context.Context, con *console) error {
-	return r.change(ctx, con, "/rollback", map[string]any{})
+	return r.change(ctx, con, "/rollback", map[string]any{"note": r.Note})
 }
 
 // strategyFile names the packs of an exported version; the rest of the folder are

@@ -17,6 +17,7 @@ type Action struct {
 	ID      string          `json:"action"`
 	Title   candidate.Text  `json:"title"`
 	Nature  decision.Nature `json:"nature" enum:"right,service,goodwill,sale"`
+	Impact  string          `json:"impact" enum:"minor,major" doc:"Where the workspace asks for two approvers, what changes a rule of major impact needs somebody else's approval."`
 	From    *time.Time      `json:"from,omitempty" doc:"Not offered before."`
 	Until   *time.Time      `json:"until,omitempty" doc:"Nor from then on."`
 	Stopped *decision.Stop  `json:"stopped,omitempty" doc:"Missing when it is not switched off."`
@@ -97,7 +98,10 @@ func (s *server) actions(c *call) ([]Action, error) {
 	all := make([]Action, len(plan))
 	for i := range plan {
 		a := &plan[i]
-		all[i] = Action{ID: a.ID, Title: a.Title, Nature: a.Nature}
+		all[i] = Action{ID: a.ID, Title: a.Title, Nature: a.Nature, Impact: "minor"}
+		if a.Major {
+			all[i].Impact = "major"
+		}
 		if !a.From.IsZero() {
 			all[i].From = &a.From
 		}

@@ -24,6 +24,7 @@ import (
 	"github.com/rapport-cx/rapport/event"
 	"github.com/rapport-cx/rapport/internal/ingest"
 	"github.com/rapport-cx/rapport/scene"
+	"github.com/rapport-cx/rapport/workspace"
 )
 
 // Options are the parts of the edge. Only Engine must be given.
@@ -42,6 +43,9 @@ type Options struct {
 	Topics Topics
 	// Webhooks keeps where messages that nobody asked for are sent; nil: no such routes.
 	Webhooks Webhooks
+	// Members are who works on the workspaces with a key of their own; nil: the first
+	// secret key of each is the only one.
+	Members *workspace.Members
 	// Ready says why the server is not ready yet, nil when it is; nil asks the engine.
 	Ready func() error
 	// Packs lists the packs a strategy can be made of.
@@ -109,7 +113,10 @@ func New(o Options) http.Handler {
 	s.teachingRoutes()
 	s.recipeRoutes()
 	s.actionRoutes()
+	s.approvalRoutes()
 	s.workspaceRoutes()
+	s.memberRoutes()
+	s.settingsRoutes()
 	s.houseRoutes()
 	s.documentRoute()
 	s.mux.HandleFunc("/", s.elsewhere)

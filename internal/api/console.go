@@ -7,14 +7,23 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/rapport-cx/rapport/workspace"
 )
 
 // Logins are the console's doors: one-time links that become sessions. Both live
 // in memory; after a restart a new link is made.
 type Logins struct {
 	mu       sync.Mutex
-	links    map[string]time.Time // until when
-	sessions map[string]time.Time
+	links    map[string]login
+	sessions map[string]login
+}
+
+// login is what a link or a session opens, and until when.
+type login struct {
+	until     time.Time
+	workspace string // "": all
+	member    string // whose it is
 }
 
 const (
@@ -26,17 +35,20 @@ const (
 
 // NewLogins makes an empty set.
 func NewLogins() *Logins {
-	return &Logins{links: map[string]time.Time{}, sessions: map[string]time.Time{}}
+	return &Logins{links: map[string]login{}, sessions: map[string]login{}}
 }
 
 // Token makes the token of a login link (/console/login?token=…), good once and
-// for a day.
-func (l *Logins) Token(now time.Time) string {
+// for a day. It opens all workspaces, as their first keys do.
+func (l *Logins) Token(now time.Time) string { return l.TokenFor("", workspace.FirstMember, now) }
+
+// TokenFor makes one that opens a workspace as one of its members.
+func (l *Logins) TokenFor(workspace, member string, now time.Time) string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	forget(l.links, now)
 	t := token()
-	l.links[t] = now.Add(linkLife)
+	l.links[t] = login{now.Add(linkLife), workspace, member}
 	return t
 }
 
@@ -46,9 +58,9 @@ func token() string {
 	return base64.RawURLEncoding.EncodeToString(b[:])
 }
 
-func forget(m map[string]time.Time, now time.Time) {
-	for t, until := range m {
-		if !now.Before(until) {
+func forget(m map[string]login, now time.Time) {
+	for t, l := range m {
+		if !now.Before(l.until) {
 			delete(m, t)
 		}
 	}
@@ -64,22 +76,23 @@ func forget(m map[string]time.Time, now time.Time) {
 func (l *Logins) redeem(t string, now time.Time) (session string, ok bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	until, ok := l.links[t]
+	link, ok := l.links[t]
 	delete(l.links, t)
-	if !ok || !now.Before(until) {
+	if !ok || !now.Before(link.until) {
 		return "", false
 	}
 	forget(l.sessions, now)
 	session = token()
-	l.sessions[session] = now.Add(sessionLife)
+	link.until = now.Add(sessionLife)
+	l.sessions[session] = link
 	return session, true
 }
 
-func (l *Logins) holds(session string, now time.Time) bool {
+func (l *Logins) holds(session string, now time.Time) (of login, ok bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	until, ok := l.sessions[session]
-	return ok && now.Before(until)
+	of, ok = l.sessions[session]
+	return of, ok && now.Before(of.until)
 }
 
 func (l *Logins) leave(session string) {
@@ -130,7 +143,14 @@ func (s *server) session(r *http.Request) (c caller, ok bool, err error) {
 	if err != nil {
 		return c, false, nil
 	}
-	if !s.Logins.holds(cookie.Value, s.now()) {
+	of, ok := s.Logins.holds(cookie.Value, s.now())
+	member := workspace.First()
+	if ok && of.member != workspace.FirstMember {
+		if ok = s.Members != nil; ok {
+			member, ok = s.Members.Member(of.workspace, of.member) // unless the key was taken away
+		}
+	}
+	if !ok {
 		return c, false, refuse(http.StatusUnauthorized, "session_unknown")
 	}
 	name := r.Header.Get("X-Workspace")
@@ -138,8 +158,11 @@ func (s *server) session(r *http.Request) (c caller, ok bool, err error) {
 		name = r.URL.Query().Get("workspace")
 	}
 	all := s.Engine.Workspaces()
+	if of.workspace != "" {
+		all = slices.DeleteFunc(all, func(w workspaceNoun) bool { return w.ID != of.workspace })
+	}
 	if name == "" && r.Method == http.MethodGet && r.URL.Path == "/v1/workspaces" && len(all) > 0 {
-		return caller{workspace: all[0], secret: true, session: true}, true, nil
+		return caller{workspace: all[0], secret: true, session: true, member: member}, true, nil
 	}
 	if name == "" {
 		return c, false, refuse(http.StatusBadRequest, "workspace_missing")
@@ -148,5 +171,5 @@ func (s *server) session(r *http.Request) (c caller, ok bool, err error) {
 	if i < 0 {
 		return c, false, refuse(http.StatusNotFound, "not_found")
 	}
-	return caller{workspace: all[i], secret: true, session: true}, true, nil
+	return caller{workspace: all[i], secret: true, session: true, member: member}, true, nil
 }

@@ -41,6 +41,7 @@ type Engine interface {
 	knower
 	matcher
 	strategist
+	approver
 	teacher
 	landlord
 }
@@ -149,16 +150,32 @@ type strategist interface {
 	Strategies(ctx context.Context, workspace string) (all []strategy.Source, current int, err error)
 	Actions(ctx context.Context, workspace string) ([]decision.Action, []decision.Stop, error)
 	Budgets(ctx context.Context, workspace string) ([]engine.Budget, error)
-	Draft(ctx context.Context, workspace string, s strategy.Source) (strategy.Source, error)
+	Draft(ctx context.Context, workspace string, s strategy.Source, by strategy.Actor) (strategy.Source, error)
 	Validate(ctx context.Context, workspace string, number int) error
 	Publish(ctx context.Context, workspace string, number int, p engine.Publication) (strategy.Source, error)
-	Rollback(ctx context.Context, workspace string, number int) (strategy.Source, error)
+	Rollback(ctx context.Context, workspace string, number int, by strategy.Actor, note string) (strategy.Source, error)
 	Rollout(workspace string, number int) (strategy.Rollout, bool)
 	Simulate(ctx context.Context, workspace string, number int, p engine.Past) (*engine.Simulation, error)
 	Lint(ctx context.Context, workspace string, number int, p engine.Past) ([]strategy.Finding, error)
 	Coverage(ctx context.Context, workspace string, number int, p engine.Past) (*engine.Coverage, error)
 	Rehearse(ctx context.Context, r engine.Request, number, days int) (*engine.Rehearsal, error)
 	Compare(ctx context.Context, workspace string, number, against int) (*engine.Difference, error)
+}
+
+// approver keeps two persons behind what is of major impact. The version 0 stands for
+// the setting that asks for them.
+type approver interface {
+	// Guarded tells whether a workspace asks for two approvers; Guard makes it so.
+	Guarded(workspace string) bool
+	Guard(ctx context.Context, workspace string, by strategy.Actor, note string) error
+	Approval(ctx context.Context, workspace string, number int) (engine.Approval, error)
+	AskApproval(ctx context.Context, workspace string, number int, by strategy.Actor, note string) (strategy.Request, error)
+	// Settle approves, rejects or withdraws what was asked for.
+	Settle(ctx context.Context, workspace string, number int, deed strategy.Deed, by strategy.Actor, note string) (strategy.Request, error)
+	// Requests lists those that are open, the oldest first.
+	Requests(workspace string) []strategy.Request
+	// History lists who did what to a version (0: to any), the newest first.
+	History(workspace string, number int) []strategy.Act
 }
 
 // landlord keeps the tenants.

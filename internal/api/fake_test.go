@@ -384,7 +384,7 @@ func (h *house) Actions(context.Context, string) ([]decision.Action, []decision.
 
 func (h *house) Budgets(context.Context, string) ([]engine.Budget, error) { return nil, nil }
 
-func (h *house) Draft(_ context.Context, workspace string, s strategy.Source) (strategy.Source, error) {
+func (h *house) Draft(_ context.Context, workspace string, s strategy.Source, _ strategy.Actor) (strategy.Source, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	s.Number, s.State = len(h.strategies[workspace])+1, "draft"
@@ -415,6 +415,28 @@ func (h *house) Publish(_ context.Context, workspace string, number int, p engin
 	return all[number-1], nil
 }
 
+func (h *house) Guarded(string) bool { return false }
+
+func (h *house) Guard(context.Context, string, strategy.Actor, string) error {
+	return engine.ErrNotFound
+}
+
+func (h *house) Approval(context.Context, string, int) (engine.Approval, error) {
+	return engine.Approval{}, engine.ErrNotFound
+}
+
+func (h *house) AskApproval(context.Context, string, int, strategy.Actor, string) (strategy.Request, error) {
+	return strategy.Request{}, engine.ErrNotFound
+}
+
+func (h *house) Settle(context.Context, string, int, strategy.Deed, strategy.Actor, string) (strategy.Request, error) {
+	return strategy.Request{}, engine.ErrNotFound
+}
+
+func (h *house) Requests(string) []strategy.Request { return nil }
+
+func (h *house) History(string, int) []strategy.Act { return nil }
+
 func (h *house) Rollout(string, int) (strategy.Rollout, bool) { return strategy.Rollout{}, false }
 
 func (h *house) Simulate(context.Context, string, int, engine.Past) (*engine.Simulation, error) {
@@ -437,7 +459,7 @@ func (h *house) Compare(context.Context, string, int, int) (*engine.Difference, 
 	return nil, engine.ErrNotFound
 }
 
-func (h *house) Rollback(_ context.Context, workspace string, number int) (strategy.Source, error) {
+func (h *house) Rollback(_ context.Context, workspace string, number int, _ strategy.Actor, _ string) (strategy.Source, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if number > len(h.strategies[workspace]) || h.strategies[workspace][number-1].State == "draft" {
@@ -483,7 +505,7 @@ func (h *house) Judge(context.Context, string, string, string) error { return en
 func (h *house) AddExamples(context.Context, string, []engine.Example) (int, error) {
 	return 0, engine.ErrState
 }
-func (h *house) Teach(context.Context, string) (strategy.Source, error) {
+func (h *house) Teach(context.Context, string, strategy.Actor) (strategy.Source, error) {
 	return strategy.Source{}, engine.ErrState
 }
 

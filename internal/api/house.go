@@ -99,7 +99,7 @@ type explained struct{ Code, Chinese, English string }
 func everyProblem() []explained {
 	var all []explained
 	for code, english := range messages[scene.English] {
-		if strings.HasPrefix(code, "expected.") || code == "at_byte" {
+		if strings.HasPrefix(code, "expected.") || code == "change" || strings.HasPrefix(code, "change.") || code == "at_byte" || code == "approver_nobody" || code == "member_first" {
 			continue
 		}
 		all = append(all, explained{code, messages[scene.Chinese][code], english})

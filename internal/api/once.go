@@ -130,7 +130,7 @@ func (s *server) once(c *call, do func(w http.ResponseWriter) error) {
 	}
 	w := c.w
 	// Two callers of one workspace who chose one key by chance are kept apart.
-	who := c.r.Header.Get("Authorization") + "\x00" + c.r.Header.Get("X-Identity-Token")
+	who := c.r.Header.Get("Authorization") + "\x00" + c.member.ID + "\x00" + c.r.Header.Get("X-Identity-Token")
 	h := sha256.New()
 	for _, part := range []string{c.r.Method, c.r.URL.RequestURI(), who} {
 		h.Write([]byte(part))

@@ -143,7 +143,7 @@ func (s *server) strategyRoutes() {
 			}
 			in.Base = current
 		}
-		v, err := s.Engine.Draft(c.context(), c.workspace.ID, strategy.Source{Packs: in.Packs, Files: in.Files, Base: in.Base, Note: in.Note})
+		v, err := s.Engine.Draft(c.context(), c.workspace.ID, strategy.Source{Packs: in.Packs, Files: in.Files, Base: in.Base, Note: in.Note}, s.actor(c))
 		if err != nil {
 			return Strategy{}, err
 		}
@@ -183,8 +183,9 @@ func (s *server) strategyRoutes() {
 		if err != nil {
 			return Strategy{}, err
 		}
+		p.By = s.actor(c)
 		if _, err := s.Engine.Publish(c.context(), c.workspace.ID, number, p); err != nil {
-			return Strategy{}, refusedStrategy(err)
+			return Strategy{}, s.refusedApproval(c, err)
 		}
 		return s.strategy(c, number)
 	})
@@ -231,12 +232,12 @@ func (s *server) strategyRoutes() {
 	add(s, route{method: "GET", path: "/v1/strategies/{v}/diff", tag: "Strategies", who: secretKey, query: []string{"against: another version; the one in force when missing"}, summary: "Say what two versions differ in."}, func(c *call, _ *none) (StrategyDifference, error) {
 		return s.difference(c)
 	})
-	add(s, route{method: "POST", path: "/v1/strategies/{v}/rollback", tag: "Strategies", who: secretKey, optional: true, summary: "Put an older version in force again."}, func(c *call, _ *StrategyPublish) (Strategy, error) {
+	add(s, route{method: "POST", path: "/v1/strategies/{v}/rollback", tag: "Strategies", who: secretKey, optional: true, summary: "Put an older version in force again."}, func(c *call, in *StrategyPublish) (Strategy, error) {
 		number, err := number(c)
 		if err != nil {
 			return Strategy{}, err
 		}
-		if _, err := s.Engine.Rollback(c.context(), c.workspace.ID, number); err != nil {
+		if _, err := s.Engine.Rollback(c.context(), c.workspace.ID, number, s.actor(c), in.Note); err != nil {
 			return Strategy{}, refusedStrategy(err)
 		}
 		return s.strategy(c, number)

@@ -19,7 +19,7 @@ type teacher interface {
 	// AddExamples keeps labelled sentences; engine.ErrState when one cannot be.
 	AddExamples(ctx context.Context, workspace string, all []engine.Example) (total int, err error)
 	// Teach trains on them and puts the classifier in force as a new version.
-	Teach(ctx context.Context, workspace string) (strategy.Source, error)
+	Teach(ctx context.Context, workspace string, by strategy.Actor) (strategy.Source, error)
 	// Quality cross-validates the sentences of the version in force.
 	Quality(ctx context.Context, workspace string) (classify.Quality, error)
 }
@@ -160,7 +160,7 @@ func (s *server) teachingRoutes() {
 		return QualityOf(&q), nil
 	})
 	add(s, route{method: "POST", path: "/v1/classifier", tag: "Learning", who: secretKey, status: http.StatusCreated, optional: true, summary: "Train on the packs' sentences and the workspace's own, and publish the result as a new version."}, func(c *call, _ *none) (Strategy, error) {
-		v, err := s.Engine.Teach(c.context(), c.workspace.ID)
+		v, err := s.Engine.Teach(c.context(), c.workspace.ID, s.actor(c))
 		if err != nil {
 			return Strategy{}, refusedStrategy(err)
 		}

@@ -26,6 +26,7 @@ import (
 	"github.com/rapport-cx/rapport/profile/click"
 	"github.com/rapport-cx/rapport/profile/topic"
 	"github.com/rapport-cx/rapport/strategy"
+	"github.com/rapport-cx/rapport/workspace"
 )
 
 // compiler is shared by all tests: it remembers the classifier it trained.
@@ -51,8 +52,8 @@ func wholeWith(t testing.TB, dir string, change func(*engine.Options)) (d *door,
 	d = &door{t: t, now: noon, logins: NewLogins()}
 	clock := func() time.Time { return d.now }
 	shelves, registry, cohorts, desk, heat, topics := &candidate.Shelves{}, &profile.Registry{}, candidate.NewCohorts(), conversation.NewDesk(), &click.Heat{}, &topic.Topics{}
-	switches, rollouts := &strategy.Switches{}, &strategy.Rollouts{}
-	store, err := sqlite.Open(t.Context(), sqlite.Options{Dir: dir, Shelf: shelves, Clock: clock, Followers: []journal.Follower{registry, cohorts, desk, switches, rollouts, heat, topics}})
+	switches, rollouts, acts, members := &strategy.Switches{}, &strategy.Rollouts{}, &strategy.Acts{}, &workspace.Members{}
+	store, err := sqlite.Open(t.Context(), sqlite.Options{Dir: dir, Shelf: shelves, Clock: clock, Followers: []journal.Follower{registry, cohorts, desk, switches, rollouts, acts, members, heat, topics}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -62,7 +63,7 @@ func wholeWith(t testing.TB, dir string, change func(*engine.Options)) (d *door,
 		}
 	}
 	o := engine.Options{
-		Store: store, Compiler: compiler(), Clock: clock, Counts: cohorts.Opens, Desk: desk, Switches: switches, Rollouts: rollouts, Papers: store,
+		Store: store, Compiler: compiler(), Clock: clock, Counts: cohorts.Opens, Desk: desk, Switches: switches, Rollouts: rollouts, Acts: acts, Papers: store,
 		Sources: func(w string) []candidate.Source { return candidate.Sources(cohorts.Of(w)) },
 	}
 	change(&o)
@@ -77,7 +78,7 @@ func wholeWith(t testing.TB, dir string, change func(*engine.Options)) (d *door,
 	}
 	d.corridor = e
 	d.Handler = New(Options{
-		Engine: e, Clock: clock, Logins: d.logins, Records: registry, Heat: heat, Topics: topics, Logger: slog.New(slog.DiscardHandler),
+		Engine: e, Clock: clock, Logins: d.logins, Records: registry, Heat: heat, Topics: topics, Members: members, Logger: slog.New(slog.DiscardHandler),
 		Shelf: func(w string) Shelf { return shelves.Of(w) },
 	})
 	return d, shut

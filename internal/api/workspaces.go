@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/rapport-cx/rapport/engine"
+	"github.com/rapport-cx/rapport/workspace"
 )
 
 // Workspace is a tenant with its keys.
@@ -37,8 +38,11 @@ func (s *server) workspaceRoutes() {
 	add(s, route{
 		method: "GET", path: "/v1/workspaces", tag: "Workspaces", who: secretKey, summary: "The workspace of the key; with a console session, all.",
 	}, func(c *call, _ *none) (Page[Workspace], error) {
+		if !c.member.Has(workspace.Owner) {
+			return paged([]Workspace{plain(c.workspace)}, 1, func(w Workspace) string { return w.ID }), nil
+		}
 		all := []Workspace{Workspace(c.workspace)}
-		if c.session {
+		if c.session && c.member.ID == workspace.FirstMember {
 			all = all[:0]
 			for _, w := range s.Engine.Workspaces() {
 				all = append(all, Workspace(w))
@@ -48,8 +52,11 @@ func (s *server) workspaceRoutes() {
 	})
 	add(s, route{
 		method: "POST", path: "/v1/workspaces", tag: "Workspaces", who: secretKey, status: http.StatusCreated, summary: "Make a workspace with its own keys.",
-		details: "A secret key has all roles for now, the owner's too. The new workspace sees nothing of this one, nor this one of it.",
+		details: "It takes the role owner, which the first secret key has. The new workspace sees nothing of this one, nor this one of it.",
 	}, func(c *call, in *NewWorkspace) (Workspace, error) {
+		if err := owner(c); err != nil {
+			return Workspace{}, err
+		}
 		if !workspaceID.MatchString(in.ID) {
 			return Workspace{}, faulty("/id", "pattern")
 		}
