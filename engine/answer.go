@@ -2,6 +2,7 @@ package engine
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/binary"
 	"encoding/json"
@@ -163,10 +164,17 @@ func (e *Engine) Answer(ctx context.Context, r Request) (*Answer, error) {
 // any, adds to the commit; an error of it leaves nothing behind. When others have meanwhile used up a budget that
 // it draws on, it decides again without it.
 func (e *Engine) settle(ctx context.Context, t *tenant, id string, in *Inputs, m moment, beside func(*Answer, *walked, *Batch) error) (*Answer, *walked, error) {
+	var p patience
+	if e.Reader != nil || e.Embedder != nil {
+		var stop func()
+		p, stop = asking(ctx, cmp.Or(e.CounselBudget, counselBudget))
+		defer stop()
+	}
+	in.Enquiry.Likes = e.likesOf(p, t, in, m)
 	for {
 		w := e.walk(ctx, in, m)
 		if in.Counsel == nil {
-			if in.Counsel = e.counselOf(ctx, in, m, &w); in.Counsel != nil {
+			if in.Counsel = e.counselOf(p, in, m, &w); in.Counsel != nil {
 				w.show(in, m)
 			}
 		}
@@ -346,6 +354,9 @@ func assemble(id string, in *Inputs, m moment, w *walked) *Answer {
 		if r.Degraded != nil {
 			a.Degraded = append(a.Degraded, *r.Degraded)
 		}
+	}
+	if in.Enquiry.Likes != nil && in.Enquiry.Likes.Degraded != "" {
+		a.Degraded = append(a.Degraded, candidate.Degraded{Source: "embeddings", Reason: in.Enquiry.Likes.Degraded})
 	}
 	if in.Counsel != nil && in.Counsel.Degraded != "" {
 		a.Degraded = append(a.Degraded, candidate.Degraded{Source: "llm", Reason: in.Counsel.Degraded})

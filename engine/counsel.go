@@ -74,7 +74,7 @@ const counselBudget = 800 * time.Millisecond
 const counselGrace = 100 * time.Millisecond
 
 // counselOf asks the reader about one walk. nil: there was nothing to ask, or nobody.
-func (e *Engine) counselOf(ctx context.Context, in *Inputs, m moment, w *walked) *Counsel {
+func (e *Engine) counselOf(p patience, in *Inputs, m moment, w *walked) *Counsel {
 	if e.Reader == nil || in.Unasked != nil || in.Enquiry.Text == "" {
 		return nil
 	}
@@ -86,47 +86,13 @@ func (e *Engine) counselOf(ctx context.Context, in *Inputs, m moment, w *walked)
 	for _, l := range offered {
 		q.Intents = append(q.Intents, Intent{l, m.version.Treatment.Title(l, "", in.Scene.Locale)})
 	}
-	o, err := consult(ctx, e.Reader, q, cmp.Or(e.CounselBudget, counselBudget))
+	o, err := within(p, func(ctx context.Context) (Opinion, error) { return e.Reader.Consult(ctx, q) })
 	return checked(&q, offered, o, err)
-}
-
-// consult asks, and waits no longer than the budget whatever the reader does.
-func consult(ctx context.Context, r Reader, q Question, budget time.Duration) (Opinion, error) {
-	type answer struct {
-		Opinion
-		err error
-	}
-	patience, stop := context.WithTimeout(ctx, budget+counselGrace)
-	defer stop()
-	ctx, cancel := context.WithTimeout(ctx, budget)
-	defer cancel()
-	answered := make(chan answer, 1)
-	go func() {
-		o, err := r.Consult(ctx, q)
-		answered <- answer{o, err}
-	}()
-	select {
-	case a := <-answered:
-		return a.Opinion, a.err
-	case <-patience.Done():
-		return Opinion{}, patience.Err()
-	}
 }
 
 // checked takes in of an opinion what can be true.
 func checked(q *Question, offered []string, o Opinion, err error) *Counsel {
-	c := &Counsel{}
-	switch {
-	case err == nil:
-	case errors.Is(err, ErrCounselOpen):
-		c.Degraded = "open"
-	case errors.Is(err, ErrCounselInvalid):
-		c.Degraded = "invalid"
-	case errors.Is(err, context.DeadlineExceeded):
-		c.Degraded = "timeout"
-	default:
-		c.Degraded = "error"
-	}
+	c := &Counsel{Degraded: degradedBy(err)}
 	for i := range q.Doubts {
 		d := &q.Doubts[i]
 		v, ok := d.Checked(o.Parts[d.Need], offered)

@@ -61,6 +61,9 @@ type Options struct {
 	// answer; 0: 800 ms.
 	Reader        Reader
 	CounselBudget time.Duration
+	// Embedder gives embeddings, by which unclear words are compared with examples; nil:
+	// the classifier is alone. It shares the budget of Reader.
+	Embedder Embedder
 	// Papers keep the workspaces' examples and what waits to become one; nil: none are kept.
 	Papers Papers
 	// Deadline is how long a source may take. 0: 800 ms, for those that ask the network.
@@ -94,6 +97,7 @@ type tenant struct {
 
 	learning  learning
 	foresight foresight
+	liking    liking
 
 	measuring sync.Mutex // one report on the classifier at a time
 	settling  sync.Mutex // one change of what is approved or in force at a time

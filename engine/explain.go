@@ -49,7 +49,7 @@ func (e *Engine) explain(in *Inputs, m moment, w *walked, a *Answer) (*Explanati
 		Inputs: ExplainedInputs{
 			Scene: in.Scene, Placement: in.Placement, Conversation: in.Conversation, Proven: in.Asker.Proven, Personal: in.Personal,
 			LogPosition: in.Position, CatalogueVersion: in.Catalogue, StrategyVersion: in.Strategy,
-			ModelVersions: modelVersions(in), ProfileDigest: in.Profile, Counsel: in.Counsel,
+			ModelVersions: modelVersions(in), ProfileDigest: in.Profile, Counsel: in.Counsel, Likes: in.Enquiry.Likes,
 		},
 	}
 	for i := range w.solution.Needs {
@@ -115,6 +115,9 @@ func modelVersions(in *Inputs) map[string]string {
 	}
 	if in.Foresight > 0 {
 		all[foresightModel] = strconv.FormatUint(in.Foresight, 10)
+	}
+	if in.Enquiry.Likes != nil {
+		all[likenessModel] = in.Enquiry.Likes.Head
 	}
 	return all
 }

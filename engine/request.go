@@ -153,6 +153,8 @@ type ExplainedInputs struct {
 	ProfileDigest    string            `json:"profile_digest"`
 	// Counsel is what a second reader said of unclear words and of our wording.
 	Counsel *Counsel `json:"counsel,omitempty"`
+	// Likes is what embeddings said of unclear words.
+	Likes *need.Likes `json:"likes,omitempty"`
 }
 
 // Variation is what a replay changes; the zero Variation changes nothing.

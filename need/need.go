@@ -132,6 +132,8 @@ type Enquiry struct {
 	Author string `json:"author,omitempty"`
 	// Denied are traits that were assumed and that the customer says are wrong.
 	Denied []string `json:"denied,omitempty"`
+	// Likes is what embeddings say of it; nil: nobody was asked.
+	Likes *Likes `json:"likes,omitempty"`
 }
 
 // read is the text that holds the needs.

@@ -24,6 +24,8 @@ type Recognition struct {
 	Signals []SignalState `json:"signals"`
 	// Courtesy is what a message without a need is; "" when there is one, or no message.
 	Courtesy Courtesy `json:"courtesy,omitempty"`
+	// Unsettled are the stretches that [Likes] could make be read otherwise.
+	Unsettled []string `json:"-"`
 }
 
 // When to doubt. A margin is about +1 for a clear yes and −1 for a clear no.
@@ -64,6 +66,7 @@ func (p *Plan) Recognise(e Enquiry, who *profile.Profile, at scene.Scene, names 
 		s.begin(p, e, who, at.Time.In(local), r.Locale, names)
 		r.Needs = s.spoken()
 		r.Needs = s.implied(r.Needs)
+		r.Unsettled = s.unsettled
 		s.end()
 		p.pool.Put(s)
 	}
@@ -327,6 +330,7 @@ type scratch struct {
 
 	margins, kindMargins []float64
 	margin               float64 // of the part understood last
+	unsettled            []string
 	score                split.Score
 }
 
@@ -359,7 +363,7 @@ func (s *scratch) begin(p *Plan, e Enquiry, who *profile.Profile, at time.Time, 
 
 // end lets go of what belongs to the caller.
 func (s *scratch) end() {
-	s.enquiry, s.who, s.names, s.spans = Enquiry{}, nil, nil, nil
+	s.enquiry, s.who, s.names, s.spans, s.unsettled = Enquiry{}, nil, nil, nil, nil
 	clear(s.parts)
 	s.plain = text.Normalised{}
 	clear(s.mentions)
@@ -458,9 +462,10 @@ func (s *scratch) dropStrays(n *Need) {
 func (s *scratch) understand(span *split.Span) Need {
 	n := Need{Origin: Spoken, Text: string(s.original[span.Start:span.End]), Span: &Span{span.Start, span.End}, Negated: span.Negated}
 	part := s.mainPart(span)
-	_, margin := s.score(part)
+	s.score(part)
+	s.unsettle(n.Text)
+	margin, confidence := s.hear(n.Text)
 	s.margin = margin
-	confidence := s.intents.Confidence(s.margins)
 	first, _ := twoBest(s.margins)
 	labels := s.intents.Intents()
 	elsewhere := labels[first] == outside && s.namesThing(span.Plain)

@@ -54,6 +54,8 @@ type memory struct {
 	clock func() time.Time
 	// reader is a language model that may be asked; nil: none is.
 	reader engine.Reader
+	// embedder gives embeddings of unclear words; nil: nobody does.
+	embedder engine.Embedder
 }
 
 // house is the product put together: memory, corridor, front door.
@@ -160,6 +162,7 @@ func openHouseOn(ctx context.Context, m memory, url string) (*house, error) {
 		Report:   func(err error) { slog.Error("work that nobody waits for failed", "error", err) },
 		Watch:    kept.firings,
 		Reader:   m.reader,
+		Embedder: m.embedder,
 		Papers:   store,
 		Clock:    clock,
 		Build:    build(),

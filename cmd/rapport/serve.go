@@ -33,15 +33,27 @@ type llmSettings struct {
 	URL     string `help:"Base URL of an OpenAI-compatible endpoint that may read unclear sentences and word ours; nothing is sent anywhere without one." placeholder:"URL"`
 	Key     string `help:"Its key; better set as RAPPORT_LLM_KEY than on the command line." placeholder:"KEY"`
 	Model   string `help:"Name of its chat model." placeholder:"NAME"`
+	Embed   string `name:"embed-model" help:"Name of its model of embeddings, by which unclear words are compared with example sentences." placeholder:"NAME"`
 	Wording bool   `help:"Let it word our sentences, marked as AI generated; switch it off when it may only read." default:"true" negatable:""`
 }
 
-// reader is the endpoint as the house asks it; nil without a URL.
-func (l llmSettings) reader() (engine.Reader, error) {
+// endpoint is what the house may ask, each nil when it may not; cache is where embeddings
+// of known sentences are kept.
+func (l llmSettings) endpoint(cache string) (reader engine.Reader, embedder engine.Embedder, err error) {
 	if l.URL == "" {
-		return nil, nil
+		return nil, nil, nil
 	}
-	return llm.New(llm.Options{URL: l.URL, Key: l.Key, ChatModel: l.Model, Wording: l.Wording})
+	e, err := llm.New(llm.Options{URL: l.URL, Key: l.Key, ChatModel: l.Model, EmbedModel: l.Embed, Cache: cache, Wording: l.Wording})
+	if err != nil {
+		return nil, nil, err
+	}
+	if l.Model != "" {
+		reader = e
+	}
+	if l.Embed != "" {
+		embedder = e
+	}
+	return reader, embedder, nil
 }
 
 type serveCommand struct {
@@ -117,7 +129,7 @@ func (s *server) run(ctx context.Context) error {
 		return fmt.Errorf("listen: %w", err)
 	}
 	url := "http://" + reachable(listener.Addr().String())
-	second, err := s.LLM.reader()
+	second, embedder, err := s.LLM.endpoint(filepath.Join(s.dir, "embeddings.cache"))
 	if err != nil {
 		listener.Close()
 		return err
@@ -126,7 +138,7 @@ func (s *server) run(ctx context.Context) error {
 	// given back once the server is ready.
 	usual := debug.SetGCPercent(400)
 	compiled := s.compileAhead(ctx)
-	h, err := openHouseOn(ctx, memory{dir: s.dir, database: s.database, reader: second}, url)
+	h, err := openHouseOn(ctx, memory{dir: s.dir, database: s.database, reader: second, embedder: embedder}, url)
 	if err != nil {
 		listener.Close()
 		return err
@@ -161,6 +173,7 @@ func (s *server) run(ctx context.Context) error {
 		h.open.Store(true)
 		work.Go(func() error { h.mend(ctx); return nil })
 		work.Go(func() error { h.engine.Serve(ctx, h.alone); return nil })
+		work.Go(func() error { h.engine.KeepLikeness(ctx, h.alone); return nil })
 		s.greet(h, url)
 		// Opening and compiling leave more garbage than the house keeps; a server
 		// at rest would hold it until traffic comes.

@@ -509,6 +509,8 @@ func (h *house) Teach(context.Context, string, strategy.Actor) (strategy.Source,
 	return strategy.Source{}, engine.ErrState
 }
 
+func (h *house) Liking(string) (engine.Liking, bool, error) { return engine.Liking{}, false, nil }
+
 func (h *house) Quality(context.Context, string) (classify.Quality, error) {
 	return classify.Quality{}, engine.ErrState
 }

@@ -22,6 +22,8 @@ type teacher interface {
 	Teach(ctx context.Context, workspace string, by strategy.Actor) (strategy.Source, error)
 	// Quality cross-validates the sentences of the version in force.
 	Quality(ctx context.Context, workspace string) (classify.Quality, error)
+	// Liking tells of the embeddings beside the classifier; ok is false without any.
+	Liking(workspace string) (l engine.Liking, ok bool, err error)
 }
 
 // ClassifierQuality is what cross-validation says of the sentences in force.
@@ -33,6 +35,17 @@ type ClassifierQuality struct {
 	Duplicates     []RepeatedSentence `json:"duplicates"`
 	Contradictions []RepeatedSentence `json:"contradictions" doc:"One sentence under several intents."`
 	Doubtful       []DoubtfulSentence `json:"doubtful" doc:"Sentences that look like another intent's, the clearest first, at most 100."`
+	Embeddings     *EmbeddingsQuality `json:"embeddings,omitempty" doc:"What embeddings beside the classifier add; missing while there are none."`
+}
+
+// EmbeddingsQuality is what embeddings are good for, on sentences held out.
+type EmbeddingsQuality struct {
+	Model     string  `json:"model"`
+	Weight    float64 `json:"weight" doc:"0: they do not help, and are not asked."`
+	Sentences int     `json:"sentences"`
+	Alone     float64 `json:"alone" doc:"Share that the classifier tells right by itself."`
+	Joined    float64 `json:"joined" doc:"The same with the embeddings."`
+	Only      float64 `json:"only" doc:"The same by the embeddings alone."`
 }
 
 // IntentQuality is one intent's.
@@ -157,7 +170,12 @@ func (s *server) teachingRoutes() {
 		if err != nil {
 			return ClassifierQuality{}, err
 		}
-		return QualityOf(&q), nil
+		out := QualityOf(&q)
+		l, ok, err := s.Engine.Liking(c.workspace.ID)
+		if ok {
+			out.Embeddings = &EmbeddingsQuality{l.Model, l.Weight, l.About.Sentences, l.About.Alone, l.About.Joined, l.About.Head}
+		}
+		return out, err
 	})
 	add(s, route{method: "POST", path: "/v1/classifier", tag: "Learning", who: secretKey, status: http.StatusCreated, optional: true, summary: "Train on the packs' sentences and the workspace's own, and publish the result as a new version."}, func(c *call, _ *none) (Strategy, error) {
 		v, err := s.Engine.Teach(c.context(), c.workspace.ID, s.actor(c))

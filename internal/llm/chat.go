@@ -169,10 +169,10 @@ func (e *Endpoint) ask(ctx context.Context, name, rules string, question any, sh
 	if err != nil {
 		return fmt.Errorf("llm: %w", err)
 	}
-	return e.call(ctx, "/chat/completions", chatRequest{
+	return e.call(ctx, &e.chatting, "/chat/completions", chatRequest{
 		Model: e.o.ChatModel, MaxTokens: 256 + utf8.RuneCount(data)*2, Format: chatFormat{"json_schema", namedShape{name, true, shape}},
 		Messages: []chatMessage{{"system", rules}, {"user", string(data)}},
-	}, func(answer []byte) error {
+	}, mostBytes, func(answer []byte) error {
 		var a chatAnswer
 		if err := json.Unmarshal(answer, &a); err != nil {
 			return err

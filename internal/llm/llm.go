@@ -1,7 +1,8 @@
-// Package llm is an optional second reader beside the corridor, after step 6 and
-// before step 7: a language model behind an OpenAI-compatible endpoint. It is asked
+// Package llm is an optional second reader beside the corridor: models behind an
+// OpenAI-compatible endpoint. At step 4 one may be asked for embeddings of what the
+// classifier does not read clearly; after step 6 and before step 7 another may be asked
 // which reading of an unclear sentence is the likelier one, and how our own sentences
-// may be worded. It is never asked what is true and never what to do.
+// may be worded. None is ever asked what is true, nor what to do.
 //
 // Every call goes to one base URL. What leaves has been through [veil]: no name,
 // number or address of a customer is in it. What comes back is bounded, decoded
@@ -19,6 +20,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/rapport-cx/rapport/engine"
@@ -26,9 +28,14 @@ import (
 
 // Options say where the endpoint is. The zero value is no endpoint.
 type Options struct {
-	URL       string // base, such as http://127.0.0.1:11434/v1; "/chat/completions" is put behind it
-	Key       string // sent as a bearer token; "": none
-	ChatModel string
+	URL        string // base, such as http://127.0.0.1:11434/v1; "/chat/completions" and "/embeddings" are put behind it
+	Key        string // sent as a bearer token; "": none
+	ChatModel  string // "": it is not asked to read or word anything
+	EmbedModel string // "": it is not asked for embeddings
+	// Cache is the file in which embeddings of known sentences are kept, "": none is;
+	// CacheBytes how large it may become, 0: 256 MB.
+	Cache      string
+	CacheBytes int64
 	// Wording lets the model word our sentences, and not only read unclear ones.
 	Wording bool
 	Client  *http.Client     // nil: one that follows no redirects and takes no proxy's word for it
@@ -45,10 +52,12 @@ const (
 
 // Endpoint is one base URL. It is safe for concurrent use.
 type Endpoint struct {
-	o       Options
-	base    string
-	breaker breaker
-	room    chan struct{}
+	o    Options
+	base string
+	// One of the two may be well while the other is not there at all.
+	chatting, embedding breaker
+	room                chan struct{}
+	keeping             sync.Mutex // one at a time makes embeddings of known sentences
 }
 
 var _ engine.Reader = (*Endpoint)(nil)
@@ -62,8 +71,8 @@ func New(o Options) (*Endpoint, error) {
 	if u.User != nil || u.RawQuery != "" || u.Fragment != "" {
 		return nil, errors.New("llm: the base URL has a user, a query or a fragment; the key has an option of its own")
 	}
-	if o.ChatModel == "" {
-		return nil, errors.New("llm: the base URL needs the name of a model")
+	if o.ChatModel == "" && o.EmbedModel == "" {
+		return nil, errors.New("llm: the base URL needs the name of a model, for chat or for embeddings")
 	}
 	if o.Clock == nil {
 		o.Clock = time.Now
@@ -74,23 +83,23 @@ func New(o Options) (*Endpoint, error) {
 			Transport:     &http.Transport{Proxy: http.ProxyFromEnvironment, MaxIdleConnsPerHost: mostAtOnce, IdleConnTimeout: time.Minute, MaxResponseHeaderBytes: 32 << 10},
 		}
 	}
-	return &Endpoint{o: o, base: strings.TrimRight(o.URL, "/"), breaker: breaker{now: o.Clock}, room: make(chan struct{}, mostAtOnce)}, nil
+	return &Endpoint{o: o, base: strings.TrimRight(o.URL, "/"), chatting: breaker{now: o.Clock}, embedding: breaker{now: o.Clock}, room: make(chan struct{}, mostAtOnce)}, nil
 }
 
-// call posts one request and gives its answer to read, whose error says that it is not
-// what was asked for. ctx bounds all of it.
-func (e *Endpoint) call(ctx context.Context, path string, in any, read func([]byte) error) error {
+// call posts one request and gives its answer, of so many bytes at most, to read, whose
+// error says that it is not what was asked for. ctx bounds all of it.
+func (e *Endpoint) call(ctx context.Context, b *breaker, path string, in any, most int, read func([]byte) error) error {
 	select {
 	case e.room <- struct{}{}:
 		defer func() { <-e.room }()
 	default:
 		return fmt.Errorf("llm: %d calls are under way: %w", mostAtOnce, engine.ErrCounselOpen)
 	}
-	done, ok := e.breaker.enter()
+	done, ok := b.enter()
 	if !ok {
 		return engine.ErrCounselOpen
 	}
-	err := e.post(ctx, path, in, read)
+	err := e.post(ctx, path, in, most, read)
 	switch {
 	case errors.Is(err, context.Canceled):
 		done(unknown) // the customer went away: it says nothing of the endpoint
@@ -102,7 +111,7 @@ func (e *Endpoint) call(ctx context.Context, path string, in any, read func([]by
 	return err
 }
 
-func (e *Endpoint) post(ctx context.Context, path string, in any, read func([]byte) error) error {
+func (e *Endpoint) post(ctx context.Context, path string, in any, most int, read func([]byte) error) error {
 	body, err := json.Marshal(in)
 	if err != nil {
 		return fmt.Errorf("llm: %w", err)
@@ -123,12 +132,12 @@ func (e *Endpoint) post(ctx context.Context, path string, in any, read func([]by
 	if w.StatusCode != http.StatusOK {
 		return fmt.Errorf("llm: %s answers %s", path, w.Status)
 	}
-	answer, err := io.ReadAll(io.LimitReader(w.Body, mostBytes+1))
+	answer, err := io.ReadAll(io.LimitReader(w.Body, int64(most)+1))
 	switch {
 	case err != nil:
 		return fmt.Errorf("llm: reading the answer of %s: %w", path, err)
-	case len(answer) > mostBytes:
-		return fmt.Errorf("llm: the answer of %s is longer than %d bytes: %w", path, mostBytes, engine.ErrCounselInvalid)
+	case len(answer) > most:
+		return fmt.Errorf("llm: the answer of %s is longer than %d bytes: %w", path, most, engine.ErrCounselInvalid)
 	}
 	if err := read(answer); err != nil {
 		return fmt.Errorf("llm: the answer of %s: %w: %w", path, err, engine.ErrCounselInvalid)
