@@ -278,16 +278,17 @@ func (s *Rules) Fold(l Life, e *event.Event, fired *[]Fired) (_ Life, ok bool) {
 	if f == nil {
 		f = new(folding)
 	}
-	f.s, f.p, f.e, f.t, f.fired, f.life, f.place = s, p, e, ms(e.Time), fired, l, 0
+	f.s, f.p, f.e, f.t, f.fired, f.life = s, p, e, ms(e.Time), fired, l
 	f.passed = [16]int8{}
 	if cap(f.values) < len(p.fields) {
 		f.values = make([][]byte, len(p.fields), len(p.fields)+8)
 	}
 	f.values = f.values[:len(p.fields)]
 	scan(e.Body, p.fields, f.values)
+	f.locate()
 	ok = true
-	for i := range p.hooks {
-		if ok = f.hook(&p.hooks[i]); !ok {
+	for i := range f.found {
+		if ok = f.hook(&f.found[i]); !ok {
 			break
 		}
 	}
@@ -309,8 +310,11 @@ type folding struct {
 	t      int64
 	fired  *[]Fired
 	life   Life
-	place  int      // in the directory, of the rule before: hooks go by rule
+	found  []located
+	known  int      // how many records there were when they were located
+	moved  int      // how many more now stand before those of the rule in work: rules come in their order
 	values [][]byte // of the plan's fields
+	sum    byte
 	passed [16]int8 // by filter: 1 yes, -1 no
 	key    [96]byte
 	ask    [8][]byte
@@ -343,17 +347,54 @@ func (f *folding) passes(i int) bool {
 	return ok
 }
 
-// hook takes the event to one rule, in each of its groups.
-func (f *folding) hook(h *hook) bool {
-	mask := 0 // of acts that pass
-	for i := range h.acts {
-		if f.passes(h.acts[i].filter) {
-			mask |= 1 << i
+// located is a hook that the event passes, and where its rule's records are.
+type located struct {
+	*hook
+	mask  int // of acts that pass
+	place int // in the directory, when f.known records were in it
+}
+
+// locate finds the records that the event concerns. It reads a byte of every line of
+// them: a life is seldom in the processor's cache, and reads that do not wait for each
+// other are waited for once. That made the fold of a million lives a third faster.
+func (f *folding) locate() {
+	f.found, f.known = f.found[:0], 0
+	var directory []byte
+	base, place := 0, 0
+	if len(f.life) > 0 {
+		f.known = f.life.count()
+		base = area(f.known)
+		directory = f.life[lifeHeader : lifeHeader+4*f.known]
+	}
+	for i := range f.p.hooks {
+		h := &f.p.hooks[i]
+		mask := 0
+		for i := range h.acts {
+			if f.passes(h.acts[i].filter) {
+				mask |= 1 << i
+			}
 		}
+		if mask == 0 {
+			continue
+		}
+		index := h.rule.index
+		for 4*place+4 <= len(directory) && le.Uint16(directory[4*place:]) < index {
+			place++
+		}
+		if 4*place+4 <= len(directory) && le.Uint16(directory[4*place:]) == index {
+			b := f.life[base+8*int(le.Uint16(directory[4*place+2:])):]
+			for at := 0; at < h.rule.size && at < len(b); at += 64 {
+				f.sum += b[at]
+			}
+		}
+		f.found = append(f.found, located{h, mask, place})
 	}
-	if mask == 0 {
-		return true
-	}
+}
+
+// hook takes the event to one rule, in each of its groups.
+func (f *folding) hook(h *located) bool {
+	mask := h.mask
+	f.moved = f.life.Records() - f.known
 	if len(h.by) == 0 {
 		return f.step(h, mask, nil, true)
 	}
@@ -394,7 +435,7 @@ func (f *folding) hook(h *hook) bool {
 }
 
 // of is a field of By when the event has it.
-func (f *folding) of(h *hook, name string) []byte {
+func (f *folding) of(h *located, name string) []byte {
 	if i := slices.Index(h.rule.By, name); i >= 0 {
 		if v := f.values[h.by[i]]; len(appendPlain(nil, v)) > 0 {
 			return v
@@ -405,7 +446,7 @@ func (f *folding) of(h *hook, name string) []byte {
 
 // step takes the event to the group of a key. One that lacks keys can only undo, and
 // undoes every group that it may belong to.
-func (f *folding) step(h *hook, mask int, key []byte, full bool) bool {
+func (f *folding) step(h *located, mask int, key []byte, full bool) bool {
 	r := h.rule
 	if !full {
 		for i := range h.acts {
@@ -421,12 +462,7 @@ func (f *folding) step(h *hook, mask int, key []byte, full bool) bool {
 		f.life = newLife()
 	}
 	n := f.life.count()
-	base, first := area(n), f.place
-	directory := f.life[lifeHeader : lifeHeader+4*n]
-	for first < n && le.Uint16(directory[4*first:]) < r.index {
-		first++
-	}
-	f.place = first
+	base, first := area(n), h.place+f.moved
 	found := false
 	i := first
 	for ; i < n && f.life.ruleAt(i) == r.index; i++ {
@@ -434,7 +470,7 @@ func (f *folding) step(h *hook, mask int, key []byte, full bool) bool {
 		mine := bytes.Equal(b.group(r), key)
 		found = found || mine
 		if mine || !full && !b.is(pattern) && belongs(b.group(r), key) {
-			if !f.apply(h, b, mask) {
+			if !f.apply(h.hook, b, mask) {
 				return false
 			}
 		}
@@ -462,7 +498,7 @@ func (f *folding) step(h *hook, mask int, key []byte, full bool) bool {
 			}
 		}
 	}
-	return f.apply(h, b, mask)
+	return f.apply(h.hook, b, mask)
 }
 
 func compareStep(a, b record) int {
@@ -831,6 +867,7 @@ func scan(object []byte, fields []string, values [][]byte) {
 	if len(fields) == 0 {
 		return
 	}
+	left := len(fields)
 	i := skipBlank(object, 0)
 	if i >= len(object) || object[i] != '{' {
 		return
@@ -840,7 +877,7 @@ func scan(object []byte, fields []string, values [][]byte) {
 		if i >= len(object) || object[i] != '"' {
 			return
 		}
-		end := skipValue(object, i)
+		end := skipText(object, i+1)
 		if end-1 <= i {
 			return
 		}
@@ -854,6 +891,9 @@ func scan(object []byte, fields []string, values [][]byte) {
 		for n, f := range fields {
 			if len(f) == len(name) && values[n] == nil && string(name) == f {
 				values[n] = object[i:end]
+				if left--; left == 0 {
+					return
+				}
 			}
 		}
 		i = skipBlank(object, end)
