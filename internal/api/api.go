@@ -72,9 +72,9 @@ type server struct {
 	keys    atomic.Pointer[keyring]
 	meters  *meters
 	answers *firstAnswers
-	spec    *huma.OpenAPI
-	open    map[string]bool         // patterns that answer any web origin
-	bodies  map[string]*huma.Schema // of business records, by kind
+	book    *book
+	open    map[string]bool                // patterns that answer any web origin
+	bodies  map[string]func() *huma.Schema // of business records, by kind
 	ids     func() event.ID
 }
 
@@ -94,7 +94,7 @@ func New(o Options) http.Handler {
 	}
 	s := &server{
 		Options: o, mux: http.NewServeMux(), meters: newMeters(),
-		answers: newFirstAnswers(o.Clock), spec: newSpec(o.Version), open: map[string]bool{}, bodies: map[string]*huma.Schema{},
+		answers: newFirstAnswers(o.Clock), book: newBook(o.Version), open: map[string]bool{}, bodies: map[string]func() *huma.Schema{},
 	}
 	s.ids = func() event.ID { return event.ID(s.Random()) }
 	s.ingestRoutes()

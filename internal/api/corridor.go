@@ -5,8 +5,6 @@ import (
 	"encoding/json"
 	"time"
 
-	"github.com/danielgtaylor/huma/v2"
-
 	"github.com/rapport-cx/rapport/conversation"
 	"github.com/rapport-cx/rapport/decision"
 	"github.com/rapport-cx/rapport/engine"
@@ -24,10 +22,7 @@ import (
 
 var _ Engine = (*engine.Engine)(nil)
 
-type (
-	workspaceNoun = engine.Workspace
-	mediaType     = huma.MediaType
-)
+type workspaceNoun = engine.Workspace
 
 // Engine is the corridor as this edge walks it; *engine.Engine is one. It stands
 // here in small parts, each beside what is asked of it.

@@ -13,8 +13,36 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 )
 
-// The API document is made from the Go types that serve the requests: the schema
-// that a body is checked against and the one that is published are one value.
+// book is the API document, made from the Go types that serve the requests: the schema
+// that a body is checked against and the one that is published are one value. Its
+// pages are noted while routes are added, and written, in that order, when somebody
+// first needs one: a start has no time for them, and most requests need none.
+type book struct {
+	pages []func(*huma.OpenAPI)
+	spec  func() *huma.OpenAPI // safe for concurrent use once all pages are noted
+}
+
+func newBook(version string) *book {
+	b := &book{}
+	b.spec = sync.OnceValue(func() *huma.OpenAPI {
+		spec := newSpec(version)
+		for _, write := range b.pages {
+			write(spec)
+		}
+		return spec
+	})
+	return b
+}
+
+// schemaOf notes a page that makes a schema, and says how to read it there.
+func (b *book) schemaOf(write func(*huma.OpenAPI) *huma.Schema) func() *huma.Schema {
+	var made *huma.Schema
+	b.pages = append(b.pages, func(spec *huma.OpenAPI) { made = write(spec) })
+	return func() *huma.Schema {
+		b.spec()
+		return made
+	}
+}
 
 func newSpec(version string) *huma.OpenAPI {
 	if version == "" {
@@ -56,10 +84,15 @@ func schemaName(t reflect.Type, hint string) string {
 
 var placeholder = regexp.MustCompile(`\{([a-z_]+)(\.\.\.)?\}`)
 
-// document puts a route into the API document and gives the schema of its body,
-// nil when it has none.
-func (s *server) document(rt route, in, out reflect.Type) *huma.Schema {
-	schemas := s.spec.Components.Schemas
+// document puts a route into the API document and gives the schema of its body, nil
+// when it has none.
+func (s *server) document(rt route, in, out reflect.Type) func() *huma.Schema {
+	return s.book.schemaOf(func(spec *huma.OpenAPI) *huma.Schema { return describe(spec, rt, in, out) })
+}
+
+// describe writes the page of a route.
+func describe(spec *huma.OpenAPI, rt route, in, out reflect.Type) *huma.Schema {
+	schemas := spec.Components.Schemas
 	op := &huma.Operation{
 		Method: rt.method, Path: placeholder.ReplaceAllString(rt.path, "{$1}"), OperationID: operationID(rt),
 		Summary: rt.summary, Description: rt.details, Tags: []string{rt.tag}, Responses: map[string]*huma.Response{},
@@ -83,10 +116,14 @@ func (s *server) document(rt route, in, out reflect.Type) *huma.Schema {
 		op.Parameters = append(op.Parameters, &huma.Param{Name: "Idempotency-Key", In: "header", Description: "The first answer is given again for 24 hours.", Schema: &huma.Schema{Type: huma.TypeString}})
 	}
 	var schema *huma.Schema
-	if in != nil && in != reflect.TypeFor[none]() {
+	if said(in) {
 		schema = schemas.Schema(in, true, op.OperationID+"Body")
 		open(schemas, in)
-		op.RequestBody = &huma.RequestBody{Required: !rt.optional, Content: map[string]*huma.MediaType{"application/json": {Schema: schema}}}
+		kind := "application/json"
+		if rt.lines {
+			kind = "application/x-ndjson"
+		}
+		op.RequestBody = &huma.RequestBody{Required: !rt.optional, Content: map[string]*huma.MediaType{kind: {Schema: schema}}}
 	}
 	answer := &huma.Response{Description: "The answer."}
 	kind := "application/json"
@@ -94,7 +131,7 @@ func (s *server) document(rt route, in, out reflect.Type) *huma.Schema {
 		kind = rt.stream
 	}
 	media := &huma.MediaType{}
-	if out != nil && out != reflect.TypeFor[none]() {
+	if said(out) {
 		media.Schema = schemas.Schema(out, true, op.OperationID+"Answer")
 	}
 	answer.Content = map[string]*huma.MediaType{kind: media}
@@ -107,9 +144,12 @@ func (s *server) document(rt route, in, out reflect.Type) *huma.Schema {
 		Description: "Why it was refused.",
 		Content:     map[string]*huma.MediaType{"application/problem+json": {Schema: schemas.Schema(reflect.TypeFor[Problem](), true, "")}},
 	}
-	s.spec.AddOperation(op)
+	spec.AddOperation(op)
 	return schema
 }
+
+// said tells whether a route says anything in a body of this type.
+func said(t reflect.Type) bool { return t != nil && t != reflect.TypeFor[none]() }
 
 // open lets the objects of a body have members that are not known here.
 func open(schemas huma.Registry, t reflect.Type) {
@@ -132,7 +172,7 @@ func operationID(rt route) string {
 // documentRoute serves the document, written once.
 func (s *server) documentRoute() {
 	text := sync.OnceValue(func() []byte {
-		b, err := json.Marshal(s.spec)
+		b, err := json.Marshal(s.book.spec())
 		if err != nil {
 			panic(err)
 		}

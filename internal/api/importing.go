@@ -56,7 +56,7 @@ var importable = []string{"event", "item", "relation", "article", "attribute", "
 
 func (s *server) importRoute() {
 	rt := route{
-		method: "POST", path: "/v1/import", tag: "Events", who: secretKey, summary: "Take in many records, one a line (NDJSON).",
+		method: "POST", path: "/v1/import", tag: "Events", who: secretKey, lines: true, summary: "Take in many records, one a line (NDJSON).",
 		query: []string{
 			"source: the source they are taken for; its status dictionary is used, and rejected lines are kept among its dead letters",
 			"map: true: lines are foreign and go through the source's mapping",
@@ -65,7 +65,6 @@ func (s *server) importRoute() {
 		details: "Streamed: plain or gzip, of any length, a line of at most 1 MB. Lines are committed in groups as they come; what was rejected is told line by line.",
 	}
 	s.document(rt, reflect.TypeFor[Line](), reflect.TypeFor[Imported]())
-	s.spec.Paths[rt.path].Post.RequestBody.Content = map[string]*mediaType{"application/x-ndjson": s.spec.Paths[rt.path].Post.RequestBody.Content["application/json"]}
 	s.mux.HandleFunc("POST "+rt.path, func(w http.ResponseWriter, r *http.Request) {
 		who, err := s.authenticate(w, r, secretKey, "")
 		if err != nil {
@@ -402,7 +401,7 @@ func (im *importing) take(line []byte) error {
 		if err := json.Unmarshal(body, &v); err != nil {
 			return err
 		}
-		if r := im.s.validate(im.s.bodies[head.Record], v, true); r != nil {
+		if r := im.s.validate(im.s.bodies[head.Record](), v, true); r != nil {
 			return r
 		}
 		p, err = im.s.ownedPut(im.r.Context(), im.workspace.ID, head.Record, head.ID, body)

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/danielgtaylor/huma/v2"
+
 	"github.com/rapport-cx/rapport/candidate"
 	"github.com/rapport-cx/rapport/engine"
 	"github.com/rapport-cx/rapport/event"
@@ -405,7 +407,9 @@ func owned[T any](s *server, kind string) {
 		}
 		return s.put(c, p)
 	})
-	s.bodies[kind] = s.spec.Components.Schemas.Schema(reflect.TypeFor[T](), true, "")
+	s.bodies[kind] = s.book.schemaOf(func(spec *huma.OpenAPI) *huma.Schema {
+		return spec.Components.Schemas.Schema(reflect.TypeFor[T](), true, "")
+	})
 	add(s, route{method: "GET", path: one, tag: "Records", who: secretKey, query: []string{"person: whose it is, when that is known"}, summary: "Read a record: " + kind + "."}, func(c *call, _ *none) (json.RawMessage, error) {
 		_, found, err := s.owned(c, kind, c.r.PathValue("id"))
 		return found, err

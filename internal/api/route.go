@@ -36,6 +36,7 @@ type route struct {
 	quick        bool     // read the body directly and ask the schema only about faults
 	optional     bool     // the body may be left out
 	free         bool     // the body may have members of the caller's own
+	lines        bool     // the body is one JSON value a line
 	stream       string   // content type of an answer that is no JSON value
 }
 
@@ -80,7 +81,7 @@ func add[I, O any](s *server, rt route, handle func(c *call, in *I) (O, error)) 
 		b := buffer()
 		defer release(b)
 		var body I
-		if schema != nil {
+		if said(in) {
 			if err = read(b, w, r, rt.limit); err == nil {
 				c.raw = b.Bytes()
 				err = s.parse(c.raw, schema, &body, rt)
@@ -118,7 +119,7 @@ func respond[I, O any](c *call, in *I, handle func(c *call, in *I) (O, error)) e
 }
 
 // parse reads a body strictly into a value and tells every faulty field at once.
-func (s *server) parse(body []byte, schema *huma.Schema, into any, rt route) error {
+func (s *server) parse(body []byte, schema func() *huma.Schema, into any, rt route) error {
 	if len(bytes.TrimSpace(body)) == 0 {
 		if rt.optional {
 			return nil
@@ -140,7 +141,7 @@ func (s *server) parse(body []byte, schema *huma.Schema, into any, rt route) err
 	if err := json.Unmarshal(body, &v); err != nil {
 		return &refusal{status: http.StatusBadRequest, code: "not_json", cause: err}
 	}
-	if r := s.validate(schema, v, rt.free); r != nil {
+	if r := s.validate(schema(), v, rt.free); r != nil {
 		return r
 	}
 	if err := json.Unmarshal(body, into); err != nil {
@@ -158,7 +159,7 @@ func (s *server) parse(body []byte, schema *huma.Schema, into any, rt route) err
 // but for those that look like a slip of the pen in a known one; not in a free body.
 func (s *server) validate(schema *huma.Schema, v any, free bool) *refusal {
 	res := &huma.ValidateResult{}
-	huma.Validate(s.spec.Components.Schemas, schema, huma.NewPathBuffer(nil, 0), huma.ModeWriteToServer, v, res)
+	huma.Validate(s.book.spec().Components.Schemas, schema, huma.NewPathBuffer(nil, 0), huma.ModeWriteToServer, v, res)
 	r := &refusal{status: http.StatusBadRequest, code: "body_faulty"}
 	for _, err := range res.Errors {
 		var d *huma.ErrorDetail
@@ -181,7 +182,7 @@ func (s *server) validate(schema *huma.Schema, v any, free bool) *refusal {
 // known ones that are not there.
 func (s *server) misspelt(faults []flaw, schema *huma.Schema, v any, at string) []flaw {
 	if schema != nil && schema.Ref != "" {
-		schema = s.spec.Components.Schemas.SchemaFromRef(schema.Ref)
+		schema = s.book.spec().Components.Schemas.SchemaFromRef(schema.Ref)
 	}
 	if schema == nil {
 		return faults
