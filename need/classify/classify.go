@@ -379,8 +379,26 @@ func (t *table) insert(h uint64) int32 {
 func (t *table) grow() { t.resize(2 * len(t.id)) }
 
 // trim gives back the room that was kept for features before it was known how
-// many there are: half of the table of an ordinary training set.
-func (t *table) trim() { t.resize(2 * t.size) }
+// many there are: half of the table of an ordinary training set. Equal features then
+// lie equally, whether learned or restored.
+func (t *table) trim() {
+	hashes := t.hashes()
+	*t = newTable(2 * t.size)
+	for _, h := range hashes {
+		t.insert(h)
+	}
+}
+
+// hashes lists them by their numbers.
+func (t *table) hashes() []uint64 {
+	all := make([]uint64, t.size)
+	for p, id := range t.id {
+		if id != 0 {
+			all[id-1] = t.key[p]
+		}
+	}
+	return all
+}
 
 func (t *table) resize(room int) {
 	old := *t

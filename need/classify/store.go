@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"hash/crc32"
 	"math"
+	"math/bits"
 	"slices"
 )
 
@@ -30,12 +31,7 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 func (m *Model) MarshalBinary() ([]byte, error) {
 	le := binary.LittleEndian
 	features := len(m.weight)
-	hashes := make([]feature, features)
-	for p, id := range m.table.id {
-		if id != 0 {
-			hashes[id-1] = m.table.key[p]
-		}
-	}
+	hashes := m.table.hashes()
 	b := make([]byte, 0, 64+14*features+len(m.levels)+32*len(m.intents))
 	b = append(b, magic...)
 	for _, v := range []int{version, int(conceptMark()), len(m.intents), features, len(m.step), m.shared} {
@@ -123,8 +119,16 @@ func (m *Model) UnmarshalBinary(b []byte) error {
 	n.weight, n.row, n.scale = make([]float32, features), make([]int32, features), make([]float32, features)
 	next, alone := 0, shared
 	for f := range features {
-		h, kind := uint64(in.uint32())|uint64(in.uint32())<<32, in.uvarint()
-		if in.failed || kind>>1 >= uint64(len(weights)) || int(n.table.insert(h)) != f {
+		// What stands here tens of thousands of times is read without a call each: a
+		// server restores its classifiers while somebody waits for it to be ready.
+		if len(in.rest) < 9 {
+			return fmt.Errorf("%w: feature %d of %d is cut off", ErrStored, f, features)
+		}
+		h, kind := binary.LittleEndian.Uint64(in.rest), uint64(in.rest[8])
+		if in.rest = in.rest[9:]; kind >= 0x80 {
+			kind = kind&0x7f | in.uvarint()<<7
+		}
+		if kind>>1 >= uint64(len(weights)) || int(n.table.insert(h)) != f {
 			return fmt.Errorf("%w: feature %d of %d is cut off, there twice or of no weight", ErrStored, f, features)
 		}
 		n.weight[f] = weights[kind>>1]
@@ -144,10 +148,14 @@ func (m *Model) UnmarshalBinary(b []byte) error {
 	}
 	n.step, n.levels = in.floats(rows), make([]uint8, rows*n.width)
 	for r := range rows {
+		row := n.levels[r*n.width : (r+1)*n.width]
 		there := in.bytes(n.width / 8)
-		for c := 0; !in.failed && c < n.width; c++ {
-			if there[c/8]>>(c%8)&1 == 1 {
-				n.levels[r*n.width+c] = in.byte()
+		for i, byte := range there {
+			for mask := uint(byte); mask != 0; mask &= mask - 1 {
+				if len(in.rest) == 0 {
+					return fmt.Errorf("%w: row %d of %d is cut off", ErrStored, r, rows)
+				}
+				row[8*i+bits.TrailingZeros(mask)], in.rest = in.rest[0], in.rest[1:]
 			}
 		}
 	}
@@ -177,13 +185,6 @@ func (s *stored) bytes(n int) []byte {
 	b := s.rest[:n]
 	s.rest = s.rest[n:]
 	return b
-}
-
-func (s *stored) byte() byte {
-	if b := s.bytes(1); b != nil {
-		return b[0]
-	}
-	return 0
 }
 
 func (s *stored) uint32() uint32 {
