@@ -210,13 +210,12 @@ func (e *Engine) actOn(ctx context.Context, f *journal.Firing) error {
 	if in.Scene.Zone != "" {
 		zone = in.Scene.Location()
 	}
-	var opens time.Time
+	opens := contact.Opens(in.Scene.Time, zone)
 	_, _, err = e.settle(ctx, t, id, &in, m, func(a *Answer, w *walked, b *Batch) error {
 		if len(w.recognition.Needs) == 0 {
 			return errLapsed
 		}
-		var waits bool
-		if opens, waits = contact.Waits(&w.decision, in.Scene.Time, zone); waits {
+		if opens.After(in.Scene.Time) && !w.decision.Urgent() {
 			return errQuiet
 		}
 		act := journal.Act{ID: f.ID, State: journal.FiringHandled, Decision: id}

@@ -1,9 +1,6 @@
 package need
 
 import (
-	"bytes"
-	"crypto/sha256"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"slices"
@@ -53,53 +50,119 @@ const (
 	meaningMask  = 0x7f << 24
 )
 
-const modelMagic = "rapport-need-1\n"
-
 // Compile makes a plan. It trains the classifiers unless model, as an earlier call
-// gave it, was trained from the same examples; newModel is what to store. Equal
-// definitions give equal bytes.
+// gave it, was trained from the same examples; newModel is what to store: model, when
+// it was of use. Equal definitions without a model give equal bytes.
 func Compile(def Definition, model []byte) (p *Plan, newModel []byte, err error) {
-	p = &Plan{subintents: slices.Clone(def.Subintents), signals: slices.Clone(def.Signals),
+	p, err = frame(&def)
+	if err != nil {
+		return nil, nil, err
+	}
+	intents, kinds := def.examples()
+	digest := digestOf(intents, kinds)
+	from := open(model)
+	if from != nil && from.examples != digest {
+		from = nil
+	}
+	wordings := make(chan *wording, 1)
+	go func(from *stored) { wordings <- from.wordingFor(&def, intents) }(from) // beside the classifiers: both take their time
+	t, err := from.classifiers()
+	if err != nil { // another definition's, another build's, or damaged
+		if t, err = train(intents, kinds); err != nil {
+			return nil, nil, err
+		}
+		from = nil
+	}
+	read := <-wordings
+	if from == nil {
+		if model, err = store(&stored{examples: digest, lists: def.lists()}, t, read); err != nil {
+			return nil, nil, err
+		}
+	}
+	return p, model, p.learn(t, read)
+}
+
+// Restore begins to make the plan that Compile makes of a definition, when its
+// sentences (Examples, Outside) are left out of it: what they teach is taken from
+// model, as Compile gave it for the whole definition. It does so beside its caller,
+// who may be compiling the signals meanwhile; finish waits for it, and signals take
+// the place of those in def. That model was of this definition, the caller must know;
+// ErrStored when it was of other intents, subintents or words, of another build, or is
+// damaged.
+func Restore(def Definition, model []byte) (finish func(signals []signal.Definition) (*Plan, error)) {
+	var (
+		p    *Plan
+		t    *trained
+		read *wording
+		errs [3]error
+		work sync.WaitGroup
+	)
+	if from := open(model); from == nil || from.lists != def.lists() {
+		errs[0] = ErrStored
+	} else {
+		work.Go(func() { t, errs[0] = from.classifiers() })
+		work.Go(func() { read, errs[1] = from.wording(&def) })
+		work.Go(func() { p, errs[2] = frame(&def) })
+	}
+	return func(signals []signal.Definition) (*Plan, error) {
+		work.Wait()
+		if err := errors.Join(errs[:]...); err != nil {
+			return nil, err
+		}
+		p.signals = slices.Clone(signals)
+		return p, p.learn(t, read)
+	}
+}
+
+// frame is a plan as far as it needs no sentences.
+func frame(def *Definition) (*Plan, error) {
+	p := &Plan{subintents: slices.Clone(def.Subintents), signals: slices.Clone(def.Signals),
 		children: map[string][]int32{}, aliases: map[string]int32{}, words: newVocabulary()}
 	labels := map[string]bool{}
 	for _, d := range def.Intents {
 		if d.Label == "" || labels[d.Label] {
-			return nil, nil, fmt.Errorf("need: intent %q is named twice or not at all", d.Label)
+			return nil, fmt.Errorf("need: intent %q is named twice or not at all", d.Label)
 		}
 		labels[d.Label] = true
 	}
 	for i, d := range p.subintents {
 		if !labels[d.Parent] {
-			return nil, nil, fmt.Errorf("need: subintent %q: there is no intent %q", d.ID, d.Parent)
+			return nil, fmt.Errorf("need: subintent %q: there is no intent %q", d.ID, d.Parent)
 		}
 		if slices.ContainsFunc(p.children[d.Parent], func(k int32) bool { return p.subintents[k].ID == d.ID }) {
-			return nil, nil, fmt.Errorf("need: subintent %q of %s is defined twice", d.ID, d.Parent)
+			return nil, fmt.Errorf("need: subintent %q of %s is defined twice", d.ID, d.Parent)
 		}
 		p.children[d.Parent] = append(p.children[d.Parent], int32(i))
+		p.subintents[i].Examples = nil // they have taught
 	}
 	p.compileWords(def.Words)
-	intents, kinds := def.examples()
-	sentences := make(chan wording, 1)
-	go func() { sentences <- def.wording(intents) }() // beside the classifiers: both take their time
-	digest := digestOf(intents, kinds)
-	if !p.restore(model, digest) {
-		if p.intents, err = classify.Train(intents, classify.Options{}); err != nil {
-			return nil, nil, fmt.Errorf("need: training the intents: %w", err)
-		}
-		if p.kinds, err = classify.Train(kinds, classify.Options{}); err != nil && !errors.Is(err, classify.ErrTooFew) {
-			return nil, nil, fmt.Errorf("need: training the subintents: %w", err)
-		}
-		if model, err = p.store(digest); err != nil {
-			return nil, nil, err
-		}
-	}
+	return p, nil
+}
+
+// learn gives the plan what the sentences teach.
+func (p *Plan) learn(t *trained, read *wording) error {
+	p.intents, p.kinds = t.intents, t.kinds
 	p.nowhere, p.outOfScope, p.vague = p.intents.Threshold(nowhere), p.intents.Threshold(outOfScope), p.intents.Threshold(vague)
-	if err := p.numberKinds(); err != nil {
-		return nil, nil, err
-	}
-	read := <-sentences
 	p.known, p.cues = read.known, read.cues
-	return p, model, nil
+	return p.numberKinds()
+}
+
+// trained are the classifiers of a definition.
+type trained struct {
+	intents *classify.Model
+	kinds   *classify.Model // nil when no examples tell any two subintents apart
+}
+
+func train(intents, kinds []classify.Example) (*trained, error) {
+	var t trained
+	var err error
+	if t.intents, err = classify.Train(intents, classify.Options{}); err != nil {
+		return nil, fmt.Errorf("need: training the intents: %w", err)
+	}
+	if t.kinds, err = classify.Train(kinds, classify.Options{}); err != nil && !errors.Is(err, classify.ErrTooFew) {
+		return nil, fmt.Errorf("need: training the subintents: %w", err)
+	}
+	return &t, nil
 }
 
 // wording is what the sentences themselves teach: the words that occur in them,
@@ -109,7 +172,7 @@ type wording struct {
 	cues  *split.Cues
 }
 
-func (def *Definition) wording(intents []classify.Example) wording {
+func (def *Definition) wording(intents []classify.Example) *wording {
 	single := make([]string, len(intents))
 	known := map[uint64]struct{}{}
 	for i, e := range intents {
@@ -123,15 +186,20 @@ func (def *Definition) wording(intents []classify.Example) wording {
 			at = next
 		}
 	}
+	return &wording{known, split.Compile(def.splitWords(), single)}
+}
+
+// splitWords are the lists that the splitter reads a sentence with.
+func (def *Definition) splitWords() split.Words {
 	both := func(classes ...string) (all []string) {
 		for _, c := range classes {
 			all = append(append(all, def.Words[c][scene.Chinese]...), def.Words[c][scene.English]...)
 		}
 		return all
 	}
-	return wording{known, split.Compile(split.Words{
+	return split.Words{
 		Negation: both("negation"), Condition: both("condition"), Greeting: both("courtesy", "greeting"), Link: both("connective", "connectives"),
-	}, single)}
+	}
 }
 
 // Sentences lists what the classifier of intents learns from; what is no shop's matter
@@ -174,17 +242,6 @@ const outside = classify.Outside
 
 func kindLabel(d *SubintentDefinition) string { return d.Parent + "/" + d.ID }
 
-func digestOf(sets ...[]classify.Example) [32]byte {
-	h := sha256.New()
-	for _, set := range sets {
-		for _, e := range set {
-			fmt.Fprintf(h, "%q %q\n", e.Intent, e.Text)
-		}
-		h.Write([]byte{0})
-	}
-	return [32]byte(h.Sum(nil))
-}
-
 func (p *Plan) numberKinds() error {
 	if p.kinds == nil {
 		return nil
@@ -201,54 +258,6 @@ func (p *Plan) numberKinds() error {
 		p.kindOf = append(p.kindOf, i)
 	}
 	return nil
-}
-
-// store writes magic, digest, and both models, each with its length before it.
-func (p *Plan) store(digest [32]byte) ([]byte, error) {
-	out := append([]byte(modelMagic), digest[:]...)
-	for _, m := range []*classify.Model{p.intents, p.kinds} {
-		var b []byte
-		if m != nil {
-			var err error
-			if b, err = m.MarshalBinary(); err != nil {
-				return nil, fmt.Errorf("need: storing the model: %w", err)
-			}
-		}
-		out = binary.LittleEndian.AppendUint32(out, uint32(len(b)))
-		out = append(out, b...)
-	}
-	return out, nil
-}
-
-// restore reads what store wrote; it says no when it is another definition's, of
-// another build, or damaged: the plan is then trained anew.
-func (p *Plan) restore(model []byte, digest [32]byte) bool {
-	rest, ok := bytes.CutPrefix(model, append([]byte(modelMagic), digest[:]...))
-	if !ok {
-		return false
-	}
-	var read [2]*classify.Model
-	for i := range read {
-		if len(rest) < 4 {
-			return false
-		}
-		n := int(binary.LittleEndian.Uint32(rest))
-		if rest = rest[4:]; n > len(rest) {
-			return false
-		}
-		if n > 0 {
-			read[i] = new(classify.Model)
-			if read[i].UnmarshalBinary(rest[:n]) != nil {
-				return false
-			}
-		}
-		rest = rest[n:]
-	}
-	if read[0] == nil || len(rest) > 0 {
-		return false
-	}
-	p.intents, p.kinds = read[0], read[1]
-	return true
 }
 
 // plurals are the names that packs give to lists of words, and what they make.

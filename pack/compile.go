@@ -87,30 +87,15 @@ func (c *Compiler) compiled(ctx context.Context, s strategy.Source, files []pack
 	if err := ctx.Err(); err != nil {
 		return nil, fmt.Errorf("compile of strategy %d: %w", s.Number, err)
 	}
-	read := readAll(files, &faults)
-	made := read.compile()
-	if len(faults) > 0 {
-		return nil, faults.sorted()
+	brought := c.shipped(s)
+	made := brought.compile(files)
+	if made == nil || len(faults) > 0 {
+		var err error
+		if made, err = c.compileWhole(s, files, faults, brought); err != nil {
+			return nil, err
+		}
 	}
 	made.version.Digest = digest
-	sentences := sentencesOf(&read.need)
-	model := s.Model
-	if known := c.cache.model(sentences); known != nil {
-		model = known
-	}
-	brought := c.shipped(s)
-	if len(model) == 0 {
-		model = brought
-	}
-	var err error
-	if made.version.Need, made.model, err = need.Compile(read.need, model); err != nil {
-		return nil, Faults{{Message: err.Error()}}
-	}
-	if made.shipped = bytes.Equal(made.model, brought); made.shipped {
-		made.model = nil // megabytes that stand in the packs, to be read again there
-	} else {
-		c.cache.keepModel(sentences, made.model)
-	}
 	if len(s.Files) > 0 {
 		// Rules that a workspace wrote are published only when the cases of its
 		// packs still pass.
@@ -119,6 +104,34 @@ func (c *Compiler) compiled(ctx context.Context, s strategy.Source, files []pack
 		}
 	}
 	c.cache.keep(digest, made)
+	return made, nil
+}
+
+// compileWhole reads all there is, and trains the classifier unless there is one of
+// these sentences.
+func (c *Compiler) compileWhole(s strategy.Source, files []packFile, faults Faults, brought *shipped) (*compiled, error) {
+	read := readAll(files, &faults)
+	made := read.compile()
+	if len(faults) > 0 {
+		return nil, faults.sorted()
+	}
+	sentences := sentencesOf(&read.need)
+	model := s.Model
+	if known := c.cache.model(sentences); known != nil {
+		model = known
+	}
+	if len(model) == 0 && brought != nil {
+		model = brought.model
+	}
+	var err error
+	if made.version.Need, made.model, err = need.Compile(read.need, model); err != nil {
+		return nil, Faults{{Message: err.Error()}}
+	}
+	if made.shipped = brought != nil && bytes.Equal(made.model, brought.model); made.shipped {
+		made.model = nil // megabytes that stand in the packs, to be read again there
+	} else {
+		c.cache.keepModel(sentences, made.model)
+	}
 	return made, nil
 }
 
@@ -141,28 +154,6 @@ func sentencesOf(d *need.Definition) string {
 		write(d.Subintents[i].Parent+"/"+d.Subintents[i].ID, d.Subintents[i].Examples)
 	}
 	return hex.EncodeToString(h.Sum(nil))
-}
-
-// modelFile is where a pack keeps the classifier that was trained on it together
-// with the packs before it. The need room notices when it is not of these
-// sentences and trains anew.
-const modelFile = "model.bin"
-
-// shipped is the trained classifier that the source's last pack brings, or the
-// pack before it: one that adds no sentences needs none of its own.
-func (c *Compiler) shipped(s strategy.Source) []byte {
-	if c.FS == nil {
-		return nil
-	}
-	for _, name := range slices.Backward(packsOf(s)) {
-		if !identifier.MatchString(name) {
-			return nil
-		}
-		if model, err := fs.ReadFile(c.FS, name+"/"+modelFile); err == nil {
-			return model
-		}
-	}
-	return nil
 }
 
 // tried runs the packs' cases; those that fail are faults of their files.
@@ -266,14 +257,19 @@ func digestOf(files []packFile) string {
 
 // readAll reads all files into one content; what is wrong is added to faults.
 func readAll(files []packFile, faults *Faults) *content {
+	c := newContent(faults)
+	for _, v := range openAll(files, faults) {
+		c.read(v)
+	}
+	return c
+}
+
+func newContent(faults *Faults) *content {
 	c := &content{
 		faults: faults, titles: map[string]candidate.Text{}, symptoms: map[string]candidate.Text{}, sources: map[string][]string{},
 		traits: maps.Clone(standardTraits), classes: map[string]profile.Field{}, seen: map[string]value{},
 	}
 	c.need.Words = map[string]map[locale][]string{}
-	for _, v := range openAll(files, faults) {
-		c.read(v)
-	}
 	return c
 }
 
@@ -444,10 +440,7 @@ func (c *content) compileSignal(s *signalText, plan *decision.Plan) {
 		if v == nil {
 			return nil
 		}
-		if c.pages == nil {
-			c.pages = newTopics(c.topics) // all files are read by now
-		}
-		if f := compileFilter(*v, c.pages); f != nil {
+		if f := compileFilter(*v, c.topics); f != nil {
 			return f
 		}
 		return nil

@@ -24,6 +24,7 @@ type content struct {
 
 	titles     map[string]candidate.Text // of intents, subintents, symptoms by label
 	need       need.Definition
+	wordless   bool // what teaches the need room is known already, and passed over
 	symptoms   map[string]candidate.Text
 	brand      candidate.Text
 	attributes []candidate.Attribute
@@ -38,7 +39,6 @@ type content struct {
 	contact    decision.Contact
 	duty       []decision.Duty
 	topics     []topic
-	pages      *topics // the same, ready to be asked; nil until a signal is compiled
 	funds      []fundText
 	calendars  []decision.Calendar
 	tags       []tagText
@@ -129,28 +129,17 @@ type fieldText struct {
 
 // read reads one file into the content.
 func (c *content) read(v value) {
-	v.object(fields{
-		"pack":     func(v value) { var s string; v.name(&s) },
-		"title":    func(v value) { var t candidate.Text; v.text(&t) },
-		"about":    func(v value) { var t candidate.Text; v.text(&t) },
-		"requires": func(v value) { var s []string; v.strs(&s) },
-		"brand":    func(v value) { v.text(&c.brand) },
-		"intents":  func(v value) { v.list(c.intent) },
-		"outside": func(v value) {
-			for l, more := range byLanguage(v) {
-				if c.need.Outside == nil {
-					c.need.Outside = map[locale][]string{}
-				}
-				c.need.Outside[l] = union(c.need.Outside[l], more)
-			}
-		},
-		"subintents": func(v value) {
-			v.list(func(v value) { c.subintent(v, false) })
-		},
-		"symptoms": func(v value) {
-			v.list(func(v value) { c.subintent(v, true) })
-		},
-		"lexicon":    func(v value) { v.entries(c.words) },
+	v.object(c.sections())
+}
+
+// sections are what a file can consist of.
+func (c *content) sections() fields {
+	all := fields{
+		"pack":       func(v value) { var s string; v.name(&s) },
+		"title":      func(v value) { var t candidate.Text; v.text(&t) },
+		"about":      func(v value) { var t candidate.Text; v.text(&t) },
+		"requires":   func(v value) { var s []string; v.strs(&s) },
+		"brand":      func(v value) { v.text(&c.brand) },
 		"attributes": func(v value) { v.list(c.attribute) },
 		"sources": func(v value) {
 			v.entries(func(k, v value) {
@@ -221,7 +210,37 @@ func (c *content) read(v value) {
 		"tags":    func(v value) { v.list(c.tag) },
 		"actions": func(v value) { v.list(c.action) },
 		"without": func(v value) { c.dropped = append(c.dropped, labels(v)...) },
-	})
+	}
+	for name, read := range c.wordSections() {
+		if c.wordless {
+			read = func(value) {}
+		}
+		all[name] = read
+	}
+	return all
+}
+
+// wordSections are those that teach the need room: most of what a pack says, and
+// nothing that its rules are compiled with but the titles.
+func (c *content) wordSections() fields {
+	return fields{
+		"intents": func(v value) { v.list(c.intent) },
+		"outside": func(v value) {
+			for l, more := range byLanguage(v) {
+				if c.need.Outside == nil {
+					c.need.Outside = map[locale][]string{}
+				}
+				c.need.Outside[l] = union(c.need.Outside[l], more)
+			}
+		},
+		"subintents": func(v value) {
+			v.list(func(v value) { c.subintent(v, false) })
+		},
+		"symptoms": func(v value) {
+			v.list(func(v value) { c.subintent(v, true) })
+		},
+		"lexicon": func(v value) { v.entries(c.words) },
+	}
 }
 
 func labels(v value) []labelled {
