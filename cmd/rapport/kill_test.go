@@ -24,7 +24,21 @@ func TestMain(m *testing.M) {
 	if os.Getenv(asServer) != "" {
 		os.Exit(run(context.Background(), os.Args[1:], os.Stdout, os.Stderr))
 	}
-	os.Exit(m.Run())
+	os.Exit(apart(m))
+}
+
+// apart runs the tests with a cache folder of their own, so that the demo that somebody
+// started last on this machine stays theirs.
+func apart(m *testing.M) int {
+	dir, err := os.MkdirTemp("", "rapport-test-")
+	if err != nil {
+		panic(err)
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+	if err := os.Setenv("XDG_CACHE_HOME", dir); err != nil {
+		panic(err)
+	}
+	return m.Run()
 }
 
 // child is a server in a process of its own.
