@@ -306,4 +306,7 @@ type View interface {
 	Articles(text string, lang scene.Locale, at time.Time, limit int) []Found
 	// Offers lists the public promotions in force for an item; nil: those for everything.
 	Offers(it *Item, at time.Time) []Promotion
+	// InForce lists every public promotion in force: those for everything first, then
+	// those that end the soonest.
+	InForce(at time.Time) []Promotion
 }

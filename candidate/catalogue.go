@@ -630,12 +630,34 @@ func (v *view) Articles(text string, lang scene.Locale, at time.Time, limit int)
 }
 
 func (v *view) Offers(it *Item, at time.Time) []Promotion {
+	return v.promotions(at, func(o *Offer) bool { return o.covers(it) })
+}
+
+func (v *view) InForce(at time.Time) []Promotion {
+	general := func(o *Offer) bool { return o.covers(nil) }
+	particular := v.promotions(at, func(o *Offer) bool { return !general(o) })
+	slices.SortStableFunc(particular, func(a, b Promotion) int {
+		switch {
+		case a.Until == nil && b.Until == nil:
+			return 0
+		case a.Until == nil:
+			return 1
+		case b.Until == nil:
+			return -1
+		}
+		return a.Until.Compare(*b.Until)
+	})
+	return append(v.promotions(at, general), particular...)
+}
+
+// promotions lists the public promotions in force that are wanted.
+func (v *view) promotions(at time.Time, wanted func(*Offer) bool) []Promotion {
 	v.c.mu.RLock()
 	defer v.c.mu.RUnlock()
 	var all []Promotion
 	for _, id := range v.c.offers.order {
 		e := v.c.offers.at(id, v.revision)
-		if e == nil || e.value.Personal || !e.value.inForce(at) || !e.value.covers(it) {
+		if e == nil || e.value.Personal || !e.value.inForce(at) || !wanted(e.value) {
 			continue
 		}
 		all = append(all, Promotion{ID: id, Title: e.value.Title, Until: e.value.Until, Tags: e.value.Tags, Ref: evidence.Make(evidence.Promotion, id, e.from)})

@@ -19,6 +19,7 @@ func (FactSheet) Name() string { return FactsSource }
 
 const (
 	mostSheets = 3  // items of one need
+	mostOffers = 5  // promotions told to who asks about none in particular
 	mostRows   = 12 // of a sheet that answers no particular question
 )
 
@@ -56,16 +57,16 @@ func promotions(r *Request, n *need.Need) *Facts {
 	if n.Intent != "presale.price_promo" {
 		return nil
 	}
-	of := (*Item)(nil)
+	all := r.Catalogue.InForce(r.Scene.Time)
+	if len(all) == 0 {
+		return nil // a shop that tells us of none may have some all the same
+	}
 	for i := range n.Entities {
 		if e := &n.Entities[i]; e.Type == "category" && e.ID != "" {
-			of = &Item{Category: e.ID}
+			return &Facts{Promotions: r.Catalogue.Offers(&Item{Category: e.ID}, r.Scene.Time)}
 		}
 	}
-	if offers := r.Catalogue.Offers(of, r.Scene.Time); len(offers) > 0 {
-		return &Facts{Promotions: offers}
-	}
-	return nil
+	return &Facts{Promotions: all[:min(len(all), mostOffers)]}
 }
 
 func sheet(r *Request, n *need.Need, it *Item) *Facts {

@@ -90,6 +90,10 @@ func (l lessened) Articles(text string, lang scene.Locale, at time.Time, limit i
 	return found[:min(limit, len(found))]
 }
 
+func (l lessened) InForce(at time.Time) []Promotion {
+	return slices.DeleteFunc(l.View.InForce(at), func(p Promotion) bool { return l.hidden(evidence.Promotion, p.ID) })
+}
+
 func (l lessened) Offers(it *Item, at time.Time) []Promotion {
 	return slices.DeleteFunc(l.View.Offers(it, at), func(p Promotion) bool { return l.hidden(evidence.Promotion, p.ID) })
 }

@@ -417,6 +417,9 @@ func TestQuestionsAboutOneProduct(t *testing.T) {
 	if f := answered(t, candidate.Sources(nil), both)["n2 facts"]; len(f) != 1 || f[0].Facts.Item.ID != "tee-k" {
 		t.Errorf("the price of the one just asked about: %+v", f)
 	}
+	if f := facts("presale.price_promo", "最近有什么活动"); len(f.Promotions) != 1 || f.Promotions[0].ID != "spring" {
+		t.Errorf("who asks what is on gets all that is: %+v", f.Promotions)
+	}
 	if f := facts("presale.price_promo", "A有优惠吗"); len(f.Promotions) != 1 || f.Promotions[0].ID != "spring" {
 		t.Errorf("promotions: %+v", f.Promotions)
 	}

@@ -227,7 +227,10 @@ func (c *composer) betterAt(r *candidate.Recommendation) []Reason {
 // facts states what is known of one item, and says when it is not known.
 func (c *composer) facts(n *need.Need, f *candidate.Facts) {
 	name := c.itemTitle(f.Item)
-	b := Block{Need: n.ID, Kind: "text", Title: c.words.say("facts_title", "item", name), Ev: []evidence.Ref{f.Item.Ref}}
+	b := Block{Need: n.ID, Kind: "text", Title: c.words.say("promotions_title")}
+	if f.Item.Ref != "" {
+		b.Title, b.Ev = c.words.say("facts_title", "item", name), []evidence.Ref{f.Item.Ref}
+	}
 	var lines []string
 	for i := range f.Rows {
 		row := &f.Rows[i]

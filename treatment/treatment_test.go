@@ -266,3 +266,15 @@ func TestTheProcedureIsToldInTheReadersWords(t *testing.T) {
 		t.Error(en)
 	}
 }
+
+func TestWhatIsOnOfferIsToldWithoutAProduct(t *testing.T) {
+	t.Parallel()
+	d := &decision.Decision{Needs: []need.Need{spoken("n1", "presale.price_promo", "有什么活动", need.Answered)},
+		Answers: []candidate.Answer{{Need: "n1", Facts: &candidate.Facts{Promotions: []candidate.Promotion{
+			{ID: "a", Title: both("满 400 减 60", "60 off 400"), Ref: "promotion:a@1"}, {ID: "b", Title: both("多保一年", "one more year"), Ref: "promotion:b@2"},
+		}}}}}
+	b := treatment.Compose(plan, d, on("desktop", scene.Chinese)).Blocks[0]
+	if b.Title != "现在的优惠" || b.Text != "在用的优惠：满 400 减 60。\n在用的优惠：多保一年。" || !slices.Equal(b.Ev, []evidence.Ref{"promotion:a@1", "promotion:b@2"}) {
+		t.Errorf("%+v", b)
+	}
+}
