@@ -43,19 +43,54 @@ type ContactCap struct {
 }
 
 // Opens tells when something may be sent to a customer: now, or when the quiet
-// hours end. zone nil: the customer's is not known.
+// hours end. zone nil: the customer's is not known. It is quiet while the customer's
+// clock shows a time of the quiet hours, also an hour that it shows twice.
 func (c *Contact) Opens(now time.Time, zone *time.Location) time.Time {
 	if c.Quiet == nil || zone == nil && c.Quiet.Zone == nil {
 		return now
 	}
-	h := *c.Quiet
-	if zone != nil {
-		h.Zone = zone
+	if zone == nil {
+		zone = c.Quiet.Zone
 	}
-	if quiet, _, until := h.within(now); quiet {
-		return until
+	at := now
+	for {
+		local := at.In(zone)
+		if !c.Quiet.shown(local) {
+			return at
+		}
+		day := 24 * time.Hour
+		end := (time.Duration(c.Quiet.Until)*time.Minute - sinceMidnight(local) + day) % day
+		if end == 0 {
+			end = day // they never end
+		}
+		_, turn := local.ZoneBounds() // when the clock is put forward or back
+		if turn.IsZero() || at.Add(end).Before(turn) || c.Quiet.From == c.Quiet.Until {
+			return at.Add(end)
+		}
+		at = turn
 	}
-	return now
+}
+
+// sinceMidnight is what a clock shows.
+func sinceMidnight(local time.Time) time.Duration {
+	return time.Duration(local.Hour())*time.Hour + time.Duration(local.Minute())*time.Minute + time.Duration(local.Second())*time.Second + time.Duration(local.Nanosecond())
+}
+
+// shown tells whether a clock shows a time of the hours; hours that end when they
+// begin are the whole day.
+func (h *Hours) shown(local time.Time) bool {
+	t, from, until := sinceMidnight(local), time.Duration(h.From)*time.Minute, time.Duration(h.Until)*time.Minute
+	if from < until {
+		return from <= t && t < until
+	}
+	return from <= t || t < until
+}
+
+// Waits tells whether a decision that nobody asked for must not be sent now, and
+// until when: it is quiet where the customer is, and nobody could be hurt.
+func (c *Contact) Waits(d *Decision, now time.Time, zone *time.Location) (until time.Time, waits bool) {
+	until = c.Opens(now, zone)
+	return until, until.After(now) && !d.Urgent()
 }
 
 // Open lists the channels, of those given, whose own caps are not reached: what was
@@ -155,6 +190,14 @@ func texts(v any) []string {
 	return out
 }
 
+// sent is what was sent to the customer, read once a decision.
+func (c *chooser) sent() []sent {
+	if !c.sentKnown {
+		c.sentBefore, c.sentKnown = sentTo(c.person, c.now), true
+	}
+	return c.sentBefore
+}
+
 // mayBeSent applies the contact policies to an action that nobody asked for. A
 // right and safety pass all of them; a right that was told already is told again
 // to who asks, but not unasked.
@@ -162,7 +205,7 @@ func (c *chooser) mayBeSent(b *binding, a *Action, i int) bool {
 	if a.Unasked == nil || i >= 0 && c.in.Needs[i].Origin != need.Predicted {
 		return true
 	}
-	all := sentTo(c.person, c.now)
+	all := c.sent()
 	if a.Nature == Right || a.urgent() {
 		for k := range all {
 			s := &all[k]

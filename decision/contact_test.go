@@ -42,6 +42,18 @@ func TestMission_3_4_QuietHoursGoByTheCustomersClock(t *testing.T) {
 			t.Errorf("%s: opens at %v, wanted %v", c.name, got, want)
 		}
 	}
+	late := decision.Contact{Quiet: &decision.Hours{From: 23 * 60, Until: 2*60 + 30}}
+	for now, want := range map[string]string{
+		"2026-10-24T23:30:00+02:00": "2026-10-25T02:30:00+02:00",
+		"2026-10-25T02:10:00+01:00": "2026-10-25T02:30:00+01:00", // the second time that the clock shows it
+		"2026-03-28T23:30:00+01:00": "2026-03-29T03:00:00+02:00", // the clock never shows half past two
+	} {
+		at, _ := time.Parse(time.RFC3339, now)
+		opens, _ := time.Parse(time.RFC3339, want)
+		if got := late.Opens(at, berlin); !got.Equal(opens) {
+			t.Errorf("hours that end within the hour in which clocks change, at %s: they end at %v, wanted %v", now, got, opens)
+		}
+	}
 	noon := decision.Contact{Quiet: &decision.Hours{From: 12 * 60, Until: 14 * 60, Zone: shanghai}}
 	now, _ := time.Parse(time.RFC3339, "2026-07-10T13:00:00+08:00")
 	if got := noon.Opens(now, nil); got.Sub(now) != time.Hour {

@@ -114,6 +114,8 @@ type chooser struct {
 	around      []surroundings // by need, the first of none
 	ownBins     [2]propensity.Value
 	ownReading  propensity.Reading // of ownBins
+	sentBefore  []sent
+	sentKnown   bool
 	terms       termPage
 	modelCited  []evidence.Ref // the model alone
 }
@@ -403,7 +405,7 @@ func (c *chooser) welcome(b *binding, a *Action, i int) bool {
 	if c.in.Unasked && !c.mayBeSent(b, a, i) {
 		return false
 	}
-	if !c.in.Unasked && i >= 0 && c.in.Needs[i].Origin == need.Predicted && a.Unasked != nil && a.Nature != Right && !a.urgent() && !c.silent(b, a, i, sentTo(c.person, c.now)) {
+	if !c.in.Unasked && i >= 0 && c.in.Needs[i].Origin == need.Predicted && a.Unasked != nil && a.Nature != Right && !a.urgent() && !c.silent(b, a, i, c.sent()) {
 		return false
 	}
 	if a.Cap == nil || a.Nature == Right || a.urgent() || a.Nature == Service && i >= 0 && asked(c.in.Needs[i]) {

@@ -527,3 +527,33 @@ func TestWithoutAnEnquiryOnlyOffersForAnyNeedAreMade(t *testing.T) {
 		t.Errorf("shown %v", chosen(d))
 	}
 }
+
+func TestWhatStandsInNoOrderIsNotReturnedWithTheNewestOne(t *testing.T) {
+	t.Parallel()
+	ret := offer("return", decision.Service, 1, "aftersale.return_refund")
+	ret.Form = []decision.Field{{Name: "order", From: "order.id"}}
+	bought := func(id string, days int, product string) *profile.Record {
+		return &profile.Record{Kind: evidence.Order, ID: id, CreatedAt: noon.AddDate(0, 0, -days), Fields: map[string]any{"lines": []any{map[string]any{"product_id": product}}}}
+	}
+	in := input(spoken("aftersale.return_refund"))
+	in.Person = &profile.Profile{Records: map[evidence.Kind]map[string]*profile.Record{
+		evidence.Order: {"old": bought("old", 30, "phone"), "new": bought("new", 1, "earbuds")},
+		evidence.Asset: {"SN1": {Kind: evidence.Asset, ID: "SN1", Fields: map[string]any{"product_id": "laptop"}}, "SN2": {Kind: evidence.Asset, ID: "SN2", Fields: map[string]any{"product_id": "phone"}}},
+	}}
+	for _, x := range []struct {
+		about, also string
+		order       string
+	}{{"", "", "new"}, {"phone", "", "old"}, {"SN2", "", "old"}, {"SN1", "", "new"}, {"SN1", "SN1", ""}, {"laptop", "laptop", ""}, {"laptop", "phone", "new"}} {
+		in.Needs = spoken("aftersale.return_refund", "support.troubleshoot")
+		if x.about != "" {
+			in.Needs[0].RefersTo = []string{x.about}
+		}
+		if x.also != "" {
+			in.Needs[1].RefersTo = []string{x.also}
+		}
+		d := decision.Decide(&decision.Plan{Actions: []decision.Action{ret}}, in)
+		if got, _ := d.Chosen[0].Prefilled["order"].(string); got != x.order {
+			t.Errorf("about %q, the enquiry about %q: the order %q is filled in, wanted %q", x.about, x.also, got, x.order)
+		}
+	}
+}

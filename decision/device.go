@@ -8,6 +8,7 @@ import (
 
 	"github.com/rapport-cx/rapport/candidate"
 	"github.com/rapport-cx/rapport/evidence"
+	"github.com/rapport-cx/rapport/need"
 	"github.com/rapport-cx/rapport/profile"
 )
 
@@ -342,8 +343,9 @@ func (d *device) cite(fact string) []evidence.Ref {
 	return refs
 }
 
-// order is the order this candidate is about: that of the group, the one named,
-// the newest with a named product, else the newest one.
+// order is the order this candidate is about: that of the group, the one named, the
+// newest with a named product, else the newest one. Nil when what is talked of stands
+// in none of them: it was bought elsewhere, or by somebody else.
 func (b *binding) order() *profile.Record {
 	if b.ordFound {
 		return b.ord
@@ -357,17 +359,50 @@ func (b *binding) order() *profile.Record {
 		b.ord = orders[id] // a number that is none of this person's stays unknown
 		return b.ord
 	}
-	all := sorted(orders)
-	for _, id := range b.named() {
-		for _, o := range all {
-			if slices.Contains(products(o), id) {
-				b.ord = o
-				return o
-			}
+	all, named := sorted(orders), b.named()
+	if len(named) == 0 {
+		b.ord = all[0]
+		return b.ord
+	}
+	for _, id := range named {
+		if i := slices.IndexFunc(all, func(o *profile.Record) bool { return b.holds(o, id) }); i >= 0 {
+			b.ord = all[i]
+			return b.ord
 		}
 	}
-	b.ord = all[0]
+	if d := b.device(); d != nil && d.named {
+		b.ord = d.order
+	}
+	if b.ord == nil && !b.talkedOf(named) {
+		b.ord = all[0]
+	}
 	return b.ord
+}
+
+// talkedOf tells whether something that somebody wants taken back or mended is one of
+// these: the need names it, or another need points to it, too. What a need alone points
+// back to may be a guess, and a parcel is rarely about the thing that was talked of.
+func (b *binding) talkedOf(ids []string) bool {
+	if !strings.HasPrefix(b.need.Intent, "aftersale.") {
+		return false
+	}
+	points := func(n *need.Need, id string) bool {
+		return slices.Contains(n.RefersTo, id) || slices.ContainsFunc(n.Entities, func(e need.Entity) bool { return e.ID == id })
+	}
+	return slices.ContainsFunc(ids, func(id string) bool {
+		return slices.ContainsFunc(b.need.Entities, func(e need.Entity) bool { return e.ID == id }) ||
+			slices.ContainsFunc(b.in.Needs, func(n need.Need) bool {
+				return n.ID != b.need.ID && n.Origin == need.Spoken && !n.Negated && points(&n, id)
+			})
+	})
+}
+
+// holds tells whether a product, or a variant of it, stands in an order.
+func (m *moment) holds(o *profile.Record, product string) bool {
+	return slices.ContainsFunc(products(o), func(id string) bool {
+		it := m.item(id)
+		return id == product || it != nil && it.VariantOf == product
+	})
 }
 
 func (b *binding) namedRecord(kind evidence.Kind, entity string) string {

@@ -210,12 +210,13 @@ func (e *Engine) actOn(ctx context.Context, f *journal.Firing) error {
 	if in.Scene.Zone != "" {
 		zone = in.Scene.Location()
 	}
-	opens := contact.Opens(in.Scene.Time, zone)
+	var opens time.Time
 	_, _, err = e.settle(ctx, t, id, &in, m, func(a *Answer, w *walked, b *Batch) error {
 		if len(w.recognition.Needs) == 0 {
 			return errLapsed
 		}
-		if opens.After(in.Scene.Time) && !w.decision.Urgent() {
+		var waits bool
+		if opens, waits = contact.Waits(&w.decision, in.Scene.Time, zone); waits {
 			return errQuiet
 		}
 		act := journal.Act{ID: f.ID, State: journal.FiringHandled, Decision: id}

@@ -33,6 +33,7 @@ type Watch struct {
 	mu    sync.Mutex
 	rooms map[string]*watchpost
 	turns []journal.Turn
+	fresh int // so many of turns, the first ones, are due with the next commit
 	wake  chan struct{}
 	stop  chan struct{}
 	once  sync.Once
@@ -219,6 +220,9 @@ func (w *Watch) turned(m *vigil, person uint32, cause uint64, found time.Time, f
 		t.Fired = append(t.Fired, f)
 	}
 	w.turns = append(w.turns, t)
+	if m.live {
+		w.fresh = len(w.turns)
+	}
 	w.hurry()
 }
 
@@ -311,14 +315,16 @@ func (w *Watch) each(workspace string, do func(m *vigil)) {
 	w.hurry()
 }
 
-// turnsAtOnce bounds what one commit writes down.
+// turnsAtOnce bounds what one commit writes down of what was found in the past; what its
+// own events have turned goes with it whatever it is.
 const turnsAtOnce = 256
 
 // Turned implements journal.Watcher.
 func (w *Watch) Turned() []journal.Turn {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	n := min(len(w.turns), turnsAtOnce)
+	n := max(min(len(w.turns), turnsAtOnce), w.fresh)
+	w.fresh = 0
 	out := w.turns[:n:n]
 	if w.turns = w.turns[n:]; len(w.turns) == 0 {
 		w.turns = nil

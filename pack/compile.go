@@ -440,7 +440,10 @@ func (c *content) compileSignal(s *signalText, plan *decision.Plan) {
 		if v == nil {
 			return nil
 		}
-		if f := compileFilter(*v, c.topics); f != nil {
+		if c.pages == nil {
+			c.pages = newTopics(c.topics) // all files are read by now
+		}
+		if f := compileFilter(*v, c.pages); f != nil {
 			return f
 		}
 		return nil

@@ -39,6 +39,7 @@ type content struct {
 	contact    decision.Contact
 	duty       []decision.Duty
 	topics     []topic
+	pages      *topics // the same, ready to be asked; nil until a signal is compiled
 	funds      []fundText
 	calendars  []decision.Calendar
 	tags       []tagText

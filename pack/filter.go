@@ -20,7 +20,7 @@ import (
 // the event and the case that the event names, as the case is now.
 type filter struct {
 	program cel.Program
-	topics  []topic
+	topics  *topics
 	source  string
 	records bool // it reads the case
 }
@@ -31,7 +31,7 @@ func (f filter) ReadsRecords() bool { return f.records }
 // String is the rule as written, with the topics when it reads them.
 func (f filter) String() string {
 	if strings.Contains(f.source, "event.topic") {
-		return fmt.Sprintf("%s of %+v", f.source, f.topics)
+		return fmt.Sprintf("%s of %+v", f.source, f.topics.all)
 	}
 	return f.source
 }
@@ -57,7 +57,7 @@ var eventLanguage = sync.OnceValues(func() (*language, error) {
 	return l, err
 })
 
-func compileFilter(v value, topics []topic) signal.Filter {
+func compileFilter(v value, topics *topics) signal.Filter {
 	l, err := eventLanguage()
 	if err != nil {
 		v.fault("%v", err)
@@ -86,7 +86,7 @@ func (f filter) Match(e *event.Event, p *profile.Profile) bool {
 type happening struct {
 	e          *event.Event
 	p          *profile.Profile
-	topics     []topic
+	topics     *topics
 	properties map[string]any
 }
 
@@ -105,7 +105,7 @@ func (h *happening) ResolveName(name string) (any, bool) {
 		}
 		return h.properties, true
 	case "event.topic":
-		t := topicOf(h.topics, h.e)
+		t := h.topics.of(h.e)
 		return t, t != ""
 	case "event.verified":
 		return h.e.Verified, true

@@ -18,6 +18,8 @@ type quickFilter struct {
 	filter
 	fields []string
 	pass   rawTest
+	topic  [len(topicFields)]int // places of topicFields among the fields, where asks
+	asks   bool                  // it compares the topic
 }
 
 // rawTest is one node: true only where CEL gives true.
@@ -29,8 +31,8 @@ func (q *quickFilter) Fields() []string { return q.fields }
 // Pass implements signal.Quick.
 func (q *quickFilter) Pass(values [][]byte) bool { return q.pass(values) }
 
-// quicken makes a quick filter of a rule that has only comparisons of a property
-// with a literal, "in" a list of literals, and, or; nil of any other. No negation is
+// quicken makes a quick filter of a rule that has only comparisons of a property or
+// the topic with a literal, "in" a list of literals, and, or; nil of any other. No negation is
 // among them: what is unknown fails all of these alike.
 func quicken(f filter, e ast.Expr) *quickFilter {
 	q := &quickFilter{filter: f}
@@ -60,6 +62,12 @@ func (q *quickFilter) node(e ast.Expr) rawTest {
 		}
 		return func(v [][]byte) bool { return a(v) || b(v) }
 	case operators.Equals:
+		if name, ok := dotted(args[0]); ok && name == "event.topic" {
+			return q.about([]ast.Expr{args[1]})
+		}
+		if name, ok := dotted(args[1]); ok && name == "event.topic" {
+			return q.about([]ast.Expr{args[0]})
+		}
 		if n, ok := q.property(args[0]); ok {
 			return equals(n, args[1])
 		}
@@ -67,6 +75,9 @@ func (q *quickFilter) node(e ast.Expr) rawTest {
 			return equals(n, args[0])
 		}
 	case operators.In:
+		if name, ok := dotted(args[0]); ok && name == "event.topic" && args[1].Kind() == ast.ListKind {
+			return q.about(args[1].AsList().Elements())
+		}
 		n, ok := q.property(args[0])
 		if !ok || args[1].Kind() != ast.ListKind {
 			return nil
@@ -98,6 +109,32 @@ func (q *quickFilter) node(e ast.Expr) rawTest {
 	return nil
 }
 
+// about passes events whose topic is known and one of some texts.
+func (q *quickFilter) about(among []ast.Expr) rawTest {
+	var any []string
+	for _, e := range among {
+		if e.Kind() != ast.LiteralKind {
+			return nil
+		}
+		if text, ok := e.AsLiteral().(types.String); ok && text != "" {
+			any = append(any, string(text))
+		}
+	}
+	if !q.asks {
+		q.asks = true
+		for i, name := range topicFields {
+			q.topic[i] = q.field(name)
+		}
+	}
+	return func(v [][]byte) bool {
+		var said [len(topicFields)][]byte
+		for i, n := range q.topic {
+			said[i] = v[n]
+		}
+		return slices.Contains(any, q.topics.raw(said))
+	}
+}
+
 // property gives the place of event.properties.NAME among the fields.
 func (q *quickFilter) property(e ast.Expr) (int, bool) {
 	const of = "event.properties."
@@ -108,12 +145,16 @@ func (q *quickFilter) property(e ast.Expr) (int, bool) {
 	if !ok || len(name) <= len(of) || name[:len(of)] != of || slices.Contains([]byte(name[len(of):]), '.') {
 		return 0, false
 	}
-	name = name[len(of):]
+	return q.field(name[len(of):]), true
+}
+
+// field is the place of a property among the fields.
+func (q *quickFilter) field(name string) int {
 	if i := slices.Index(q.fields, name); i >= 0 {
-		return i, true
+		return i
 	}
 	q.fields = append(q.fields, name)
-	return len(q.fields) - 1, true
+	return len(q.fields) - 1
 }
 
 func equals(n int, e ast.Expr) rawTest {

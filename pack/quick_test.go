@@ -32,7 +32,11 @@ func TestAQuickFilterSaysWhatTheRuleSays(t *testing.T) {
 		if depth > 0 && r.IntN(2) == 0 {
 			return "(" + rule(depth-1) + pick(" && ", " || ") + rule(depth-1) + ")"
 		}
-		switch r.IntN(4) {
+		switch r.IntN(6) {
+		case 4:
+			return "event.topic == " + pick(`"rules"`, `"returns_policy"`, `"退货"`, `""`, `"3"`)
+		case 5:
+			return `event.topic in ["returns_policy", ` + pick(`"rules"`, `"true"`, `""`) + "]"
 		case 0:
 			return property() + " in [" + literal() + ", " + literal() + "]"
 		case 1:
@@ -42,6 +46,7 @@ func TestAQuickFilterSaysWhatTheRuleSays(t *testing.T) {
 		}
 		return property() + " == " + literal()
 	}
+	subjects := newTopics([]topic{{id: "returns_policy", words: []string{"return policy", "退货"}, whole: []string{"returns"}}})
 	quick, passed := 0, 0
 	for range 400 {
 		source := rule(2)
@@ -53,7 +58,7 @@ func TestAQuickFilterSaysWhatTheRuleSays(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		f := filter{program: program, source: source}
+		f := filter{program: program, source: source, topics: subjects}
 		q := quicken(f, checked.NativeRep().Expr())
 		if q == nil {
 			t.Fatalf("%s is not quick", source)
@@ -65,6 +70,11 @@ func TestAQuickFilterSaysWhatTheRuleSays(t *testing.T) {
 			for _, name := range []string{"topic", "n", "flag"} {
 				if r.IntN(4) > 0 {
 					parts = append(parts, fmt.Sprintf("%q:%s", name, pick(literal(), `"\u0072ules"`, "null", `[1]`, `{"rules":3}`, "3.0", "1e0", "2.50")))
+				}
+			}
+			for _, name := range []string{"name", "title", "path", "url"} {
+				if r.IntN(4) == 0 {
+					parts = append(parts, fmt.Sprintf("%q:%s", name, pick(`"Return policy"`, `"/help/returns.html"`, `"https://shop.example/help/%E9%80%80%E8%B4%A7"`, `"\u9000\u8d27"`, `""`, "null", "7")))
 				}
 			}
 			e := &event.Event{Body: json.RawMessage("{" + strings.Join(parts, ",") + "}")}

@@ -1,9 +1,12 @@
 package pack
 
 import (
+	"bytes"
+	"hash/maphash"
 	"net/url"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"unicode"
 	"unicode/utf8"
 
@@ -41,25 +44,79 @@ func (c *content) topic(v value) {
 	c.topics = append(c.topics, t)
 }
 
-// topicOf is what a page is about: its own topic when it states one that is known,
+// topics are all of a source, ready to be asked of many events.
+type topics struct {
+	all []topic
+	// memo holds what pages were found to be about, each in one of a few places by what
+	// it says of itself: a shop has few pages beside the views of them.
+	memo [memoized]atomic.Pointer[page]
+	seed maphash.Seed
+}
+
+// memoized is how many pages are remembered; a power of two.
+const memoized = 1 << 12
+
+// page is what topicFields say of one, as raw JSON, and its topic.
+type page struct {
+	raw   []byte
+	topic string
+}
+
+// topicFields are the properties that tell what a page is about.
+var topicFields = [...]string{"topic", "name", "title", "path", "url"}
+
+func newTopics(all []topic) *topics { return &topics{all: all, seed: maphash.MakeSeed()} }
+
+// of is what a page is about; "" when nobody can say.
+func (t *topics) of(e *event.Event) string {
+	var texts [len(topicFields)]string
+	for i, name := range topicFields {
+		texts[i] = signal.Text(e, name)
+	}
+	return t.find(texts)
+}
+
+// raw is the same of the raw values of topicFields.
+func (t *topics) raw(values [len(topicFields)][]byte) string {
+	var room [512]byte
+	key := room[:0]
+	for _, v := range values {
+		key = append(append(key, v...), 0) // no JSON has it
+	}
+	place := &t.memo[maphash.Bytes(t.seed, key)%memoized]
+	if known := place.Load(); known != nil && bytes.Equal(known.raw, key) {
+		return known.topic
+	}
+	var texts [len(topicFields)]string
+	for i, v := range values {
+		texts[i] = signal.Plain(v)
+	}
+	found := t.find(texts)
+	if len(key) <= len(room) {
+		place.Store(&page{bytes.Clone(key), found})
+	}
+	return found
+}
+
+// find is what a page is about: its own topic when it states one that is known,
 // else what its name, title or path speaks of, else the stated one as it stands.
-func topicOf(topics []topic, e *event.Event) string {
-	stated := signal.Text(e, "topic")
-	plain := strings.ReplaceAll(plainPhrase(stated), " ", "_")
+func (t *topics) find(said [len(topicFields)]string) string {
+	topics := t.all
+	plain := strings.ReplaceAll(plainPhrase(said[0]), " ", "_")
 	for i := range topics {
 		if topics[i].id == plain {
 			return plain
 		}
 	}
 	texts := make([]string, 0, 6)
-	for _, name := range [...]string{"topic", "name", "title"} {
-		if s := plainPhrase(signal.Text(e, name)); s != "" {
+	for _, s := range said[:3] {
+		if s = plainPhrase(s); s != "" {
 			texts = append(texts, s)
 		}
 	}
-	path := signal.Text(e, "path")
+	path := said[3]
 	if path == "" {
-		if u, err := url.Parse(signal.Text(e, "url")); err == nil {
+		if u, err := url.Parse(said[4]); err == nil {
 			path = u.Path
 		}
 	}

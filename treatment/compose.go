@@ -89,7 +89,7 @@ func Compose(p *Plan, d *decision.Decision, at scene.Scene) Solution {
 		c.answers(n)
 		c.household(n)
 		offer(func(ch *decision.Chosen) bool { return ch.Need == n.ID && ch.Nature != decision.Sale })
-		c.unanswered(n, len(c.blocks) > before || slices.ContainsFunc(d.Chosen, func(ch decision.Chosen) bool { return ch.Need == n.ID || slices.Contains(ch.Serves, n.ID) }))
+		c.unanswered(n, len(c.blocks) > before || c.served(n.ID))
 	}
 	offer(func(*decision.Chosen) bool { return true })
 	c.declinable()
@@ -133,6 +133,9 @@ func (c *composer) condition(n *need.Need) {
 			continue
 		}
 		title := c.called(n)
+		if !x.Known && !c.served(n.ID) {
+			return // who only asks how it would be is told how it would be
+		}
 		if !x.Known {
 			c.add(Block{Need: n.ID, Kind: "text", Text: c.words.say("condition_open", "condition", n.Condition.Text, "need", title)})
 			return
@@ -145,6 +148,11 @@ func (c *composer) condition(n *need.Need) {
 		c.add(Block{Need: n.ID, Kind: "text", Text: c.words.say(key, "fact", fact, "need", title), Ev: x.Evidence})
 		return
 	}
+}
+
+// served tells whether something is offered for a need.
+func (c *composer) served(id string) bool {
+	return slices.ContainsFunc(c.d.Chosen, func(ch decision.Chosen) bool { return ch.Need == id || slices.Contains(ch.Serves, id) })
 }
 
 // asksBack tells whether a need is answered by a question.

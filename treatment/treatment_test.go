@@ -216,6 +216,25 @@ func TestAFormSaysWhatIsFilledInAndWhatIsMissing(t *testing.T) {
 	}
 }
 
+func TestOnlyWhatWouldBeDoneWaitsForAnUnknownCondition(t *testing.T) {
+	t.Parallel()
+	n := spoken("n1", "order.cancel", "取消", need.Answered)
+	n.Condition = &need.Condition{Text: "如果不喜欢"}
+	d := &decision.Decision{Needs: []need.Need{n}, Answers: []candidate.Answer{comparison()}, Conditions: []decision.Conditioned{{Need: "n1"}}}
+	held := func() bool {
+		return slices.ContainsFunc(treatment.Compose(plan, d, on("desktop", scene.Chinese)).Blocks, func(b treatment.Block) bool {
+			return strings.Contains(b.Text, "如果不喜欢")
+		})
+	}
+	if held() {
+		t.Error("who only asks how it would be gets the answer, and no word on whether it is so")
+	}
+	d.Chosen = []decision.Chosen{{Action: "cancel", Nature: decision.Service, Need: "n1", Title: both("取消订单", "Cancel")}}
+	if !held() {
+		t.Error("what would be done on a condition that nobody can tell is left to the customer")
+	}
+}
+
 func TestWhatIsNotUnderstoodIsAskedBackWithButtons(t *testing.T) {
 	t.Parallel()
 	n := spoken("n1", "presale.compare", "那个呢", need.Clarify)

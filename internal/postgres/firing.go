@@ -33,10 +33,7 @@ func (s *Store) saveTurns(ctx context.Context) error {
 	}
 	s.turning.Lock()
 	defer s.turning.Unlock()
-	for _, f := range s.watchers {
-		s.turns = append(s.turns, f.Turned()...)
-	}
-	if len(s.turns) == 0 {
+	if len(s.gather()) == 0 {
 		return nil
 	}
 	var err error
@@ -57,6 +54,15 @@ func (s *Store) saveTurns(ctx context.Context) error {
 	}
 	s.turns = nil
 	return nil
+}
+
+// gather takes what watchers have found to what is not written down yet. The caller
+// holds turning.
+func (s *Store) gather() []journal.Turn {
+	for _, f := range s.watchers {
+		s.turns = append(s.turns, f.Turned()...)
+	}
+	return s.turns
 }
 
 func (s *Store) queueTurn(b *pgx.Batch, t *journal.Turn) {

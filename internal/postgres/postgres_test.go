@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"sync/atomic"
 	"testing"
 
+	"github.com/rapport-cx/rapport/candidate"
 	"github.com/rapport-cx/rapport/engine"
 	"github.com/rapport-cx/rapport/internal/storage/pgtest"
 	"github.com/rapport-cx/rapport/internal/storage/storetest"
@@ -20,7 +22,19 @@ var _ engine.Store = (*Store)(nil)
 // server is the PostgreSQL of this package's tests, nil where none is installed.
 var server *pgtest.Server
 
-func TestMain(m *testing.M) { os.Exit(runAll(m)) }
+// doomedHouse is set in a process that storetest.Doom kills.
+const doomedHouse = "RAPPORT_TEST_DOOMED"
+
+func TestMain(m *testing.M) {
+	if address := os.Getenv(doomedHouse); address != "" {
+		err := storetest.Doom(func(followers ...journal.Follower) (storetest.Store, error) {
+			return Open(context.Background(), Options{URL: address, Shelf: new(candidate.Shelves), Followers: followers})
+		})
+		fmt.Println(err)
+		os.Exit(1)
+	}
+	os.Exit(runAll(m))
+}
 
 func runAll(m *testing.M) int {
 	var err error
@@ -69,6 +83,12 @@ type home struct{ address string }
 
 func (h home) Open(t testing.TB, shelf storetest.Shelf, followers ...journal.Follower) storetest.Store {
 	return open(t, Options{URL: h.address, Shelf: shelf, Followers: followers})
+}
+
+func (h home) Doomed() *exec.Cmd {
+	c := exec.Command(os.Args[0], "-test.run=^$")
+	c.Env = append(os.Environ(), doomedHouse+"="+h.address)
+	return c
 }
 
 func TestPostgresKeepsWhatTheHouseReliesOn(t *testing.T) {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 
 	"github.com/jackc/pgx/v5"
@@ -411,6 +412,13 @@ func (s *Store) save(ctx context.Context, least uint64) error {
 				b.Queue("INSERT INTO snapshot (name, part, body) VALUES ($1, $2, $3)", name, part, body[:n])
 				body = body[n:]
 			}
+		}
+		// A watcher that is taken up from here does not find again what it has found.
+		s.turning.Lock()
+		turns := slices.Clone(s.gather())
+		s.turning.Unlock()
+		for i := range turns {
+			s.queueTurn(&b, &turns[i])
 		}
 		return tx.SendBatch(ctx, &b).Close()
 	})

@@ -19,6 +19,7 @@ import (
 	"github.com/rapport-cx/rapport/candidate"
 	"github.com/rapport-cx/rapport/event"
 	"github.com/rapport-cx/rapport/identity"
+	"github.com/rapport-cx/rapport/internal/storage/storetest"
 	"github.com/rapport-cx/rapport/journal"
 	"github.com/rapport-cx/rapport/ledger"
 	"github.com/rapport-cx/rapport/profile"
@@ -27,10 +28,18 @@ import (
 const (
 	victimFolder = "RAPPORT_TEST_VICTIM" // set in the process that will be killed
 	victimFrom   = "RAPPORT_TEST_VICTIM_FROM"
-	provings     = "RAPPORT_PROVE" // 1: the large count (make prove); more: so many kills
+	doomedFolder = "RAPPORT_TEST_DOOMED" // set in a process that storetest.Doom kills
+	provings     = "RAPPORT_PROVE"       // 1: the large count (make prove); more: so many kills
 )
 
 func TestMain(m *testing.M) {
+	if dir := os.Getenv(doomedFolder); dir != "" {
+		err := storetest.Doom(func(followers ...journal.Follower) (storetest.Store, error) {
+			return Open(context.Background(), Options{Dir: dir, Shelf: new(candidate.Shelves), Followers: followers})
+		})
+		fmt.Println(err)
+		os.Exit(1)
+	}
 	if dir := os.Getenv(victimFolder); dir != "" {
 		victim(dir)
 		return

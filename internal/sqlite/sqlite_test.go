@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strconv"
@@ -101,6 +102,12 @@ type folder struct{ dir string }
 func (f folder) Open(t testing.TB, shelf storetest.Shelf, followers ...journal.Follower) storetest.Store {
 	t.Helper()
 	return openAt(t, Options{Dir: f.dir, Shelf: shelf, Followers: followers})
+}
+
+func (f folder) Doomed() *exec.Cmd {
+	c := exec.Command(os.Args[0], "-test.run=^$")
+	c.Env = append(os.Environ(), doomedFolder+"="+f.dir)
+	return c
 }
 
 func TestStore(t *testing.T) {

@@ -69,18 +69,30 @@ func skipBlank(b []byte, i int) int {
 	return i
 }
 
+// scalarEnds are the bytes that end a scalar which is no string.
+var scalarEnds = [256]bool{',': true, ':': true, ']': true, '}': true, ' ': true, '\n': true, '\t': true, '\r': true, '"': true, '{': true, '[': true}
+
+// skipText gives the offset behind a string, of which i is behind its first quote.
+func skipText(b []byte, i int) int {
+	for i < len(b) {
+		switch b[i] {
+		case '"':
+			return i + 1
+		case '\\':
+			i++
+		}
+		i++
+	}
+	return len(b)
+}
+
 // skipValue gives the offset behind the value that starts at i.
 func skipValue(b []byte, i int) int {
 	depth := 0
 	for i < len(b) {
 		switch b[i] {
 		case '"':
-			for i++; i < len(b) && b[i] != '"'; i++ {
-				if b[i] == '\\' {
-					i++
-				}
-			}
-			i = min(i+1, len(b))
+			i = skipText(b, i+1)
 		case '{', '[':
 			depth++
 			i++
@@ -97,7 +109,7 @@ func skipValue(b []byte, i int) int {
 			i++
 			continue
 		default:
-			for i < len(b) && !bytes.ContainsRune([]byte(",:]} \n\t\r\"{["), rune(b[i])) {
+			for i < len(b) && !scalarEnds[b[i]] {
 				i++
 			}
 		}
@@ -262,6 +274,9 @@ type member struct {
 	keys  []string
 	thing thing
 }
+
+// Plain is a raw JSON value as text, "" when it is none or no scalar.
+func Plain(raw []byte) string { return plain(raw) }
 
 // Text is a property of an event as text, "" when it has none or it is no scalar.
 func Text(e *event.Event, name string) string { return plain(field(e.Body, name)) }

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/rapport-cx/rapport/event"
@@ -24,7 +25,7 @@ import (
 // Unless) that ends the same holding.
 type Rules struct {
 	definitions []Definition
-	rules       []rule // by index of definition
+	rules       []rule // by slot
 	plans       map[string]*plan
 	liveNames   map[string]bool
 	symptom     func(*event.Event) string
@@ -35,15 +36,18 @@ type Rules struct {
 // rule is one definition with the layout of its state.
 type rule struct {
 	*Definition
-	index     uint16
-	live      bool // reads records: folded with the whole profile
-	timed     bool // time alone may turn it
-	blocks    bool // one of Without keeps it from holding for a whole window
-	keep      int  // entries of the ring
-	entry     int  // bytes of an entry
-	size      int  // bytes of a record without its group's name
-	distinct  int  // offset of remembered values
-	pending   int  // of a sequence: offset of the one that waits for its For
+	index     uint16 // of the definition
+	slot      uint16 // its place among the rules of a life
+	live      bool   // reads records: folded with the whole profile
+	timed     bool   // time alone may turn it
+	blocks    bool   // one of Without keeps it from holding for a whole window
+	keep      int    // entries of the ring
+	entry     int    // bytes of an entry
+	size      int    // bytes of a record without its group's name
+	distinct  int    // offset of remembered values
+	firing    int    // offset of the last firing, 0: nothing ever asks for it
+	block     int    // offset of the block or period, 0: it has none
+	pending   int    // of a sequence: offset of the one that waits for its For
 	within    int64
 	hold      int64 // For, in milliseconds; of an absence Within
 	cool      int64
@@ -96,7 +100,12 @@ func NewRules(definitions []Definition, symptom func(*event.Event) string) *Rule
 	s := &Rules{definitions: definitions, rules: make([]rule, len(definitions)), plans: map[string]*plan{}, liveNames: map[string]bool{}, symptom: symptom}
 	for i := range definitions {
 		s.rules[i] = layout(&definitions[i], uint16(i))
+	}
+	// What one event concerns stands together in memory.
+	slices.SortStableFunc(s.rules, func(a, b rule) int { return strings.Compare(a.mostly(), b.mostly()) })
+	for i := range s.rules {
 		r := &s.rules[i]
+		r.slot = uint16(i)
 		if r.live {
 			for _, name := range r.names() {
 				s.liveNames[name] = true
@@ -179,6 +188,14 @@ func (d *Definition) names() []string {
 	return slices.DeleteFunc(all, func(n string) bool { return n == "" })
 }
 
+// mostly is the event that most often concerns it.
+func (d *Definition) mostly() string {
+	if d.Form == Absent {
+		return d.After.Event
+	}
+	return d.Event
+}
+
 func layout(d *Definition, index uint16) rule {
 	r := rule{Definition: d, index: index, keep: max(d.AtLeast, 1), entry: refBytes, within: d.Within.Milliseconds(), hold: d.For.Milliseconds(), cool: d.Cooldown.Milliseconds()}
 	r.live = slices.Contains(d.By, "device") || readsRecords(d.Where) || readsRecords(d.After.Where) || readsRecords(d.Unless.Where) || readsRecords(d.Other.Where) ||
@@ -208,6 +225,14 @@ func layout(d *Definition, index uint16) rule {
 	if d.Distinct != "" {
 		r.distinct = r.size
 		r.size += DistinctValues * 8
+	}
+	if r.cool > 0 || len(d.Without) > 0 || d.Form == Absent || r.pending > 0 { // it may be undone
+		r.firing = r.size
+		r.size += 24
+	}
+	if r.blocks || d.Form == Streak {
+		r.block = r.size
+		r.size += 8
 	}
 	return r
 }

@@ -6,6 +6,7 @@ package storetest
 
 import (
 	"context"
+	"os/exec"
 	"testing"
 	"time"
 
@@ -61,6 +62,9 @@ type Shelf interface {
 // then finds everything.
 type Home interface {
 	Open(t testing.TB, shelf Shelf, followers ...journal.Follower) Store
+	// Doomed is the program of the test again, not started yet, to run Doom with a
+	// store over the same data.
+	Doomed() *exec.Cmd
 }
 
 // Run runs the whole suite; home makes an empty place for each test.
@@ -100,6 +104,7 @@ func Run(t *testing.T, home func(t testing.TB) Home) {
 		{"what is stored is what the log gives", storedIsWhatTheLogGives},
 		{"late, repeated and disordered events end in the bytes of the clean order", func(t *testing.T, h Home) { cleanOrderAndAnyOther(t, h, home(t)) }},
 		{"a firing stands in the commit of its event, once, over restarts", firingStandsInTheCommit},
+		{"killed between an event and its firing, a house has both or neither, and each once", killedInBetween},
 		{"of many who act on a firing one succeeds", oneActs},
 		{"what is undone is withdrawn, or superseded when it was delivered", firingIsUndone},
 		{"the firings of a person gone through anew replace the old ones", firingsAreCountedAnew},
