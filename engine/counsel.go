@@ -78,7 +78,7 @@ func (e *Engine) counselOf(p patience, in *Inputs, m moment, w *walked) *Counsel
 	if e.Reader == nil || in.Unasked != nil || in.Enquiry.Text == "" {
 		return nil
 	}
-	q := Question{Locale: in.Scene.Locale, Doubts: need.Doubts(w.decision.Needs), Wording: treatment.Wordable(&w.solution), Private: private(in, m.who)}
+	q := Question{Locale: in.Scene.Locale, Doubts: need.Doubts(w.decision.Needs), Wording: treatment.Wordable(&w.solution), Private: private(in.Keys, m.who)}
 	if len(q.Doubts) == 0 && len(q.Wording) == 0 {
 		return nil
 	}
@@ -116,7 +116,7 @@ var namesOf = []string{"name", "first_name", "firstName", "last_name", "lastName
 
 // private lists what must not leave the house: names, addresses and ids of the
 // customer, the longest first.
-func private(in *Inputs, who *profile.Profile) (all []string) {
+func private(keys []identity.Key, who *profile.Profile) (all []string) {
 	var add func(v any)
 	add = func(v any) {
 		switch v := v.(type) {
@@ -137,7 +137,7 @@ func private(in *Inputs, who *profile.Profile) (all []string) {
 	for _, name := range namesOf {
 		add(who.Traits[name].Value)
 	}
-	for _, k := range in.Keys {
+	for _, k := range keys {
 		add(k.Value)
 	}
 	for _, records := range who.Records {
@@ -192,7 +192,7 @@ func (e *Engine) learnFrom(ctx context.Context, workspaceID, decision string, in
 			if p.Intent == d.Readings[0].Intent {
 				continue
 			}
-			c := Candidate{Text: veil.Conceal(p.Text, private(in, m.who)), Lang: in.Scene.Locale, Taken: d.Readings[0].Intent, Proposed: p.Intent, At: in.Scene.Time, Decision: decision, Keys: in.Keys}
+			c := Candidate{Text: veil.Conceal(p.Text, private(in.Keys, m.who)), Lang: in.Scene.Locale, Taken: d.Readings[0].Intent, Proposed: p.Intent, At: in.Scene.Time, Decision: decision, Keys: in.Keys}
 			if l, ok := scene.LocaleOf(p.Text); ok {
 				c.Lang = l
 			}

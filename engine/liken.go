@@ -80,7 +80,7 @@ func (e *Engine) likesOf(p patience, t *tenant, in *Inputs, m moment) *need.Like
 		return nil
 	}
 	likes := &need.Likes{Head: k.Key, Sure: k.Head.Sure}
-	v := veil.New(private(in, m.who))
+	v := veil.New(private(in.Keys, m.who))
 	witness := &k.Head.Witnesses[int(sha256.Sum256([]byte(texts[0]))[0])%len(k.Head.Witnesses)]
 	sent := make([]string, 0, len(texts)+1)
 	for _, s := range texts {

@@ -511,6 +511,14 @@ func (h *house) Teach(context.Context, string, strategy.Actor) (strategy.Source,
 
 func (h *house) Liking(string) (engine.Liking, bool, error) { return engine.Liking{}, false, nil }
 
+func (h *house) SuggestIntents(context.Context, string, time.Time) (engine.IntentSuggestions, error) {
+	return engine.IntentSuggestions{}, nil
+}
+
+func (h *house) DraftIntent(context.Context, string, string, time.Time, string, candidate.Text, strategy.Actor) (strategy.Source, error) {
+	return strategy.Source{}, nil
+}
+
 func (h *house) Quality(context.Context, string) (classify.Quality, error) {
 	return classify.Quality{}, engine.ErrState
 }

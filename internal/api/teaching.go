@@ -3,7 +3,9 @@ package api
 import (
 	"context"
 	"net/http"
+	"time"
 
+	"github.com/rapport-cx/rapport/candidate"
 	"github.com/rapport-cx/rapport/engine"
 	"github.com/rapport-cx/rapport/need/classify"
 	"github.com/rapport-cx/rapport/scene"
@@ -22,6 +24,10 @@ type teacher interface {
 	Teach(ctx context.Context, workspace string, by strategy.Actor) (strategy.Source, error)
 	// Quality cross-validates the sentences of the version in force.
 	Quality(ctx context.Context, workspace string) (classify.Quality, error)
+	// SuggestIntents groups what was not understood since a time.
+	SuggestIntents(ctx context.Context, workspace string, since time.Time) (engine.IntentSuggestions, error)
+	// DraftIntent makes a draft with an intent of one group; engine.ErrNotFound, engine.ErrState.
+	DraftIntent(ctx context.Context, workspace, id string, since time.Time, label string, title candidate.Text, by strategy.Actor) (strategy.Source, error)
 	// Liking tells of the embeddings beside the classifier; ok is false without any.
 	Liking(workspace string) (l engine.Liking, ok bool, err error)
 }
@@ -134,7 +140,49 @@ type CandidateVerdict struct {
 	Intent string `json:"intent" maxLength:"200" doc:"Empty: nothing is to be learned from it."`
 }
 
+// NewIntent names an intent that a suggestion becomes.
+type NewIntent struct {
+	Intent string         `json:"intent" minLength:"3" maxLength:"100" pattern:"^[a-z][a-z0-9_]*\\.[a-z][a-z0-9_]*$" doc:"Such as service.engraving."`
+	Title  candidate.Text `json:"title" doc:"What customers and colleagues read."`
+}
+
+// suggestedSince reads how far back what was not understood is looked for.
+func (s *server) suggestedSince(r *http.Request) (time.Time, error) {
+	text := r.URL.Query().Get("since")
+	if text == "" {
+		return s.now().AddDate(0, 0, -30), nil
+	}
+	since, err := time.Parse(time.RFC3339, text)
+	if err != nil {
+		return since, refuse(http.StatusBadRequest, "bad_timestamp")
+	}
+	return since, nil
+}
+
 func (s *server) teachingRoutes() {
+	sinceQuery := []string{"since: RFC 3339; 30 days back when missing"}
+	add(s, route{method: "GET", path: "/v1/intent-suggestions", tag: "Learning", who: secretKey, query: sinceQuery, summary: "What customers ask about again and again and no intent is for: rejected and doubtful sentences in groups, without what names anybody."}, func(c *call, _ *none) (engine.IntentSuggestions, error) {
+		since, err := s.suggestedSince(c.r)
+		if err != nil {
+			return engine.IntentSuggestions{}, err
+		}
+		return s.Engine.SuggestIntents(c.context(), c.workspace.ID, since)
+	})
+	add(s, route{method: "POST", path: "/v1/intent-suggestions/{id}", tag: "Learning", who: secretKey, status: http.StatusCreated, query: sinceQuery, summary: "Make a draft with a new intent whose examples are the sentences of a suggestion."}, func(c *call, in *NewIntent) (Strategy, error) {
+		id, err := idOf(c.r, "id")
+		if err != nil {
+			return Strategy{}, err
+		}
+		since, err := s.suggestedSince(c.r)
+		if err != nil {
+			return Strategy{}, err
+		}
+		v, err := s.Engine.DraftIntent(c.context(), c.workspace.ID, id, since, in.Intent, in.Title, s.actor(c))
+		if err != nil {
+			return Strategy{}, err
+		}
+		return s.versionOf(c, v, 0), nil
+	})
 	add(s, route{method: "POST", path: "/v1/examples", tag: "Learning", who: secretKey, limit: 4 << 20, summary: "Keep labelled sentences of the workspace's own; they are learned from by POST /v1/classifier."}, func(c *call, in *LabelledSentences) (ExamplesKept, error) {
 		all := make([]engine.Example, len(in.Examples))
 		for i, x := range in.Examples {
