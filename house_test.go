@@ -32,8 +32,8 @@ var doors = map[string][]string{
 	"candidate":    {"event", "journal", "need", "profile", "scene", "evidence"}, // its shelf and its cohorts follow the log
 	"decision":     {"candidate", "need", "profile", "scene", "evidence"},
 	"treatment":    {"decision", "candidate", "need", "scene", "evidence"},
-	"outcome":      {"treatment", "decision", "event"},
-	"strategy":     {"need", "candidate", "decision", "treatment", "event", "evidence", "journal"}, // its switches follow the log
+	"outcome":      {"treatment", "decision", "event", "candidate", "profile"},                                // its metrics have titles and read what followed
+	"strategy":     {"need", "candidate", "decision", "treatment", "outcome", "event", "evidence", "journal"}, // its switches follow the log
 	"pack":         {"strategy", "event", "identity", "profile", "need", "candidate", "decision", "treatment", "outcome", "scene", "evidence", "packs"},
 	"engine":       {"strategy", "event", "identity", "profile", "need", "candidate", "decision", "treatment", "outcome", "scene", "evidence", "ledger", "journal", "workspace", "conversation", "outbox"},
 }

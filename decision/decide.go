@@ -24,10 +24,12 @@ import (
 // goodwill and sales drawn from choice probabilities that are computed first.
 func Decide(plan *Plan, in Input) Decision { return decide(plan, newMoment(plan, &in)) }
 
-func decide(plan *Plan, m *moment) Decision {
+func decide(plan *Plan, m *moment) Decision { return decideAlong(plan, m, nil) }
+
+func decideAlong(plan *Plan, m *moment, g *guide) Decision {
 	in := m.in
 	m.desk = desks.Get().(*desk)
-	c := chooser{moment: m, limit: in.Limit, served: make([]service, len(in.Needs)), rejected: make([]Rejected, 0, len(plan.Actions)), proposals: m.desk.offered[:0]}
+	c := chooser{moment: m, guide: g, limit: in.Limit, served: make([]service, len(in.Needs)), rejected: make([]Rejected, 0, len(plan.Actions)), proposals: m.desk.offered[:0]}
 	defer c.leave()
 	if c.limit <= 0 {
 		c.limit = 3
@@ -101,6 +103,7 @@ func (s *service) onlyAsked() bool { return s.offered && !s.helped && !s.answer 
 
 type chooser struct {
 	*moment
+	guide       *guide // nil: what is drawn is left to chance
 	limit       int
 	proposals   []*proposal
 	taken       []*proposal

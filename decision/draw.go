@@ -51,6 +51,7 @@ func (c *chooser) drawFrom(pool []*proposal, k int) {
 	for i, p := range pool {
 		c.draw.Probabilities = append(c.draw.Probabilities, p.chance(chances[i]))
 	}
+	c.guide.noted(pool, func(i int) float64 { return chances[i] })
 	if c.random == nil {
 		c.random = rand.NewPCG(c.in.Seed, drawStream)
 	}
@@ -78,6 +79,7 @@ func (c *chooser) drawFrom(pool []*proposal, k int) {
 				break
 			}
 		}
+		taken = c.guide.lead(pool, left, taken, func(at int) float64 { return position.Chances[at].Probability })
 		p := pool[left[taken]]
 		position.Taken = p.action.ID
 		c.draw.Positions = append(c.draw.Positions, position)
@@ -93,6 +95,7 @@ func (c *chooser) drawFrom(pool []*proposal, k int) {
 // takeBest is the draw at temperature 0: the best k, surely; ties fall to the
 // first by action and group.
 func (c *chooser) takeBest(pool []*proposal, k int) {
+	c.guide.noted(pool, func(i int) float64 { return map[bool]float64{true: 1}[i < k] })
 	for i, p := range pool {
 		if i >= k {
 			c.draw.Probabilities = append(c.draw.Probabilities, p.chance(0))
@@ -104,6 +107,7 @@ func (c *chooser) takeBest(pool []*proposal, k int) {
 		for j, other := range pool[i:] {
 			position.Chances = append(position.Chances, other.chance(map[bool]float64{true: 1}[j == 0]))
 		}
+		c.guide.lead(pool, []int{i}, 0, func(int) float64 { return 1 })
 		c.draw.Positions = append(c.draw.Positions, position)
 		c.drawn = append(c.drawn, p)
 		c.take(p, 1)

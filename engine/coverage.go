@@ -84,10 +84,10 @@ func (e *Engine) Coverage(ctx context.Context, workspace string, number int, p P
 		losses[a.ID] = map[[2]string]int{}
 	}
 	got := map[string]bool{}
-	c.Erased, err = e.relive(ctx, workspace, number, p, func(r *relived) {
+	c.Erased, err = e.relive(ctx, workspace, number, p, func(r *relived) error {
 		c.Decisions++
 		if r.enquiry != "" && !slices.ContainsFunc(r.decision.Needs, func(n need.Need) bool { return !n.Outside }) {
-			return // a courtesy, or no matter of the house: nothing was wanted of a strategy
+			return nil // a courtesy, or no matter of the house: nothing was wanted of a strategy
 		}
 		got[r.entry.Person] = got[r.entry.Person] || served(r.decision.Needs) || len(r.decision.Chosen) > 0
 		for i := range r.decision.Needs {
@@ -116,6 +116,7 @@ func (e *Engine) Coverage(ctx context.Context, workspace string, number int, p P
 		for id := range seen {
 			actions[id].Considered++
 		}
+		return nil
 	})
 	if err != nil {
 		return nil, err

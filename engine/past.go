@@ -17,6 +17,7 @@ import (
 type Past struct {
 	Since  time.Time
 	People []string // ids of persons; none: everybody
+	Reward string   // of an estimate: one of outcome.Rewards, or a metric of the version; "": accepted
 	Limit  int      // most decisions, the newest; 0: 1,000
 }
 
@@ -32,6 +33,7 @@ type relived struct {
 	entry   *ledger.Entry
 	enquiry string
 	was     answered
+	decided string // digest of what was decided then
 	moment  moment
 	walked
 }
@@ -52,7 +54,7 @@ type actionBrief struct {
 // relive decides the logged past again under a version, newest first, and tells
 // each decision; those that were erased are counted. Nothing is stored, learned or
 // counted by it.
-func (e *Engine) relive(ctx context.Context, workspace string, number int, p Past, tell func(*relived)) (erased int, err error) {
+func (e *Engine) relive(ctx context.Context, workspace string, number int, p Past, tell func(*relived) error) (erased int, err error) {
 	t, err := e.tenant(workspace)
 	if err != nil {
 		return 0, err
@@ -85,7 +87,9 @@ func (e *Engine) relive(ctx context.Context, workspace string, number int, p Pas
 					erased++
 					continue
 				}
-				tell(r)
+				if err := tell(r); err != nil {
+					return erased, err
+				}
 			}
 			if len(page) < q.Limit {
 				break
@@ -119,7 +123,7 @@ func (e *Engine) again(ctx context.Context, workspace string, entry *ledger.Entr
 		m.sources = candidate.Recorded(m.sources, rec.Inputs.Results, nil)
 		in.Results = nil
 	}
-	r := &relived{entry: entry, enquiry: in.Enquiry.Text, moment: m, walked: e.walk(ctx, &in, m)}
+	r := &relived{entry: entry, enquiry: in.Enquiry.Text, decided: rec.Decided, moment: m, walked: e.walk(ctx, &in, m)}
 	if err := json.Unmarshal(rec.Answer, &r.was); err != nil {
 		return nil, false, fmt.Errorf("ledger entry %s: %w", entry.ID, err)
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strconv"
 	"time"
 
@@ -157,7 +158,7 @@ func (e *Engine) guard(ctx context.Context, t *tenant, x strategy.Rollout) error
 	if len(x.Guardrails) == 0 {
 		return nil
 	}
-	c, err := e.count(ctx, t.ID, x.Version, x.Since)
+	c, err := e.count(ctx, t, x)
 	if err != nil {
 		return fmt.Errorf("guardrails of version %d of %s: %w", x.Version, t.ID, err)
 	}
@@ -202,6 +203,13 @@ func (e *Engine) undo(ctx context.Context, t *tenant, number int, why string) er
 type counts struct {
 	shown, accepted, dismissed    int
 	asked, handedOver, unanswered int
+	followed                      map[string]*followed // by metric of the packs
+}
+
+// followed is what came of those whose time is up.
+type followed struct {
+	sum   float64
+	looks int
 }
 
 func (c *counts) rate(metric string) (rate float64, looks int) {
@@ -214,13 +222,20 @@ func (c *counts) rate(metric string) (rate float64, looks int) {
 	case "handover_rate":
 		return over(c.handedOver, c.asked)
 	}
+	if f, ok := c.followed[metric]; ok {
+		return f.sum / float64(max(f.looks, 1)), f.looks
+	}
 	return over(c.unanswered, c.asked)
 }
 
-// count looks at the newest decisions of a version since a time.
-func (e *Engine) count(ctx context.Context, workspace string, number int, since time.Time) (c counts, err error) {
-	all, err := e.Decisions(ctx, ledger.Query{Workspace: workspace, Strategy: number, From: since, Limit: guarded})
+// count looks at the newest decisions of a canary.
+func (e *Engine) count(ctx context.Context, t *tenant, x strategy.Rollout) (c counts, err error) {
+	workspace := t.ID
+	all, err := e.Decisions(ctx, ledger.Query{Workspace: workspace, Strategy: x.Version, From: x.Since, Limit: guarded})
 	if err != nil {
+		return c, err
+	}
+	if c.followed, err = e.follows(ctx, t, x, all); err != nil {
 		return c, err
 	}
 	for i := range all {
@@ -263,4 +278,34 @@ func (e *Engine) count(ctx context.Context, workspace string, number int, since 
 		}
 	}
 	return c, nil
+}
+
+// follows counts what followed of a canary's decisions, by the metrics of its packs that
+// a guardrail names: of those that were shown, and so long ago that it can be told.
+func (e *Engine) follows(ctx context.Context, t *tenant, x strategy.Rollout, all []ledger.Entry) (map[string]*followed, error) {
+	v, err := e.version(ctx, t, x.Version)
+	if err != nil {
+		return nil, err
+	}
+	w := &weighing{e: e, workspace: t.ID, known: map[string]*acquaintance{}}
+	out := map[string]*followed{}
+	for i := range v.Metrics {
+		m := &v.Metrics[i]
+		if !slices.ContainsFunc(x.Guardrails, func(g strategy.Guardrail) bool { return g.Metric == m.ID }) {
+			continue
+		}
+		f := &followed{}
+		out[m.ID] = f
+		for k := range all {
+			a, err := w.acquainted(ctx, all[k].Asker)
+			if err != nil {
+				return nil, err
+			}
+			if shown := shownAt(a.of[all[k].ID]); !shown.IsZero() && m.Ripe(shown, e.now()) {
+				f.sum += m.Of(a.who.History[m.Event], a.who, shown)
+				f.looks++
+			}
+		}
+	}
+	return out, nil
 }

@@ -23,6 +23,8 @@ type Simulation struct {
 	NothingBefore int `json:"nothing_before"`
 	NothingAfter  int `json:"nothing_after"`
 
+	Value *Value `json:"value"` // what it would have brought
+
 	Actions  []ActionShift   `json:"actions"`  // by action
 	Examples []ExampleChange `json:"examples"` // the newest that change
 }
@@ -55,9 +57,28 @@ const mostExamples = 20
 
 // Simulate decides the logged past again under a version.
 func (e *Engine) Simulate(ctx context.Context, workspace string, number int, p Past) (*Simulation, error) {
+	t, err := e.tenant(workspace)
+	if err != nil {
+		return nil, err
+	}
+	v, err := e.version(ctx, t, number)
+	if err != nil {
+		return nil, err
+	}
+	reward, err := rewardingOf(v, p.Reward)
+	if err != nil {
+		return nil, err
+	}
+	w := &weighing{e: e, workspace: workspace, version: number, reward: reward, now: e.now(), known: map[string]*acquaintance{}}
+	w.value.Reward, w.value.Title, w.value.Lower = reward.name, reward.title, reward.lower
 	s := &simulation{Simulation: Simulation{Version: number, Actions: []ActionShift{}, Examples: []ExampleChange{}}, shifts: map[string]*ActionShift{}, people: map[string]bool{}}
-	var err error
-	if s.Erased, err = e.relive(ctx, workspace, number, p, s.note); err != nil {
+	if s.Erased, err = e.relive(ctx, workspace, number, p, func(r *relived) error {
+		s.note(r)
+		return w.add(ctx, r)
+	}); err != nil {
+		return nil, err
+	}
+	if s.Value, err = w.estimate(); err != nil {
 		return nil, err
 	}
 	s.People = len(s.people)

@@ -325,6 +325,7 @@ func (c *content) compile() *compiled {
 		Candidate: &candidate.Plan{Sources: c.sources, Attributes: candidate.NewAttributes(c.attributes)}, Decision: plan,
 		Treatment:  &treatment.Plan{Brand: c.brand, Titles: c.titles},
 		Attributes: c.attributes,
+		Metrics:    c.compileMetrics(),
 	}
 	return made
 }

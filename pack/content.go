@@ -42,6 +42,7 @@ type content struct {
 	pages      *topics // the same, ready to be asked; nil until a signal is compiled
 	funds      []fundText
 	calendars  []decision.Calendar
+	metrics    []metricText
 	tags       []tagText
 	zone       *value     // the name of the time zone in which calendars are read
 	dropped    []labelled // ids of actions of earlier packs that are left out
@@ -186,6 +187,7 @@ func (c *content) sections() fields {
 		"timezone":  func(v value) { c.zone = &v },
 		"budgets":   func(v value) { v.list(c.fund) },
 		"calendars": func(v value) { v.list(c.calendar) },
+		"metrics":   func(v value) { v.list(c.metric) },
 		"problems":  func(v value) { c.problems = labels(v) },
 		"explained": func(v value) { c.explained = labels(v) },
 		"draw": func(v value) {

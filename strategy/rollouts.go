@@ -13,6 +13,7 @@ import (
 
 	"github.com/rapport-cx/rapport/event"
 	"github.com/rapport-cx/rapport/journal"
+	"github.com/rapport-cx/rapport/outcome"
 )
 
 // RolloutRecord is the kind of record that says how a version comes into force; its
@@ -44,13 +45,13 @@ type Rollout struct {
 
 // Guardrail ends a canary that does harm.
 type Guardrail struct {
-	Metric string   `json:"metric"`        // one of Metrics
+	Metric string   `json:"metric"`        // one of Metrics, or of the version's own
 	Max    *float64 `json:"max,omitempty"` // it ends above this
 	Min    *float64 `json:"min,omitempty"` // or below this
 	After  int      `json:"after"`         // looks are worth nothing before so many
 }
 
-// Metrics are what a guardrail can watch, all shares of 0 to 1: of what was shown,
+// Metrics are what a guardrail can watch beside what the packs declare, all shares of 0 to 1: of what was shown,
 // what was accepted and dismissed; of the decisions with an enquiry, those that left
 // a need unanswered and those that called a person.
 func Metrics() []string {
@@ -60,11 +61,16 @@ func Metrics() []string {
 // ErrGuardrail says what is wrong with a guardrail.
 var ErrGuardrail = errors.New("guardrail")
 
-// Check refuses a guardrail that could never be judged.
-func (g Guardrail) Check() error {
+// Check refuses a guardrail that could never be judged; own are the metrics that the
+// version itself declares.
+func (g Guardrail) Check(own []outcome.Metric) error {
+	known := Metrics()
+	for i := range own {
+		known = append(known, own[i].ID)
+	}
 	switch {
-	case !slices.Contains(Metrics(), g.Metric):
-		return fmt.Errorf("%w: %q is none of %v", ErrGuardrail, g.Metric, Metrics())
+	case !slices.Contains(known, g.Metric):
+		return fmt.Errorf("%w: %q is none of %v", ErrGuardrail, g.Metric, known)
 	case g.Max == nil && g.Min == nil:
 		return fmt.Errorf("%w %s: it needs a max or a min", ErrGuardrail, g.Metric)
 	case g.After < 1:

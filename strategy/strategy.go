@@ -10,6 +10,7 @@ import (
 	"github.com/rapport-cx/rapport/candidate"
 	"github.com/rapport-cx/rapport/decision"
 	"github.com/rapport-cx/rapport/need"
+	"github.com/rapport-cx/rapport/outcome"
 	"github.com/rapport-cx/rapport/treatment"
 )
 
@@ -26,6 +27,7 @@ type Version struct {
 	Candidate  *candidate.Plan
 	Decision   *decision.Plan
 	Treatment  *treatment.Plan
+	Metrics    []outcome.Metric      // what the packs measure of what came of it
 	Attributes []candidate.Attribute // brought by packs; the workspace's own override them
 }
 

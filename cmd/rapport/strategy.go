@@ -165,17 +165,71 @@ func (d *strategyDiff) Run(ctx context.Context, con *console) error {
 }
 
 type strategySimulate struct {
-	one   `embed:""`
-	Since string `help:"RFC 3339; default: 30 days back." placeholder:"TIME"`
-	Limit int    `help:"Most decisions, the newest." default:"1000"`
+	one    `embed:""`
+	Since  string `help:"RFC 3339; default: 30 days back." placeholder:"TIME"`
+	Limit  int    `help:"Most decisions, the newest." default:"1000"`
+	Reward string `help:"What it is valued by: accepted, dismissed, resolved, or a metric of its packs." default:"accepted" placeholder:"NAME"`
 }
 
 func (s *strategySimulate) Run(ctx context.Context, con *console) error {
-	body := map[string]any{"limit": s.Limit}
+	body := map[string]any{"limit": s.Limit, "reward": s.Reward}
 	if s.Since != "" {
 		body["since"] = s.Since
 	}
-	return s.show(ctx, con, "POST", s.at("/simulate"), body)
+	c, err := s.open()
+	if err != nil {
+		return err
+	}
+	var raw json.RawMessage
+	if err := c.send(ctx, "POST", s.at("/simulate"), body, &raw); err != nil {
+		return err
+	}
+	if con.json {
+		return con.print(raw)
+	}
+	return con.simulation(raw)
+}
+
+// simulation prints what a version would have changed, and what that would have brought.
+func (con *console) simulation(raw json.RawMessage) error {
+	type estimate struct{ Value, Low, High float64 }
+	var s struct {
+		Version, Decisions, Changed, People int
+		Before                              int `json:"nothing_before"`
+		After                               int `json:"nothing_after"`
+		Actions                             []struct {
+			Action                      string
+			Before, After, Gained, Lost int
+		}
+		Value struct {
+			Reward, Reason         string
+			Rounds                 int
+			Effective, Tried       float64
+			Enough                 bool
+			Logged, IPS, SNIPS, DR estimate
+		}
+	}
+	if err := json.Unmarshal(raw, &s); err != nil {
+		return err
+	}
+	fmt.Fprintf(con.out, "version %d: %d of %d decisions of %d customers would change; nothing to give: %d before, %d after\n", s.Version, s.Changed, s.Decisions, s.People, s.Before, s.After)
+	for _, a := range s.Actions {
+		fmt.Fprintf(con.out, "  %-28s %6d → %-6d gained %d, lost %d\n", a.Action, a.Before, a.After, a.Gained, a.Lost)
+	}
+	v := &s.Value
+	fmt.Fprintf(con.out, "%s, by %d answers that were shown: ", v.Reward, v.Rounds)
+	if !v.Enough {
+		_, err := fmt.Fprintf(con.out, "not enough evidence (%s)\n", v.Reason)
+		return err
+	}
+	fmt.Fprintf(con.out, "worth %.0f of the version's own, %.0f %% of its choices were tried\n", v.Effective, 100*v.Tried)
+	for _, l := range []struct {
+		name string
+		estimate
+	}{{"as it was", v.Logged}, {"IPS", v.IPS}, {"SNIPS", v.SNIPS}, {"DR", v.DR}} {
+		fmt.Fprintf(con.out, "  %-10s %.4f  95 %% from %.4f to %.4f\n", l.name, l.Value, l.Low, l.High)
+	}
+	return nil
 }
 
 type strategyPublish struct {

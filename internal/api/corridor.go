@@ -150,6 +150,8 @@ type strategist interface {
 	Publish(ctx context.Context, workspace string, number int, p engine.Publication) (strategy.Source, error)
 	Rollback(ctx context.Context, workspace string, number int, by strategy.Actor, note string) (strategy.Source, error)
 	Rollout(workspace string, number int) (strategy.Rollout, bool)
+	// Metrics are what the packs of a version declare.
+	Metrics(ctx context.Context, workspace string, number int) ([]outcome.Metric, error)
 	Simulate(ctx context.Context, workspace string, number int, p engine.Past) (*engine.Simulation, error)
 	Lint(ctx context.Context, workspace string, number int, p engine.Past) ([]strategy.Finding, error)
 	Coverage(ctx context.Context, workspace string, number int, p engine.Past) (*engine.Coverage, error)

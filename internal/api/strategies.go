@@ -5,12 +5,14 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/rogpeppe/go-internal/diff"
 
 	"github.com/rapport-cx/rapport/candidate"
 	"github.com/rapport-cx/rapport/engine"
+	"github.com/rapport-cx/rapport/outcome"
 	"github.com/rapport-cx/rapport/strategy"
 )
 
@@ -47,6 +49,7 @@ type StrategyPublish struct {
 type StrategySimulate struct {
 	Since  *time.Time `json:"since,omitempty" doc:"30 days back when missing."`
 	People []string   `json:"people,omitempty" maxItems:"1000" doc:"per_… or user:…; everybody when missing."`
+	Reward string     `json:"reward,omitempty" maxLength:"64" doc:"What it is valued by: accepted (when missing), dismissed, resolved, or the id of a metric of its packs."`
 	Limit  int        `json:"limit,omitempty" minimum:"0" maximum:"20000" doc:"Most decisions, the newest; 1,000 when missing."`
 }
 
@@ -179,7 +182,7 @@ func (s *server) strategyRoutes() {
 		if err != nil {
 			return Strategy{}, err
 		}
-		p, err := publication(in)
+		p, err := s.publication(c, number, in)
 		if err != nil {
 			return Strategy{}, err
 		}
@@ -194,7 +197,7 @@ func (s *server) strategyRoutes() {
 		if err != nil {
 			return nil, err
 		}
-		past := engine.Past{Since: s.now().AddDate(0, 0, -30), Limit: in.Limit}
+		past := engine.Past{Since: s.now().AddDate(0, 0, -30), Limit: in.Limit, Reward: in.Reward}
 		if in.Since != nil {
 			past.Since = in.Since.UTC()
 		}
@@ -206,6 +209,9 @@ func (s *server) strategyRoutes() {
 			past.People = append(past.People, string(scope.Person))
 		}
 		out, err := s.Engine.Simulate(c.context(), c.workspace.ID, number, past)
+		if errors.Is(err, engine.ErrReward) {
+			return nil, s.unknownReward(c, number)
+		}
 		if err != nil {
 			return nil, refusedStrategy(err)
 		}
@@ -252,18 +258,38 @@ func (s *server) strategyRoutes() {
 }
 
 // publication reads how a version is to come into force.
-func publication(in *StrategyPublish) (engine.Publication, error) {
+func (s *server) publication(c *call, number int, in *StrategyPublish) (engine.Publication, error) {
 	p := engine.Publication{Note: in.Note, Canary: in.Canary, Guardrails: in.Guardrails}
 	if in.At != nil {
 		p.At = in.At.UTC()
 	}
+	var own []outcome.Metric
+	if len(in.Guardrails) > 0 {
+		var err error
+		if own, err = s.Engine.Metrics(c.context(), c.workspace.ID, number); err != nil {
+			return p, refusedStrategy(err)
+		}
+	}
 	for i, g := range in.Guardrails {
-		if err := g.Check(); err != nil {
+		if err := g.Check(own); err != nil {
 			return p, &refusal{status: http.StatusBadRequest, code: "bad_guardrail", cause: err, detail: err.Error(),
 				faults: []flaw{{pointer: fmt.Sprintf("/guardrails/%d", i), code: "bad_guardrail", said: &candidate.Text{En: err.Error()}}}}
 		}
 	}
 	return p, nil
+}
+
+// unknownReward names what can be asked for.
+func (s *server) unknownReward(c *call, number int) error {
+	choices := outcome.Rewards()
+	own, err := s.Engine.Metrics(c.context(), c.workspace.ID, number)
+	if err != nil {
+		return refusedStrategy(err)
+	}
+	for i := range own {
+		choices = append(choices, own[i].ID)
+	}
+	return faulty("/reward", "one_of", "choices", strings.Join(choices, ", "))
 }
 
 func (s *server) coverage(c *call) (*engine.Coverage, error) {
