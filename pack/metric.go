@@ -56,7 +56,7 @@ func (c *content) metric(v value) {
 func (c *content) compileMetrics() (all []outcome.Metric) {
 	for _, m := range c.metrics {
 		if m.where != nil {
-			if f := compileFilter(*m.where, c.topics); f != nil {
+			if f := compileFilter(*m.where, c.pages); f != nil {
 				m.Where = f
 			}
 		}
