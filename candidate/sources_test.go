@@ -453,6 +453,7 @@ func TestWhereMyOrderStands(t *testing.T) {
 		"A型的订单到哪了":       {"logistics.track", nil, "W1001"},
 		"where is 1003?": {"order.status", []need.Entity{{Type: "order_id", Text: "1003"}}, "W1003"},
 		"订单#W1001 到了吗":   {"order.status", []need.Entity{{Type: "order_id", Text: "#W1001"}}, "W1001"},
+		"不想要了，退掉":        {"aftersale.return_refund", nil, "W1003"},
 		"退款到哪一步了":        {"aftersale.refund_progress", nil, "c1"},
 		"修好了吗":           {"aftersale.repair", nil, "c2"},
 	} {

@@ -70,6 +70,12 @@ func (r *Request) records(n *need.Need) []*profile.Record {
 		kinds = usualKinds
 	}
 	items := r.focus(n)
+	if len(items) == 0 && SendsBack(n.Intent) {
+		orders := newestFirst(r.Person.Records[evidence.Order])
+		if i := slices.IndexFunc(orders, Arrived); i >= 0 {
+			return orders[i : i+1]
+		}
+	}
 	// An open matter of any of the kinds comes before a closed one of the likeliest.
 	for _, openOnly := range [...]bool{true, false} {
 		for _, kind := range kinds {
@@ -177,6 +183,18 @@ func newestFirst(records map[string]*profile.Record) []*profile.Record {
 // closed are the states after which nothing more is awaited.
 var closed = []string{"delivered", "completed", "complete", "closed", "cancelled", "canceled", "refunded", "returned", "resolved", "done", "finished", "expired", "redeemed",
 	"已送达", "已签收", "已完成", "已关闭", "已取消", "已退款", "已退货", "已解决", "已结束", "已到期"}
+
+// Arrived tells whether an order is with the customer.
+func Arrived(order *profile.Record) bool {
+	_, known := order.Time("delivered_at")
+	return known || slices.Contains([]string{"delivered", "completed", "received", "signed", "已送达", "已签收", "已完成"}, strings.ToLower(order.Text("status")))
+}
+
+// SendsBack tells whether an intent is about something that the customer has and wants
+// to send back: without a word on which, it is of an order that has arrived.
+func SendsBack(intent string) bool {
+	return intent == "aftersale.return_refund" || intent == "aftersale.exchange"
+}
 
 func isOpen(rec *profile.Record) bool {
 	return !slices.Contains(closed, strings.ToLower(rec.Text("status")))

@@ -115,9 +115,7 @@ func (c *chooser) found(claim Circumstance, n *need.Need, x *Conditioned) (Circu
 		return "", false
 	}
 	x.Order, x.Evidence = o.ID, []evidence.Ref{o.Ref()}
-	status := strings.ToLower(o.Text("status"))
-	_, arrived := o.Time("delivered_at")
-	arrived = arrived || status == "delivered" || status == "completed"
+	status, arrived := strings.ToLower(o.Text("status")), candidate.Arrived(o)
 	switch claim {
 	case Delivered, NotDelivered:
 		if arrived {

@@ -528,6 +528,26 @@ func TestWithoutAnEnquiryOnlyOffersForAnyNeedAreMade(t *testing.T) {
 	}
 }
 
+func TestOnlyWhatHasArrivedIsSentBack(t *testing.T) {
+	t.Parallel()
+	fill := func(intent string) string {
+		a := offer("form", decision.Service, 1, intent)
+		a.Form = []decision.Field{{Name: "order", From: "order.id"}}
+		in := input(spoken(intent))
+		in.Person = &profile.Profile{Records: map[evidence.Kind]map[string]*profile.Record{evidence.Order: {
+			"here":      {Kind: evidence.Order, ID: "here", CreatedAt: noon.AddDate(0, 0, -9), Fields: map[string]any{"status": "delivered"}},
+			"on_my_way": {Kind: evidence.Order, ID: "on_my_way", CreatedAt: noon.AddDate(0, 0, -1), Fields: map[string]any{"status": "shipped"}},
+		}}}
+		id, _ := decision.Decide(&decision.Plan{Actions: []decision.Action{a}}, in).Chosen[0].Prefilled["order"].(string)
+		return id
+	}
+	for intent, want := range map[string]string{"aftersale.return_refund": "here", "aftersale.exchange": "here", "logistics.track": "on_my_way", "order.cancel": "on_my_way"} {
+		if got := fill(intent); got != want {
+			t.Errorf("%s is about the order %q, wanted %q", intent, got, want)
+		}
+	}
+}
+
 func TestWhatStandsInNoOrderIsNotReturnedWithTheNewestOne(t *testing.T) {
 	t.Parallel()
 	ret := offer("return", decision.Service, 1, "aftersale.return_refund")

@@ -361,7 +361,7 @@ func (b *binding) order() *profile.Record {
 	}
 	all, named := sorted(orders), b.named()
 	if len(named) == 0 {
-		b.ord = all[0]
+		b.ord = b.latest(all)
 		return b.ord
 	}
 	for _, id := range named {
@@ -374,9 +374,20 @@ func (b *binding) order() *profile.Record {
 		b.ord = d.order
 	}
 	if b.ord == nil && !b.talkedOf(named) {
-		b.ord = all[0]
+		b.ord = b.latest(all)
 	}
 	return b.ord
+}
+
+// latest is the newest of a person's orders; of who wants something taken back, the
+// newest that has arrived.
+func (b *binding) latest(orders []*profile.Record) *profile.Record {
+	if b.need != nil && candidate.SendsBack(b.need.Intent) {
+		if i := slices.IndexFunc(orders, candidate.Arrived); i >= 0 {
+			return orders[i]
+		}
+	}
+	return orders[0]
 }
 
 // talkedOf tells whether something that somebody wants taken back or mended is one of
@@ -442,8 +453,7 @@ func (b *binding) orderFact(name string) (any, bool) {
 	case "age_days":
 		return days(b.now.Sub(o.CreatedAt)), !o.CreatedAt.IsZero()
 	case "delivered":
-		_, ok := o.Time("delivered_at")
-		return ok || slices.Contains([]string{"delivered", "completed", "received", "signed"}, o.Text("status")), true
+		return candidate.Arrived(o), true
 	case "delivered_at":
 		t, ok := o.Time("delivered_at")
 		return t, ok
