@@ -12,7 +12,7 @@ help: ## list the targets
 # The classifiers of the shipped packs, trained from their sentences, so that an empty
 # server is ready at once. A build without them trains at its first start instead.
 MODELS := packs/base/model.bin
-$(MODELS): $(shell find packs -name '*.yaml') $(shell find need pack -name '*.go' ! -name '*_test.go')
+$(MODELS): $(shell find packs -name '*.yaml') $(shell find need -name '*.go' ! -name '*_test.go') pack/shipped.go pack/content.go pack/file.go
 	@echo "training the classifiers of the shipped packs"
 	@rm -f packs/*/model.bin; $(GO) test ./pack -count 1 -run TestShippedClassifiersAreFresh -retrain >/dev/null
 	@touch $@

@@ -95,6 +95,12 @@ func (e *Engine) cleared(ctx context.Context, workspace string, number int) erro
 	if e.Acts == nil {
 		return nil
 	}
+	if err := e.CatchUp(ctx, workspace); err != nil {
+		return err
+	}
+	if !e.Acts.Guarded(workspace) {
+		return nil // nobody asks what it changes, which is much work to find out
+	}
 	a, err := e.Approval(ctx, workspace, number)
 	if err != nil {
 		return err
