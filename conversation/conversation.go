@@ -142,7 +142,7 @@ func ReadShown(e *event.Event) (en Entry, ok bool) {
 }
 
 // Read puts the events of one conversation in order: by time, at one instant what
-// the customer said before what was answered. lists are events by name, of one
+// the customer said before what was answered, and an acceptance before the words of who accepts. lists are events by name, of one
 // person or of several; others' conversations in them are passed over.
 func Read(id string, lists ...[]*event.Event) []Entry {
 	var all []Entry
@@ -160,12 +160,21 @@ func Read(id string, lists ...[]*event.Event) []Entry {
 		if c := a.At.Compare(b.At); c != 0 {
 			return c
 		}
-		if c := slices.Index(Names, a.Name) - slices.Index(Names, b.Name); c != 0 {
+		if c := a.turn() - b.turn(); c != 0 {
 			return c
 		}
 		return strings.Compare(a.Event.String(), b.Event.String())
 	})
 	return slices.CompactFunc(all, func(a, b Entry) bool { return a.Event == b.Event })
+}
+
+// turn is whose turn it is among entries of one instant: the customer's, the answer's, a
+// change of hands, and then the words of the person who took the conversation by them.
+func (en *Entry) turn() int {
+	if en.Name == Received && en.By == "person" {
+		return len(Names)
+	}
+	return slices.Index(Names, en.Name)
 }
 
 // State is who has the word after some entries.

@@ -3,6 +3,7 @@ package conversation_test
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -58,6 +59,25 @@ func TestEntriesOfSeveralSpeakersStandInTheOrderOfTime(t *testing.T) {
 	}
 	if want := "user:u1 one; user:u2 two; user:u1 three; "; got != want {
 		t.Errorf("%s, want %s", got, want)
+	}
+}
+
+func TestAtOneInstantAPersonAcceptsBeforeSpeaking(t *testing.T) {
+	t.Parallel()
+	events := []*event.Event{
+		said("u1", conversation.Received, 1, conversation.Body{Text: "hello", By: "person"}),
+		said("u1", conversation.Accepted, 1, conversation.Body{}),
+		said("u1", conversation.Requested, 1, conversation.Body{}),
+		said("u1", conversation.Received, 1, conversation.Body{Text: "I ask a colleague"}),
+		said("u1", conversation.Sent, 1, conversation.Body{Text: "a person, please"}),
+	}
+	var got []string
+	for _, en := range conversation.Read("c1", events) {
+		got = append(got, en.Name+" "+en.Text)
+	}
+	want := []string{conversation.Sent + " a person, please", conversation.Received + " I ask a colleague", conversation.Requested + " ", conversation.Accepted + " ", conversation.Received + " hello"}
+	if !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
 	}
 }
 

@@ -36,6 +36,8 @@ export interface Block {
   kind: 'text' | 'table' | 'steps' | 'cards' | 'offer' | 'voice' | 'video' | 'status' | 'form' | 'clarify' | 'handover'
   title?: string
   text?: string
+  /** Says that a model worded the text, in the answer's language. */
+  generated?: string
   columns?: { id: string; title: string }[]
   rows?: Row[]
   steps?: string[]
@@ -95,9 +97,16 @@ export interface Spoken {
   by?: 'adviser' | 'person'
   text: string
   agent?: { name?: string }
+  attachments?: Attachment[]
   state?: Talk['phase']
   decision?: Answer
 }
+
+/** A photo, a voice message or a file of the customer's. */
+export interface Attachment { kind: string; url?: string; name?: string }
+
+/** A conversation read back. */
+export interface Transcript { conversation: Talk; messages: Spoken[] }
 
 /** RFC 9457. */
 export interface Problem { title?: string; detail?: string; code?: string; status?: number }

@@ -262,6 +262,55 @@ test('what was said while the line was broken comes once when it is back', async
   assert.equal(await page.locator('rapport-adviser .turn[data-decision]').count(), 1, 'the answer is not told again')
 })
 
+test('a reload goes on with the same conversation, and shows what was said', async ({ page }) => {
+  const posts = []
+  page.on('request', (r) => { if (r.method() === 'POST' && r.url().endsWith('/v1/conversations')) posts.push(r.url()) })
+  const at = await inConversation(page, () => demo(page, '?lang=zh-CN&customer=zhou'))
+  const box = page.getByRole('textbox', { name: '说说您的情况' })
+  await box.fill('发票能改抬头吗')
+  await box.press('Enter')
+  await answered(page)
+  await api(`${at}/messages`, { role: 'agent', text: '我来看一下。', agent: { name: '小林' } })
+  await page.locator('rapport-adviser .turn.person', { hasText: '我来看一下。' }).waitFor()
+  const shown = () => page.locator('rapport-adviser .turn').evaluateAll((all) => all.map((t) => `${t.className} ${t.dataset.decision ?? t.innerText}`).filter((t) => !t.startsWith('turn adviser 您好')))
+  const before = await shown()
+  const resumed = page.waitForRequest((r) => r.url().endsWith('/stream'))
+  await page.reload()
+  const stream = await resumed
+  assert.equal(new URL(stream.url()).pathname, `${at}/stream`, 'the same conversation')
+  assert.match(stream.headers()['last-event-id'], /^evt_/, 'taken up behind the last entry')
+  await page.locator('rapport-adviser .turn.person', { hasText: '我来看一下。' }).waitFor()
+  assert.deepEqual(await shown(), before)
+  await page.locator('rapport-adviser .state', { hasText: '小林正在接待您' }).waitFor()
+  assert.equal(posts.length, 1, 'no second conversation was opened')
+  await api(`${at}/messages`, { role: 'agent', text: '可以改。', agent: { name: '小林' } })
+  await page.locator('rapport-adviser .turn.person', { hasText: '可以改。' }).waitFor()
+  assert.equal(await page.locator('rapport-adviser .turn.person').count(), 2, 'nothing comes twice')
+})
+
+test('what a model worded is marked, wherever it is shown', async ({ visit }) => {
+  for (const [lang, mark, scheme] of [['zh-CN', 'AI 生成', 'light'], ['en', 'AI generated', 'dark']]) {
+    const page = await visit({ locale: lang, colorScheme: scheme })
+    const worded = async (route) => {
+      const response = await route.fetch()
+      const answer = await response.json()
+      for (const b of answer.blocks ?? []) if (b.text) b.generated = mark
+      await route.fulfill({ response, json: answer })
+    }
+    await page.route('**/v1/conversations/*/messages', worded)
+    await page.route('**/v1/decisions/dec_*', worded)
+    await demo(page, `?lang=${lang}&customer=lin&theme=${scheme}`)
+    await page.locator('.asks button').first().click()
+    const decision = await (await answered(page)).getAttribute('data-decision')
+    await page.locator('rapport-adviser .generated', { hasText: mark }).first().waitFor()
+    await noSeriousFinding(page, `a marked answer, ${scheme}`)
+    await withKey(page)
+    await page.goto(`${server.url}/console/decisions/${decision}`)
+    await page.locator('.seen .generated', { hasText: mark }).first().waitFor()
+    await noSeriousFinding(page, `a marked answer in the console, ${scheme}`)
+  }
+})
+
 test('a server that is away is said so, and the same words can be sent again', async ({ page, allow }) => {
   allow(/Failed to load resource|ERR_FAILED/)
   await demo(page)

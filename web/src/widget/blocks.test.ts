@@ -91,6 +91,11 @@ test('a status is a list of facts; a hand-over brings a person', () => {
   expect(call.done).toEqual([['accepted', 'person', {}]])
 })
 
+test('words of a model are marked as such, ours are not', () => {
+  expect(show({ text: '您好，我没太听明白。', generated: 'AI 生成' }).node.querySelector('.say .generated')!.textContent).toBe('AI 生成')
+  expect(show({ text: '我没太听明白。' }).node.querySelector('.generated')).toBeNull()
+})
+
 test('whatever a catalogue or a customer wrote stays text, and addresses only show or play', () => {
   const evil = '<img src=x onerror=alert(1)>'
   const { node } = show({ kind: 'cards', title: evil, text: evil, cards: [{ id: '1', title: evil, url: 'javascript:alert(1)', reasons: [{ text: evil, evidence: [] }] }] })

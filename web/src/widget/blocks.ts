@@ -27,7 +27,7 @@ function parts(block: Block, action: Action | undefined, answer: Answer, words: 
   const title = block.title ? h('h3', null, block.title) : null
   const name = action && (words.nature as Record<string, string>)[action.nature]
   const badge = name ? h('p', { class: 'nature' }, name) : null
-  const text = block.text ? h('p', { class: 'say' }, block.text) : null
+  const text = block.text ? h('p', { class: 'say' }, block.text, block.generated && h('span', { class: 'generated' }, block.generated)) : null
   const why = because(block.reasons ?? action?.reasons, block.evidence, answer, words, () => acts.opened(block.action))
   const source = block.source ? h('p', { class: 'source' }, block.source) : null
   switch (block.kind) {

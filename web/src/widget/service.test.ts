@@ -1,7 +1,7 @@
 // @vitest-environment jsdom
 import { afterEach, expect, test, vi } from 'vitest'
 import type { Spoken } from '../contract'
-import { follow, type Customer } from './service'
+import { follow, forget, keep, kept, type Customer } from './service'
 
 const customer: Customer = { endpoint: '', writeKey: 'wk', anonymousId: 'a1', locale: 'zh-CN', device: 'mobile' }
 const entry = (id: string, text: string) => `id: ${id}\nevent: message\ndata: ${JSON.stringify({ id, type: 'message', text })}\n\n`
@@ -39,4 +39,22 @@ test('who may not listen does not knock again', async () => {
   vi.stubGlobal('fetch', fetch)
   await follow(customer, 'c1', new AbortController().signal, () => undefined)
   expect(fetch).toHaveBeenCalledTimes(1)
+})
+
+test('a conversation is kept for this tab, of each customer their own', () => {
+  const other = { ...customer, anonymousId: 'a2' }
+  const proven = { ...customer, userId: 'lin', identityToken: 't' }
+  keep(customer, 'c1')
+  expect([kept(customer), kept(other), kept(proven), kept({ ...proven, userId: 'zhou' })]).toEqual(['c1', null, null, null])
+  keep(proven, 'c2')
+  expect(kept({ ...proven, identityToken: 'renewed' })).toBe('c2')
+  forget(customer)
+  expect([kept(customer), kept(proven)]).toEqual([null, 'c2'])
+})
+
+test('where nothing may be kept, nothing is', () => {
+  vi.stubGlobal('sessionStorage', { getItem() { throw new Error('denied') }, setItem() { throw new Error('denied') }, removeItem() { throw new Error('denied') } })
+  keep(customer, 'c1')
+  expect(kept(customer)).toBeNull()
+  forget(customer)
 })

@@ -1,7 +1,7 @@
 // What the widget says to the server and hears from it: the conversation, what was
 // really shown and pressed, and the customer's own preference.
 
-import type { Answer, Device, Locale, Problem, Spoken, Talk } from '../contract'
+import type { Answer, Device, Locale, Problem, Spoken, Talk, Transcript } from '../contract'
 
 export interface Customer {
   endpoint: string
@@ -65,14 +65,16 @@ export const open = (c: Customer) => post<{ id: string; greeting?: Answer }>(c, 
 export const say = (c: Customer, id: string, text: string, messageId: string) =>
   post<Answer>(c, `${conversations}/${id}/messages`, { text, message_id: messageId })
 
-export const talk = async (c: Customer, id: string) =>
-  (await call<{ conversation: Talk }>(c, `${conversations}/${id}`, { headers: proof(c) })).conversation
+/** read gives a conversation back, with all that was said in it. */
+export const read = (c: Customer, id: string) => call<Transcript>(c, `${conversations}/${id}`, { headers: proof(c) })
 
-/** follow hears a conversation from its beginning until leave is aborted. A line that
- * breaks is taken up behind the last entry heard. It is read with fetch: an EventSource
- * cannot carry the proof of who listens. */
-export async function follow(c: Customer, id: string, leave: AbortSignal, hear: (s: Spoken) => void): Promise<void> {
-  let last = 'none' // an entry that is not known brings everything
+export const talk = async (c: Customer, id: string): Promise<Talk> => (await read(c, id)).conversation
+
+/** follow hears what is said in a conversation behind an entry, until leave is aborted. A
+ * line that breaks is taken up behind the last entry heard; an entry that is not known
+ * brings everything. It is read with fetch: an EventSource cannot carry the proof of who
+ * listens. */
+export async function follow(c: Customer, id: string, leave: AbortSignal, hear: (s: Spoken) => void, last = 'none'): Promise<void> {
   for (let pause = 500; !leave.aborted; pause = Math.min(pause * 2, 30_000)) {
     try {
       const line = await request(c, `${conversations}/${id}/stream`, { headers: { ...proof(c), 'Last-Event-ID': last }, signal: leave })
@@ -95,6 +97,18 @@ export async function follow(c: Customer, id: string, leave: AbortSignal, hear: 
     await new Promise((resolve) => setTimeout(resolve, pause))
   }
 }
+
+// A tab keeps its conversation over reloads, of each customer their own; where the page
+// may keep nothing, a reload begins a new one.
+const place = (c: Customer) => ['rapport.conversation', c.endpoint, c.writeKey, c.identityToken ? `user ${c.userId}` : c.anonymousId].join(' ')
+
+function attempt<T>(what: () => T): T | undefined {
+  try { return what() } catch { return undefined }
+}
+
+export const kept = (c: Customer): string | null => attempt(() => sessionStorage.getItem(place(c))) ?? null
+export const keep = (c: Customer, id: string): void => attempt(() => sessionStorage.setItem(place(c), id))
+export const forget = (c: Customer): void => attempt(() => sessionStorage.removeItem(place(c)))
 
 /** told sends an outcome; its message id makes it count once however often it is sent. */
 export function told(c: Customer, outcome: Outcome, decision: string, action?: string, more?: object): Promise<unknown> {

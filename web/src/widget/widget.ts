@@ -9,7 +9,7 @@
 import type { Answer, Device, Spoken, Talk } from '../contract'
 import { answerNodes } from './blocks'
 import { h } from './nodes'
-import { follow, open, personalization, personalize, Refused, say, talk, told, type Customer, type Outcome } from './service'
+import { follow, forget, keep, kept, open, personalization, personalize, read, Refused, say, talk, told, type Customer, type Outcome } from './service'
 import style from './widget.css?inline'
 import { fill, localeOf, wordsOf } from './words'
 
@@ -59,7 +59,7 @@ class Adviser extends HTMLElement {
 
   connectedCallback() {
     this.#root.adoptedStyleSheets = [sheet]
-    this.restart()
+    this.#arrive()
   }
 
   disconnectedCallback() {
@@ -67,11 +67,17 @@ class Adviser extends HTMLElement {
   }
 
   attributeChangedCallback(_: string, before: string | null, after: string | null) {
-    if (before !== after && this.isConnected) this.restart()
+    if (before !== after && this.isConnected) this.#arrive()
   }
 
-  /** restart begins anew on this page; the server's record of what was said stays. */
+  /** restart begins a new conversation on this page; the server's record of what was said stays. */
   restart() {
+    forget(this.#customer)
+    this.#arrive()
+  }
+
+  // Who comes back to a page goes on where they were.
+  #arrive() {
     this.#visit.abort()
     const visit = this.#visit = new AbortController()
     this.#conversation = null
@@ -137,21 +143,51 @@ class Adviser extends HTMLElement {
     this.#begin(welcome).catch(() => undefined)
   }
 
+  /** resume shows again what was said before the page was left, and gives the last entry;
+   * null: there is nothing to go on with. */
+  async #resume(customer: Customer, id: string, visit: AbortSignal, welcome?: Element): Promise<string | null> {
+    try {
+      const { conversation, messages } = await read(customer, id)
+      if (visit.aborted || !messages.length) return null
+      welcome?.remove()
+      const now = [...this.#log.children] // said while it was read
+      for (const s of messages) this.#tell(s)
+      this.#log.append(...now)
+      this.#log.scrollTo({ top: this.#log.scrollHeight })
+      this.#stand(conversation)
+      return messages.at(-1)!.id
+    } catch (cause) {
+      if (cause instanceof Refused && cause.final) return null // of another time, or forgotten
+      throw cause
+    }
+  }
+
   #begin(welcome?: Element): Promise<string> {
     const visit = this.#visit.signal
     const customer = this.#customer
-    return this.#conversation ??= open(customer).then(({ id, greeting }) => {
-      if (visit.aborted) return id
-      if (greeting) {
-        const turn = this.#show(greeting, customer)
-        welcome?.replaceWith(turn)
-      }
-      void follow(customer, id, visit, (s) => this.#hear(s))
-      return id
-    }, (cause: unknown) => {
+    return this.#conversation ??= this.#enter(customer, visit, welcome).catch((cause: unknown) => {
       if (!visit.aborted) this.#conversation = null
       throw cause
     })
+  }
+
+  async #enter(customer: Customer, visit: AbortSignal, welcome?: Element): Promise<string> {
+    const before = kept(customer)
+    let last = before && await this.#resume(customer, before, visit, welcome)
+    let id = before!
+    if (!last && !visit.aborted) {
+      const opened = await open(customer)
+      id = opened.id
+      if (visit.aborted) return id
+      keep(customer, id)
+      if (opened.greeting) {
+        const turn = this.#show(opened.greeting, customer)
+        welcome?.replaceWith(turn)
+      }
+      last = 'none'
+    }
+    if (!visit.aborted) void follow(customer, id, visit, (s) => this.#hear(s), last!)
+    return id
   }
 
   // What is heard while an answer is on its way may be that answer; it is looked at after it.
@@ -160,20 +196,27 @@ class Adviser extends HTMLElement {
       this.#heard.push(s)
       return
     }
-    if (this.#known.has(s.id) || s.role === 'user') return
+    if (s.role === 'user' || !this.#tell(s)) return
+    if (s.type === 'handover') this.#stand({ phase: s.state!, agent: s.agent }, 0)
+    if (this.#panel.hidden) this.#launch!.textContent = this.#words.news
+  }
+
+  /** tell puts an entry into the log, and says whether it was not there yet. */
+  #tell(s: Spoken): boolean {
+    if (this.#known.has(s.id) || s.decision && this.#known.has(s.decision.id)) return false
     this.#known.add(s.id)
-    const name = s.agent?.name ?? this.#words.colleague
     if (s.type === 'handover') {
       if (s.state !== 'waiting') this.#say('note', s.text)
-      this.#stand({ phase: s.state!, agent: s.agent }, 0)
+    } else if (s.role === 'user') {
+      this.#say('customer', s.text)
     } else if (s.by === 'person') {
-      this.#say('person', s.text).prepend(h('p', { class: 'name' }, name))
-    } else if (!s.decision) {
-      this.#say('adviser', s.text)
-    } else if (!this.#known.has(s.decision.id)) {
+      this.#say('person', s.text).prepend(h('p', { class: 'name' }, s.agent?.name ?? this.#words.colleague))
+    } else if (s.decision) {
       this.#show(s.decision, this.#customer, true)
-    } else return
-    if (this.#panel.hidden) this.#launch!.textContent = this.#words.news
+    } else {
+      this.#say('adviser', s.text)
+    }
+    return true
   }
 
   /** stand tells who has the word; who waits is told their place as the queue moves. */
