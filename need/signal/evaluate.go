@@ -23,8 +23,22 @@ func Evaluate(definitions []Definition, m Moment) []State {
 	}
 	var all []State
 	for i := range definitions {
-		v := evaluation{Definition: &definitions[i], m: &m, need: max(definitions[i].AtLeast, 1)}
-		all = v.states(all)
+		d := &definitions[i]
+		if !d.Household {
+			v := evaluation{Definition: d, m: &m, need: max(d.AtLeast, 1)}
+			all = v.states(all)
+			continue
+		}
+		for k := range m.Households {
+			home := m
+			home.Person = m.Households[k].members
+			v := evaluation{Definition: d, m: &home, need: max(d.AtLeast, 1)}
+			before := len(all)
+			all = v.states(all)
+			for j := before; j < len(all); j++ {
+				all[j].Group = inHousehold(all[j].Group, m.Households[k].ID)
+			}
+		}
 	}
 	return all
 }

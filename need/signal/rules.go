@@ -31,6 +31,7 @@ type Rules struct {
 	symptom     func(*event.Event) string
 	timed       bool
 	zoned       bool
+	household   *Rules // those of households, nil when there are none
 }
 
 // rule is one definition with the layout of its state.
@@ -97,9 +98,23 @@ type planFilter struct {
 // NewRules makes definitions ready. symptom gives the normalised symptom of an
 // event; nil reads its property as it stands.
 func NewRules(definitions []Definition, symptom func(*event.Event) string) *Rules {
-	s := &Rules{definitions: definitions, rules: make([]rule, len(definitions)), plans: map[string]*plan{}, liveNames: map[string]bool{}, symptom: symptom}
+	s := newRules(definitions, symptom, false)
+	if slices.ContainsFunc(definitions, func(d Definition) bool { return d.Household }) {
+		s.household = newRules(definitions, symptom, true)
+	}
+	return s
+}
+
+// Household are the rules of households: they fold what their members do, one life a
+// household. nil when no definition asks for one.
+func (s *Rules) Household() *Rules { return s.household }
+
+func newRules(definitions []Definition, symptom func(*event.Event) string, household bool) *Rules {
+	s := &Rules{definitions: definitions, plans: map[string]*plan{}, liveNames: map[string]bool{}, symptom: symptom}
 	for i := range definitions {
-		s.rules[i] = layout(&definitions[i], uint16(i))
+		if definitions[i].Household == household {
+			s.rules = append(s.rules, layout(&definitions[i], uint16(i)))
+		}
 	}
 	// What one event concerns stands together in memory.
 	slices.SortStableFunc(s.rules, func(a, b rule) int { return strings.Compare(a.mostly(), b.mostly()) })
@@ -198,8 +213,8 @@ func (d *Definition) mostly() string {
 
 func layout(d *Definition, index uint16) rule {
 	r := rule{Definition: d, index: index, keep: max(d.AtLeast, 1), entry: refBytes, within: d.Within.Milliseconds(), hold: d.For.Milliseconds(), cool: d.Cooldown.Milliseconds()}
-	r.live = slices.Contains(d.By, "device") || readsRecords(d.Where) || readsRecords(d.After.Where) || readsRecords(d.Unless.Where) || readsRecords(d.Other.Where) ||
-		slices.ContainsFunc(d.Then, func(s Step) bool { return readsRecords(s.Where) })
+	r.live = !d.Household && (slices.Contains(d.By, "device") || readsRecords(d.Where) || readsRecords(d.After.Where) || readsRecords(d.Unless.Where) || readsRecords(d.Other.Where) ||
+		slices.ContainsFunc(d.Then, func(s Step) bool { return readsRecords(s.Where) }))
 	r.blocks = len(d.Without) > 0 && !d.SinceFirst && r.within > 0
 	switch d.Form {
 	case Trend:
@@ -371,7 +386,7 @@ func wording(d *Definition) string {
 		}
 		return fmt.Sprintf("%T at %p", f, d)
 	}
-	text := fmt.Sprintf("%q %q %q %d %d %q %q %q %q %t", d.ID, d.Form, d.Event, d.AtLeast, d.Within, d.Per, d.By, d.Distinct, d.Without, d.SinceFirst)
+	text := fmt.Sprintf("%t %q %q %q %d %d %q %q %q %q %t", d.Household, d.ID, d.Form, d.Event, d.AtLeast, d.Within, d.Per, d.By, d.Distinct, d.Without, d.SinceFirst)
 	text += fmt.Sprintf(" %q %d %q %t %g %d %g %d %d", d.Unless.Event, d.For, d.Value, d.Falling, d.Share, d.Every, d.Tolerance, d.Grace, d.Cooldown)
 	for _, s := range append([]Step{{d.Event, d.Where}, d.After, d.Other, d.Unless}, d.Then...) {
 		text += fmt.Sprintf(" %q where %q", s.Event, filter(s.Where))

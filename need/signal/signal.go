@@ -89,6 +89,10 @@ type Definition struct {
 	AtLeast int           // how many events (count) or periods (streak); at least 1
 	Within  time.Duration // length of the window; of a streak it is not read
 	Per     Period        // of a streak
+	// Household: it counts what all members of a household did while they were members
+	// ([HouseholdsAt]), and holds or fires for the household. Such a signal reads no
+	// records.
+	Household bool
 	// By are the group keys: every group is evaluated alone. "device" is the
 	// unit (asset_id) or, where none is named, the product_id; what the event leaves
 	// out of a device is read from the case it names and the units the person has.
@@ -151,7 +155,7 @@ type Quick interface {
 type State struct {
 	Signal string `json:"signal"`
 	// Group is by name: the keys of the definition and, for "device", what is
-	// known of asset_id and product_id.
+	// known of asset_id and product_id; of a household's signal also HouseholdKey.
 	Group  map[string]string `json:"group,omitempty"`
 	Holds  bool              `json:"holds"`
 	Count  int               `json:"count"`            // events, or periods of a streak, that count
@@ -173,6 +177,8 @@ type Moment struct {
 	Person *profile.Profile
 	At     time.Time
 	Zone   *time.Location // the customer's; nil is UTC
+	// Households are those that the person is in, with what their members did.
+	Households []Household
 	// Symptom gives the normalised symptom of an event, "" when it names none;
 	// nil reads the event's own symptom property as it stands.
 	Symptom func(*event.Event) string
