@@ -51,6 +51,7 @@ type Inputs struct {
 	Stops    []decision.Stop    `json:"stops,omitempty"`
 	Balances []decision.Balance `json:"balances,omitempty"` // of the budgets drawn on
 	Behalf   *Behalf            `json:"behalf,omitempty"`   // whom they asked for
+	Members  []Member           `json:"members,omitempty"`  // of their households
 
 	Catalogue uint64             `json:"catalogue"` // revision
 	Strategy  int                `json:"strategy"`
@@ -224,12 +225,16 @@ func (e *Engine) prepare(ctx context.Context, t *tenant, r Request) (id string, 
 	if m.who, err = e.Profile(ctx, scope); err != nil {
 		return "", in, m, fmt.Errorf("profile of %s: %w", scope.Person, err)
 	}
+	now := e.now()
+	var members []Member
+	if m.who, members, err = e.atHome(ctx, t.ID, m.version, m.who, now); err != nil {
+		return "", in, m, err
+	}
 	if m.shelf, err = e.Store.Catalogue(ctx, t.ID, 0); err != nil {
 		return "", in, m, fmt.Errorf("catalogue: %w", err)
 	}
 	m.catalogue = m.version.Candidate.Attributes.Over(m.shelf)
 	random := e.Random()
-	now := e.now()
 	id = decisionID(now, random)
 	if r.Scene.Time.IsZero() {
 		r.Scene.Time = now
@@ -257,7 +262,7 @@ func (e *Engine) prepare(ctx context.Context, t *tenant, r Request) (id string, 
 		Scene: r.Scene, Limit: r.Limit, Seed: binary.LittleEndian.Uint64(random[8:]),
 		Person: scope.Person, Keys: scope.Keys, Position: m.who.Position, Profile: m.who.Digest(),
 		Personal: !m.who.Preferences.PersonalizationOff,
-		Dialogue: e.standing(t.ID, r.Conversation, &m.talk), Converses: true,
+		Dialogue: e.standing(t.ID, r.Conversation, &m.talk), Converses: true, Members: members,
 		Catalogue: m.catalogue.Revision(), Strategy: m.version.Number, Arm: arm, Digest: m.version.Digest, Build: e.Build,
 	}
 	if in.Behalf, err = e.behalfOf(ctx, &r, &m); err != nil {

@@ -40,7 +40,7 @@ func (e *Engine) Demand(ctx context.Context, s Scope, at time.Time) (profile.Gra
 			wishes = append(wishes, told(&entry)...)
 		}
 	}
-	seen, err := e.foresee(s.Workspace, who, at)
+	seen, err := e.foresee(ctx, s.Workspace, who, at)
 	if err != nil {
 		return profile.Graph{}, err
 	}

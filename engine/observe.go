@@ -203,18 +203,18 @@ func (e *Engine) Timeline(ctx context.Context, s Scope, before time.Time, before
 }
 
 // Signals are the states of the strategy's signals for a person at a time; zero: now.
-func (e *Engine) Signals(_ context.Context, workspace string, who *profile.Profile, when time.Time) ([]need.SignalState, error) {
-	r, err := e.foresee(workspace, who, when)
+func (e *Engine) Signals(ctx context.Context, workspace string, who *profile.Profile, when time.Time) ([]need.SignalState, error) {
+	r, err := e.foresee(ctx, workspace, who, when)
 	return r.Signals, err
 }
 
 // Tags are the groups that a person is in at a time, each with its proof and with what
 // the customer may read of it; zero: now. There are none with personalisation off.
-func (e *Engine) Tags(_ context.Context, workspace string, who *profile.Profile, when time.Time) ([]decision.TagState, error) {
+func (e *Engine) Tags(ctx context.Context, workspace string, who *profile.Profile, when time.Time) ([]decision.TagState, error) {
 	if when.IsZero() {
 		when = e.now()
 	}
-	r, err := e.foresee(workspace, who, when)
+	r, err := e.foresee(ctx, workspace, who, when)
 	if err != nil {
 		return nil, err
 	}
@@ -233,13 +233,16 @@ func (e *Engine) Tags(_ context.Context, workspace string, who *profile.Profile,
 }
 
 // foresee is what can be recognised of a person who has said nothing.
-func (e *Engine) foresee(workspace string, who *profile.Profile, when time.Time) (r need.Recognition, err error) {
+func (e *Engine) foresee(ctx context.Context, workspace string, who *profile.Profile, when time.Time) (r need.Recognition, err error) {
 	_, v, err := e.inForce(workspace)
 	if err != nil {
 		return r, err
 	}
 	if when.IsZero() {
 		when = e.now()
+	}
+	if who, _, err = e.atHome(ctx, workspace, v, who, when); err != nil {
+		return r, err
 	}
 	at := scene.Scene{Time: when}
 	if zone, ok := who.Traits["timezone"].Value.(string); ok {

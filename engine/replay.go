@@ -84,6 +84,9 @@ func (e *Engine) revisit(ctx context.Context, workspace string, in *Inputs, with
 			return m, fmt.Errorf("profile of %s at %d: %w", in.Person, in.Position, err)
 		}
 	}
+	if m.who, err = e.homeAgain(ctx, workspace, m.version, m.who, in.Members, without); err != nil {
+		return m, err
+	}
 	if b := in.Behalf; b != nil {
 		other, err := e.Store.Profile(ctx, Scope{Workspace: workspace, Keys: b.Keys, Person: b.Person, UpTo: max(b.Position, 1), Without: without})
 		if err != nil {

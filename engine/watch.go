@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -65,8 +66,9 @@ type vigil struct {
 	need    int
 	none    map[uint32]bool // of whom it is written down that nothing fires
 	due     alarms
-	began   time.Time // to catch up
-	upTo    uint64    // everything up to this position is in
+	homes   *signal.Homes // nil: no signal is a household's
+	began   time.Time     // to catch up
+	upTo    uint64        // everything up to this position is in
 	live    bool
 	waiting bool        // events are kept in tail until the log was read
 	tail    []overheard // copies
@@ -121,7 +123,7 @@ func (w *Watch) Follow(c journal.Committed) {
 			continue
 		}
 		if m.waiting {
-			if flat, live := m.rules.Concerns(c.Event); flat || live {
+			if flat, live := m.rules.Concerns(c.Event); flat || live || m.homes != nil {
 				m.tail = append(m.tail, overhear(c))
 			}
 			continue
@@ -147,6 +149,7 @@ func (w *Watch) take(m *vigil, c journal.Committed) {
 	if c.Person == 0 {
 		return
 	}
+	w.takeHome(m, c)
 	flat, live := m.rules.Concerns(c.Event)
 	if live = live && m.mayHold(c.Person, c.Event.Name); !flat && !live {
 		return
@@ -181,6 +184,48 @@ func (w *Watch) take(m *vigil, c journal.Committed) {
 		}
 		w.turned(m, c.Person, c.Position, found, fired)
 	}
+}
+
+// takeHome folds an event into the households of its person.
+func (w *Watch) takeHome(m *vigil, c journal.Committed) {
+	if m.homes == nil {
+		return
+	}
+	said := m.homes.Said()
+	fired := m.homes.Take(c.Person, c.Event)
+	if m.homes.Said() != said {
+		w.hurry()
+	}
+	found := c.Event.Received
+	if !m.live {
+		found = m.began
+	}
+	if len(fired) > 0 {
+		w.note(m, journal.Turn{Workspace: m.workspace, Cause: c.Position, Fired: m.homeFirings(fired, found, nil)})
+	}
+}
+
+// homeFirings are turns of households' signals for the store; who tells the persons of
+// their numbers, nil leaves that to the store.
+func (m *vigil) homeFirings(fired []signal.HomeFired, found time.Time, who map[uint32]identity.PersonID) (all []journal.Firing) {
+	for i := range fired {
+		x := &fired[i]
+		f := m.firing(&x.Fired, found)
+		// One who is in two households does for each what makes it fire.
+		f.ID = journal.FiringID(m.workspace, f.Signal+"\x00"+x.Household, x.Print)
+		f.Group = maps.Clone(f.Group)
+		if f.Group == nil {
+			f.Group = map[string]string{}
+		}
+		f.Group[signal.HouseholdKey] = x.Household
+		if who != nil {
+			f.Person = who[x.Person]
+		} else if f.UndoneBy == nil {
+			f.Member = x.Person
+		}
+		all = append(all, f)
+	}
+	return all
 }
 
 // mayHold counts an event and tells whether a signal that reads records can hold for
@@ -219,6 +264,10 @@ func (w *Watch) turned(m *vigil, person uint32, cause uint64, found time.Time, f
 		f.Member = person
 		t.Fired = append(t.Fired, f)
 	}
+	w.note(m, t)
+}
+
+func (w *Watch) note(m *vigil, t journal.Turn) {
 	w.turns = append(w.turns, t)
 	if m.live {
 		w.fresh = len(w.turns)
@@ -255,6 +304,9 @@ func (w *Watch) hurry() {
 // Join implements journal.Follower: two persons became one.
 func (w *Watch) Join(workspace string, from, to uint32) {
 	w.each(workspace, func(m *vigil) {
+		if m.homes != nil {
+			m.homes.Join(from, to)
+		}
 		m.life(max(from, to))
 		delete(m.none, to)
 		m.called(max(from, to))
@@ -282,6 +334,9 @@ func (w *Watch) Join(workspace string, from, to uint32) {
 // Part implements journal.Parter: an unmerge took a person out of another.
 func (w *Watch) Part(workspace string, from, to uint32) {
 	w.each(workspace, func(m *vigil) {
+		if m.homes != nil {
+			m.homes.Part(from, to)
+		}
 		m.stale[from]++
 		m.stale[to]++
 		m.called(max(from, to))
@@ -294,6 +349,9 @@ func (w *Watch) Part(workspace string, from, to uint32) {
 // Forget implements journal.Forgetter.
 func (w *Watch) Forget(workspace string, person uint32) {
 	w.each(workspace, func(m *vigil) {
+		if m.homes != nil {
+			m.homes.Forget(person)
+		}
 		m.life(person)
 		m.lives[person] = nil
 		*m.called(person) = 0
@@ -437,6 +495,9 @@ func (e *Engine) flushTurns(ctx context.Context, workspace string) error {
 func (w *Watch) pass(m *vigil, now time.Time) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if m.homes != nil {
+		m.homes.Pass(now)
+	}
 	t := now.UnixMilli()
 	var again []alarm
 	for len(m.due) > 0 && m.due[0].at <= t {
@@ -467,7 +528,7 @@ func (w *Watch) pass(m *vigil, now time.Time) {
 // catchUpSignals feeds the log to the signals of a version and puts them to work.
 func (e *Engine) catchUpSignals(ctx context.Context, r *watchpost, workspace string, version int, rules *signal.Rules) error {
 	w := e.Options.Watch
-	m := &vigil{workspace: workspace, version: version, rules: rules, began: e.now(), stale: map[uint32]uint32{}, need: rules.Least(), none: map[uint32]bool{}}
+	m := &vigil{workspace: workspace, version: version, rules: rules, began: e.now(), stale: map[uint32]uint32{}, need: rules.Least(), none: map[uint32]bool{}, homes: rules.NewHomes()}
 	w.mu.Lock()
 	if old := r.now; old != nil && old.rules.Same(rules) {
 		old.version, old.rules = version, rules // other rules of the strategy have changed
@@ -544,7 +605,13 @@ func (e *Engine) foldAnew(ctx context.Context, m *vigil) error {
 			said[p] = n
 		}
 		w.mu.Unlock()
-		if len(said) == 0 {
+		var families []signal.Family
+		if m.homes != nil {
+			w.mu.Lock()
+			families = m.homes.Stale()
+			w.mu.Unlock()
+		}
+		if len(said) == 0 && len(families) == 0 {
 			return nil
 		}
 		// What made them stale may be in a commit under way; it is done when this is.
@@ -556,7 +623,69 @@ func (e *Engine) foldAnew(ctx context.Context, m *vigil) error {
 				return err
 			}
 		}
+		for i := range families {
+			if err := e.goThroughHomes(ctx, m, &families[i]); err != nil {
+				return err
+			}
+		}
 	}
+}
+
+// goThroughHomes folds households anew from what their members did.
+func (e *Engine) goThroughHomes(ctx context.Context, m *vigil, f *signal.Family) error {
+	w := e.Options.Watch
+	now := e.now()
+	w.mu.Lock()
+	turn := journal.Turn{Workspace: m.workspace, Cause: m.upTo}
+	w.mu.Unlock()
+	stories, who := map[uint32][]*event.Event{}, map[uint32]identity.PersonID{}
+	for _, number := range f.Members {
+		p, known, err := e.Store.Member(ctx, m.workspace, number)
+		if err != nil {
+			return err
+		}
+		if !known {
+			continue
+		}
+		who[number] = p.ID
+		if stories[number], err = e.wholeStory(ctx, Scope{Workspace: m.workspace, Person: p.ID, Keys: p.Keys}); err != nil {
+			return err
+		}
+		turn.Whole = append(turn.Whole, p.ID)
+		for _, k := range p.Keys {
+			if id := identity.PersonOf(m.workspace, k); id != p.ID {
+				turn.Whole = append(turn.Whole, id)
+			}
+		}
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	fired, ok := m.homes.Renew(*f, stories, now)
+	if !ok {
+		return nil // something more came meanwhile
+	}
+	at := map[string]int{}
+	for _, x := range m.homeFirings(fired, now, who) {
+		if n, known := at[x.ID]; known {
+			turn.Fired[n].UndoneBy = x.UndoneBy // what undoes a firing comes after it
+			continue
+		}
+		at[x.ID] = len(turn.Fired)
+		turn.Fired = append(turn.Fired, x)
+	}
+	turn.Signals = m.signals(true)
+	w.turns = append(w.turns, turn)
+	return nil
+}
+
+// signals are the ids of those of households, or of the others.
+func (m *vigil) signals(household bool) (ids []string) {
+	for _, d := range m.rules.Definitions() {
+		if d.Household == household {
+			ids = append(ids, d.ID)
+		}
+	}
+	return ids
 }
 
 // storyAtOnce is how many events are read at once of whom is gone through.
@@ -627,9 +756,7 @@ func (e *Engine) goThrough(ctx context.Context, m *vigil, number, said uint32) e
 	} else {
 		delete(m.none, number)
 	}
-	for _, d := range m.rules.Definitions() {
-		turn.Signals = append(turn.Signals, d.ID)
-	}
+	turn.Signals = m.signals(false)
 	w.turns = append(w.turns, turn)
 	return nil
 }

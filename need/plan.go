@@ -165,7 +165,8 @@ func (p *Plan) Only(r Recognition, id string, group map[string]string) Recogniti
 		}
 		for k := range r.Signals {
 			s := &r.Signals[k]
-			if s.Signal != id || !s.Holds || slices.ContainsFunc(d.By, func(k string) bool { return s.Group[k] != group[k] }) {
+			if s.Signal != id || !s.Holds || slices.ContainsFunc(d.By, func(k string) bool { return s.Group[k] != group[k] }) ||
+				d.Household && s.Group[signal.HouseholdKey] != group[signal.HouseholdKey] {
 				continue // what is not a key of the group may have become known since
 			}
 			n := foretold(d, s, r.Locale)
@@ -204,6 +205,10 @@ const symptomParent = "support.troubleshoot"
 
 // Rules are the plan's signals, ready to be folded over what people do.
 func (p *Plan) Rules() *signal.Rules { return signal.NewRules(p.signals, p.symptomOf) }
+
+// HouseholdNames are the events that signals of households ask for; nil when there is
+// no such signal.
+func (p *Plan) HouseholdNames() []string { return signal.HouseholdNames(p.signals) }
 
 // symptomOf reads an event: its symptom code, else its text; "" when neither says.
 func (p *Plan) symptomOf(e *event.Event) string {

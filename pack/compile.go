@@ -453,6 +453,9 @@ func (c *content) compileSignal(s *signalText, plan *decision.Plan) {
 	for i := range s.Then {
 		s.Then[i].Where = filter(s.then[i])
 	}
+	if s.Household && s.ReadsRecords() {
+		s.at.fault("a household has no devices and cases of its own: what counts for it is told by the event alone")
+	}
 	c.need.Signals = append(c.need.Signals, s.Definition)
 	plan.Signals[s.ID] = decision.Pattern{Title: s.title, Event: s.counts, AtLeast: s.AtLeast, Within: s.Within}
 }

@@ -428,11 +428,16 @@ func (c *content) signal(v value) {
 			v.choice(&f, "count", "streak", "absent", "sequence", "trend", "periodic", "ratio")
 			s.Form = signal.Form(f)
 		},
-		"event":       func(v value) { v.str(&s.Event) },
-		"at_least":    func(v value) { v.integer(&s.AtLeast, 1) },
-		"within":      func(v value) { v.duration(&s.Within) },
-		"per":         func(v value) { var p string; v.choice(&p, "day", "week", "month"); s.Per = signal.Period(p) },
-		"by":          func(v value) { v.strs(&s.By) },
+		"event":    func(v value) { v.str(&s.Event) },
+		"at_least": func(v value) { v.integer(&s.AtLeast, 1) },
+		"within":   func(v value) { v.duration(&s.Within) },
+		"per":      func(v value) { var p string; v.choice(&p, "day", "week", "month"); s.Per = signal.Period(p) },
+		"by":       func(v value) { v.strs(&s.By) },
+		"of": func(v value) {
+			var of string
+			v.choice(&of, "person", "household")
+			s.Household = of == "household"
+		},
 		"distinct":    func(v value) { v.str(&s.Distinct) },
 		"where":       func(v value) { s.where = &v },
 		"undone_by":   func(v value) { v.strs(&s.Without) },

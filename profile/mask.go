@@ -95,6 +95,7 @@ func (p *Profile) Masked(m Mask) *Profile {
 		return &s
 	}
 	s.Preferences.PersonalizationOff = true
+	s.Households = nil
 	s.History = make(map[string][]*event.Event, len(p.History))
 	s.forgotten = nil
 	s.Events = 0

@@ -126,6 +126,9 @@ type Profile struct {
 	History     map[string][]*event.Event
 	Contacts    []Contact // in order of Shown, the newest HistoryLimit
 	Preferences Preferences
+	// Households are those that the person is in, when who reads the profile has looked
+	// them up ([Profile.In]): no part of the fold.
+	Households []Household `json:"-"`
 	// Hidden says what [Profile.Masked] took away and why: field → reason.
 	Hidden map[string]Reason
 

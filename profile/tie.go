@@ -59,6 +59,20 @@ func ReadTie(r *Record) (t Tie, ok bool) {
 	return t, true
 }
 
+// Household is one household, with what its members did while they were members: by
+// event name, in (time, id) order.
+type Household struct {
+	ID      string
+	History map[string][]*event.Event
+}
+
+// In is the profile beside what the households did that the person is in.
+func (p *Profile) In(households []Household) *Profile {
+	s := *p.Snapshot()
+	s.Households = households
+	return &s
+}
+
 func texts(v any) (out []string) {
 	list, _ := v.([]any)
 	for _, e := range list {
@@ -122,6 +136,7 @@ func Subject(e *event.Event) evidence.Kind {
 // trait, no tag, no browsing.
 func (p *Profile) OnBehalf(other *Profile, ties []Tie) *Profile {
 	s := *p.Snapshot()
+	s.Households = nil
 	s.Records = map[evidence.Kind]map[string]*Record{}
 	for kind, all := range p.Records {
 		if !matters[kind] {

@@ -12,6 +12,7 @@ import (
 	"github.com/rapport-cx/rapport/event"
 	"github.com/rapport-cx/rapport/identity"
 	"github.com/rapport-cx/rapport/journal"
+	"github.com/rapport-cx/rapport/need"
 	"github.com/rapport-cx/rapport/strategy"
 )
 
@@ -215,4 +216,112 @@ func (s *watching) describe() string {
 		fmt.Fprintln(&b, f.Number, f.ID, f.Signal, f.At, f.State, f.Events, f.UndoneBy)
 	}
 	return b.String()
+}
+
+const together = `signals:
+  - id: family_hesitates
+    title: {zh: 家里反复查看退换规则, en: the family reads the returns policy again and again}
+    counts: {zh: 次查看, en: views}
+    of: household
+    event: Page Viewed
+    where: event.properties.topic == 'returns'
+    at_least: 3
+    within: 7d
+`
+
+// lives says that somebody is a member of a household since some time ago, or no more.
+func (s *watching) lives(user, household string, ago time.Duration) {
+	s.t.Helper()
+	p := event.Put{Workspace: "firing tests", Name: "relationship", ID: "home of " + user, UserID: user, UpdatedAt: now.Add(-ago), Received: now, Deleted: household == "",
+		Body: fmt.Appendf(nil, `{"type":"member_of","to":"household:%s"}`, household)}
+	if _, err := s.h.engine.Observe(context.Background(), "shop", []event.Event{event.RecordEvent(p)}); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// TestASignalFiresForAHousehold counts what members of a household do while they are.
+func TestASignalFiresForAHousehold(t *testing.T) {
+	t.Parallel()
+	next := sharedDatabases(t)
+	for name, on := range map[string]func() memory{"embedded": func() memory { return memory{dir: t.TempDir()} }, "shared": next} {
+		t.Run(name, func(t *testing.T) {
+			s := &watching{shop: openShopOn(t, on())}
+			s.rest()
+			s.publish(together)
+			const hour = time.Hour
+			const day = 24 * hour
+			s.lives("lin", "north", 10*day)
+			s.lives("wang", "north", 5*day)
+			s.lives("zhao", "south", 10*day)
+			s.settle()
+			s.did("wang", "", "Page Viewed", 6*day, returns) // before she moved in
+			s.settle()                                       // what is older than a word of who lives where is gone through
+			first := s.did("lin", "", "Page Viewed", 4*day, returns)
+			s.did("zhao", "", "Page Viewed", 5*hour, returns)
+			second := s.did("wang", "", "Page Viewed", 3*hour, returns)
+			if f := s.firings(""); len(f) != 0 {
+				t.Fatalf("two views of one household: %+v", f)
+			}
+			third := s.did("lin", "", "Page Viewed", 2*hour, returns)
+			f := s.firings("family_hesitates")
+			lin, _, _ := s.h.store.Person(t.Context(), "shop", identity.User("lin"))
+			if len(f) != 1 || !slices.Equal(f[0].Events, []event.ID{first, second, third}) || f[0].Group["household"] != "north" || f[0].Person != lin.ID || f[0].State != journal.FiringOpen {
+				t.Fatalf("three views of two members: %+v", f)
+			}
+			// It holds for every member, and for nobody else.
+			for user, want := range map[string]bool{"lin": true, "wang": true, "zhao": false} {
+				if got := s.holds(user, "family_hesitates"); got != want {
+					t.Errorf("for %s it holds: %t", user, got)
+				}
+			}
+			// She had moved out before her view, as is heard later.
+			s.lives("wang", "", 4*hour)
+			s.settle()
+			if f := s.firings("family_hesitates"); len(f) != 1 || f[0].State != journal.FiringWithdrawn || s.holds("wang", "family_hesitates") || s.holds("lin", "family_hesitates") {
+				t.Fatalf("after she moved out: %+v", f)
+			}
+			// And in again.
+			s.lives("wang", "north", hour+30*time.Minute)
+			s.settle()
+			fourth := s.did("wang", "", "Page Viewed", hour, returns)
+			f = s.firings("family_hesitates")
+			if len(f) != 2 || !slices.Equal(f[1].Events, []event.ID{first, third, fourth}) || f[1].State != journal.FiringOpen || f[0].State != journal.FiringWithdrawn {
+				t.Fatalf("after she moved in again: %+v", f)
+			}
+			// A visitor who turns out to be one of them had been there before her.
+			visit := s.did("", "browser-3", "Page Viewed", 100*time.Minute, returns)
+			s.did("lin", "browser-3", "Product Viewed", time.Minute, `{}`)
+			s.settle()
+			f = s.firings("family_hesitates")
+			if len(f) != 3 || !slices.Equal(f[2].Events, []event.ID{first, third, visit}) || f[2].State != journal.FiringOpen || f[1].State != journal.FiringWithdrawn {
+				t.Fatalf("after a visitor turned out to be a member: %+v", f)
+			}
+			whole := s.describe()
+			s.restart()
+			s.rest()
+			s.settle()
+			if after := s.describe(); after != whole {
+				t.Fatalf("after a restart\n%s\nbefore\n%s", after, whole)
+			}
+		})
+	}
+}
+
+// holds tells whether a signal holds for somebody now.
+func (s *watching) holds(user, signal string) bool {
+	s.t.Helper()
+	ctx := context.Background()
+	scope, err := s.h.engine.PersonScope(ctx, "shop", "user:"+user)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	who, err := s.h.engine.Profile(ctx, scope)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	states, err := s.h.engine.Signals(ctx, "shop", who, now)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return slices.ContainsFunc(states, func(x need.SignalState) bool { return x.Signal == signal && x.Holds })
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/rapport-cx/rapport/engine"
 	"github.com/rapport-cx/rapport/evidence"
 	"github.com/rapport-cx/rapport/identity"
+	"github.com/rapport-cx/rapport/need/signal"
 	"github.com/rapport-cx/rapport/profile"
 )
 
@@ -18,7 +19,7 @@ import (
 type Relationship struct {
 	Person     string     `json:"person" maxLength:"512" doc:"Who may act: per_…, user:…, anon:… or a bare user id."`
 	UpdatedAt  *time.Time `json:"updated_at,omitempty"`
-	To         string     `json:"to" minLength:"1" maxLength:"512" doc:"For whom: as person, or company:… for one that is no customer."`
+	To         string     `json:"to" minLength:"1" maxLength:"512" doc:"For whom: as person, company:… for one that is no customer, or household:… for the household they are a member of."`
 	Type       string     `json:"type" minLength:"1" maxLength:"100" doc:"guardian_of, pays_for, acts_for, member_of, or a name of your own."`
 	Role       string     `json:"role,omitempty" maxLength:"100" doc:"In a company: buyer, owner …"`
 	Scope      []string   `json:"scope,omitempty" maxItems:"10" enum:"order,asset,case,holding,enrolment,contract,all" doc:"Kinds of record they may ask about; none when missing."`
@@ -63,7 +64,7 @@ func (s *server) towards(ctx context.Context, workspace string, body []byte) ([]
 		return nil, faulty("/to", "wrong_type", "expected", "string")
 	}
 	key, ok := identity.ParseKey(to)
-	if !ok || key.Kind != "company" {
+	if !ok || key.Kind != "company" && key.Kind != signal.HouseholdKey {
 		user, anonymous, err := s.whose(ctx, workspace, to)
 		var r *refusal
 		if errors.As(err, &r) && r.code == "person_unknown" {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/rapport-cx/rapport/event"
 	"github.com/rapport-cx/rapport/evidence"
+	"github.com/rapport-cx/rapport/profile"
 )
 
 // Evaluate gives, for every definition in its order, the groups that hold (the one
@@ -29,14 +30,14 @@ func Evaluate(definitions []Definition, m Moment) []State {
 			all = v.states(all)
 			continue
 		}
-		for k := range m.Households {
+		for _, h := range m.Person.Households {
 			home := m
-			home.Person = m.Households[k].members
+			home.Person = &profile.Profile{History: h.History}
 			v := evaluation{Definition: d, m: &home, need: max(d.AtLeast, 1)}
 			before := len(all)
 			all = v.states(all)
 			for j := before; j < len(all); j++ {
-				all[j].Group = inHousehold(all[j].Group, m.Households[k].ID)
+				all[j].Group = inHousehold(all[j].Group, h.ID)
 			}
 		}
 	}

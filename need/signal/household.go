@@ -4,11 +4,11 @@ import (
 	"cmp"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/rapport-cx/rapport/event"
 	"github.com/rapport-cx/rapport/evidence"
-	"github.com/rapport-cx/rapport/identity"
 	"github.com/rapport-cx/rapport/profile"
 )
 
@@ -79,25 +79,19 @@ func saysWho(e *event.Event) bool {
 	return e.Kind == event.Record && e.Name == string(evidence.Relationship)
 }
 
-// Household is one household at the time of an evaluation.
-type Household struct {
-	ID      string
-	members *profile.Profile // their history while they were members; nothing else
-}
-
 // HouseholdOf puts together what the members of a household did, of everyone who was
 // ever said to be one: stories are their events, each in the order of profiles.
-func HouseholdOf(id string, stories [][]*event.Event) Household {
-	p := &profile.Profile{History: map[string][]*event.Event{}, Records: map[evidence.Kind]map[string]*profile.Record{}}
+func HouseholdOf(id string, stories [][]*event.Event) profile.Household {
+	h := profile.Household{ID: id, History: map[string][]*event.Event{}}
 	for _, events := range stories {
 		for _, e := range WhileMember(events, id) {
-			p.History[e.Name] = append(p.History[e.Name], e)
+			h.History[e.Name] = append(h.History[e.Name], e)
 		}
 	}
-	for _, all := range p.History {
+	for _, all := range h.History {
 		slices.SortFunc(all, profile.Compare)
 	}
-	return Household{id, p}
+	return h
 }
 
 func inHousehold(group map[string]string, id string) map[string]string {
@@ -167,8 +161,8 @@ func (s *Rules) NewHomes() *Homes {
 // Take takes in an event of a person, and gives what it turned.
 func (h *Homes) Take(person uint32, e *event.Event) (all []HomeFired) {
 	if saysWho(e) {
-		if to, ok := identity.ParseKey(plain(field(e.Body, "to"))); ok && to.Kind == HouseholdKey {
-			h.enter(person, to.Value)
+		if id, ok := strings.CutPrefix(plain(field(e.Body, "to")), HouseholdKey+":"); ok && id != "" {
+			h.enter(person, id)
 		}
 		h.soil(person)
 		return nil
@@ -280,9 +274,6 @@ func (h *Homes) Pass(now time.Time) {
 	}
 }
 
-// In are the households that a person was ever said to be in, sorted.
-func (h *Homes) In(person uint32) []string { return slices.Sorted(maps.Keys(h.of[person])) }
-
 // Members is everyone who was ever said to be in a household, sorted.
 func (h *Homes) Members(id string) []uint32 {
 	if h.homes[id] == nil {
@@ -290,6 +281,9 @@ func (h *Homes) Members(id string) []uint32 {
 	}
 	return slices.Sorted(maps.Keys(h.homes[id].members))
 }
+
+// Said counts what has made anything stale.
+func (h *Homes) Said() uint64 { return h.said }
 
 // Family is a stale household with all that share somebody with it.
 type Family struct {

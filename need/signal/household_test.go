@@ -256,7 +256,7 @@ func (s *street) compareHolding(t *testing.T, seed uint64, life int, home string
 		stories = append(stories, s.stories[p])
 	}
 	got := map[string]bool{}
-	for _, y := range signal.Evaluate([]signal.Definition{x.d}, signal.Moment{Person: profile.New("", nil), At: time.UnixMilli(now), Households: []signal.Household{signal.HouseholdOf(home, stories)}}) {
+	for _, y := range signal.Evaluate([]signal.Definition{x.d}, signal.Moment{Person: profile.New("", nil).In([]profile.Household{signal.HouseholdOf(home, stories)}), At: time.UnixMilli(now)}) {
 		if y.Group[signal.HouseholdKey] != home {
 			t.Fatalf("RAPPORT_SEED=%d, life %d: a state of the household %s is of %v", seed, life, home, y.Group)
 		}

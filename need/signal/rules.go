@@ -195,6 +195,12 @@ func readsRecords(f Filter) bool {
 	return false
 }
 
+// ReadsRecords tells that what counts may change with the person's records.
+func (d *Definition) ReadsRecords() bool {
+	return slices.Contains(d.By, "device") || readsRecords(d.Where) || readsRecords(d.After.Where) || readsRecords(d.Unless.Where) || readsRecords(d.Other.Where) ||
+		slices.ContainsFunc(d.Then, func(s Step) bool { return readsRecords(s.Where) })
+}
+
 func (d *Definition) names() []string {
 	all := append([]string{d.Event, d.After.Event, d.Other.Event, d.Unless.Event}, d.Without...)
 	for _, s := range d.Then {
@@ -213,8 +219,7 @@ func (d *Definition) mostly() string {
 
 func layout(d *Definition, index uint16) rule {
 	r := rule{Definition: d, index: index, keep: max(d.AtLeast, 1), entry: refBytes, within: d.Within.Milliseconds(), hold: d.For.Milliseconds(), cool: d.Cooldown.Milliseconds()}
-	r.live = !d.Household && (slices.Contains(d.By, "device") || readsRecords(d.Where) || readsRecords(d.After.Where) || readsRecords(d.Unless.Where) || readsRecords(d.Other.Where) ||
-		slices.ContainsFunc(d.Then, func(s Step) bool { return readsRecords(s.Where) }))
+	r.live = d.ReadsRecords() && !d.Household
 	r.blocks = len(d.Without) > 0 && !d.SinceFirst && r.within > 0
 	switch d.Form {
 	case Trend:

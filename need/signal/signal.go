@@ -177,8 +177,6 @@ type Moment struct {
 	Person *profile.Profile
 	At     time.Time
 	Zone   *time.Location // the customer's; nil is UTC
-	// Households are those that the person is in, with what their members did.
-	Households []Household
 	// Symptom gives the normalised symptom of an event, "" when it names none;
 	// nil reads the event's own symptom property as it stands.
 	Symptom func(*event.Event) string
