@@ -25,9 +25,9 @@ type demoTenant struct {
 
 var demoTenants = []demoTenant{
 	{"electronics", "知音电器 Zhiyin Electronics", []string{"base", "electronics"}},
-	{"retail", "禾木生活 Hemu Living", []string{"base", "retail"}},
-	{"banking", "稳远银行 Wenyuan Bank", []string{"base", "banking"}},
-	{"education", "拾光课堂 Shiguang Academy", []string{"base", "education"}},
+	{"retail", "禾木百货 Hemu Store", []string{"base", "retail"}},
+	{"banking", "安渡银行 Andu Bank", []string{"base", "banking"}},
+	{"education", "知行学堂 Zhixing School", []string{"base", "education"}},
 }
 
 // seedDemo makes the demo workspaces and sends their seeds through the public API
