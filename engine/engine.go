@@ -17,6 +17,7 @@ import (
 
 	"github.com/rapport-cx/rapport/candidate"
 	"github.com/rapport-cx/rapport/conversation"
+	"github.com/rapport-cx/rapport/decision/propensity"
 	"github.com/rapport-cx/rapport/outbox"
 	"github.com/rapport-cx/rapport/strategy"
 	"github.com/rapport-cx/rapport/workspace"
@@ -95,7 +96,7 @@ type tenant struct {
 	current atomic.Pointer[strategy.Version]
 	desk    desk
 
-	learning  learning
+	learning  keeper[propensity.Model, Learned]
 	foresight foresight
 	liking    liking
 
@@ -141,10 +142,10 @@ func Open(ctx context.Context, o Options) (*Engine, error) {
 		if err := e.follow(ctx, t); err != nil {
 			return nil, err
 		}
-		if err := e.catchUp(ctx, t); err != nil {
+		if err := t.learning.catchUp(ctx, &propensities, e.Models, t.ID); err != nil {
 			return nil, fmt.Errorf("what %s has learned: %w", w.ID, err)
 		}
-		if err := e.lookAhead(ctx, t); err != nil {
+		if err := t.foresight.catchUp(ctx, &foresights, e.Models, t.ID); err != nil {
 			return nil, fmt.Errorf("what %s foresees: %w", w.ID, err)
 		}
 	}

@@ -3,12 +3,11 @@ package engine
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
 	"slices"
 	"strconv"
-	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/rapport-cx/rapport/evidence"
@@ -18,7 +17,6 @@ import (
 	"github.com/rapport-cx/rapport/need/predict"
 	"github.com/rapport-cx/rapport/profile"
 	"github.com/rapport-cx/rapport/scene"
-	"github.com/rapport-cx/rapport/workspace"
 )
 
 const foresightModel = "foresight"
@@ -39,87 +37,33 @@ type Foreseen struct {
 	About   predict.About `json:"about"`
 }
 
-type keptForesight struct {
-	Foreseen Foreseen        `json:"foreseen"`
-	Model    json.RawMessage `json:"model"`
+func (f Foreseen) number() uint64 { return f.Version }
+
+var foresights = kind[predict.Model, Foreseen]{
+	name: foresightModel, told: "foreseen",
+	read: func(text []byte, version uint64) (*predict.Model, error) {
+		m, err := predict.Unmarshal(text)
+		if errors.Is(err, predict.ErrFormat) {
+			return nil, errFormat
+		}
+		if err != nil {
+			return nil, err
+		}
+		m.Version = version
+		return m, nil
+	},
+	version: func(m *predict.Model) uint64 { return m.Version },
 }
 
-// foresight is the model of needs in use, and old ones that replays ask for.
+// foresight is the model of needs in use, and when it was last thought of a next one.
 type foresight struct {
-	current atomic.Pointer[predict.Model]
-	mu      sync.Mutex
-	old     []*predict.Model // the newest last
-	looked  time.Time        // when what was said was last gone through
+	keeper[predict.Model, Foreseen]
+	looked time.Time // when what was said was last gone through; guarded by mu
 }
 
 // foresightOf gives the version that a decision rested on; 0 is none.
 func (e *Engine) foresightOf(ctx context.Context, t *tenant, version uint64) (*predict.Model, error) {
-	if version == 0 || e.Models == nil {
-		return nil, nil
-	}
-	if m := t.foresight.current.Load(); m != nil && m.Version == version {
-		return m, nil
-	}
-	f := &t.foresight
-	f.mu.Lock()
-	if i := slices.IndexFunc(f.old, func(m *predict.Model) bool { return m.Version == version }); i >= 0 {
-		defer f.mu.Unlock()
-		return f.old[i], nil
-	}
-	f.mu.Unlock()
-	p, ok, err := e.Models.Paper(ctx, t.ID, modelPaper+foresightModel, fmt.Sprintf("%010d", version))
-	if err != nil {
-		return nil, err
-	}
-	if !ok {
-		return nil, fmt.Errorf("model of needs %d: %w", version, ErrGone)
-	}
-	var k keptForesight
-	if err := json.Unmarshal(p.Body, &k); err != nil {
-		return nil, fmt.Errorf("model of needs %d: %w", version, err)
-	}
-	m, err := predict.Unmarshal(k.Model)
-	if err != nil {
-		return nil, fmt.Errorf("model of needs %d: %w", version, err)
-	}
-	m.Version = version
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if f.old = append(f.old, m); len(f.old) > keepModels {
-		f.old = f.old[1:]
-	}
-	return m, nil
-}
-
-func (e *Engine) newestForesight(ctx context.Context, workspace string) (f Foreseen, err error) {
-	p, ok, err := e.Models.Paper(ctx, workspace, modelPaper+foresightModel, newestModel)
-	if err != nil || !ok {
-		return f, err
-	}
-	if err := json.Unmarshal(p.Body, &f); err != nil {
-		return f, fmt.Errorf("newest model of needs: %w", err)
-	}
-	return f, nil
-}
-
-// lookAhead brings the newest model of needs into use.
-func (e *Engine) lookAhead(ctx context.Context, t *tenant) error {
-	if e.Models == nil {
-		return nil
-	}
-	f, err := e.newestForesight(ctx, t.ID)
-	if err != nil || f.Version == 0 {
-		return err
-	}
-	if m := t.foresight.current.Load(); m != nil && m.Version >= f.Version {
-		return nil
-	}
-	m, err := e.foresightOf(ctx, t, f.Version)
-	if err != nil {
-		return err
-	}
-	t.foresight.current.Store(m)
-	return nil
+	return t.foresight.of(ctx, &foresights, e.Models, t.ID, version)
 }
 
 // LearnNeeds makes a new model of needs from what customers did and what they then
@@ -135,16 +79,16 @@ func (e *Engine) LearnNeeds(ctx context.Context, workspace string, alone func(ct
 	if err != nil || e.Models == nil {
 		return false, err
 	}
-	if e.mayLook(t) {
-		err = alone(ctx, "foresee "+workspace, func() error {
-			learned, err = e.learnNeeds(ctx, t)
-			return err
-		})
+	if err := t.foresight.catchUp(ctx, &foresights, e.Models, t.ID); err != nil || !e.mayLook(t) {
+		return false, err
 	}
+	learned, err = learnKind(ctx, e, t, &foresights, &t.foresight.keeper, "foresee", alone, func(ctx context.Context, before Foreseen, now time.Time) (Foreseen, []byte, error) {
+		return e.learnNeeds(ctx, t, before, now)
+	})
 	if err != nil {
 		return false, fmt.Errorf("foresight of %s: %w", workspace, err)
 	}
-	return learned, e.lookAhead(ctx, t)
+	return learned, nil
 }
 
 // mayLook tells, once a day, that it is time to go through what was said, and more often
@@ -164,64 +108,43 @@ func (e *Engine) mayLook(t *tenant) bool {
 	return true
 }
 
-func (e *Engine) learnNeeds(ctx context.Context, t *tenant) (bool, error) {
-	v := t.current.Load()
-	if v == nil {
-		return false, nil
-	}
-	before, err := e.newestForesight(ctx, t.ID)
-	if err != nil {
-		return false, err
-	}
-	now := e.now()
-	if before.Version > 0 && now.Sub(before.At) < foreseeAnew {
-		return false, nil
+func (e *Engine) learnNeeds(ctx context.Context, t *tenant, before Foreseen, now time.Time) (next Foreseen, text []byte, err error) {
+	// One that another build made is not in use, and its samples are no measure.
+	there := before.Version > 0 && t.foresight.current.Load() != nil
+	if there && now.Sub(before.At) < foreseeAnew {
+		return next, nil, nil
 	}
 	from := now.Add(-foresightPast)
 	speakers, err := e.speakers(ctx, t.ID, from)
 	if err != nil {
-		return false, err
+		return next, nil, err
 	}
-	var samples []predict.Sample
+	trainer := predict.NewTrainer(predict.Options{})
 	for _, s := range speakers {
-		if len(samples) >= mostForesight {
+		if trainer.Samples() >= mostForesight {
 			break
 		}
 		who, err := e.Profile(ctx, s.scope)
 		if err != nil {
-			return false, fmt.Errorf("profile of %s: %w", s.scope.Person, err)
+			return next, nil, fmt.Errorf("profile of %s: %w", s.scope.Person, err)
 		}
 		if who.Preferences.PersonalizationOff {
 			continue
 		}
 		zone := zoneOf(scene.Scene{}, who)
-		who = who.Masked(profile.Mask{Fields: v.Decision.Fields})
-		samples = append(samples, predict.Sampled(who, s.said, from, now, zone, predict.Options{})...)
+		trainer.Add(who.Masked(profile.Mask{Fields: t.current.Load().Decision.Fields}), s.said, from, now, zone)
 	}
-	if len(samples) < fewestForesight || len(samples)*10 < before.About.Samples*11 && len(samples) >= before.About.Samples {
-		return false, nil
+	samples, last := trainer.Samples(), before.About.Samples
+	if samples < fewestForesight || there && samples*10 < last*11 && samples >= last {
+		return next, nil, nil
 	}
-	m := predict.Train(samples, predict.Options{})
+	m := trainer.Train()
 	if len(m.Needs()) == 0 {
-		return false, nil
+		return next, nil, nil
 	}
-	text, err := m.Marshal()
-	if err != nil {
-		return false, err
-	}
-	next := Foreseen{Model: foresightModel, Version: before.Version + 1, At: now, About: m.About()}
-	body, err := json.Marshal(keptForesight{next, text})
-	if err != nil {
-		return false, err
-	}
-	pointer, err := json.Marshal(next)
-	if err != nil {
-		return false, err
-	}
-	kind := modelPaper + foresightModel
-	return true, e.Models.SavePapers(ctx, t.ID, []workspace.Paper{
-		{Kind: kind, ID: fmt.Sprintf("%010d", next.Version), Body: body}, {Kind: kind, ID: newestModel, Body: pointer},
-	})
+	next = Foreseen{Model: foresightModel, Version: before.Version + 1, At: now, About: m.About()}
+	text, err = m.Marshal()
+	return next, text, err
 }
 
 // speaker is a person for whom decisions were made, with the needs that they spoke.
@@ -329,8 +252,9 @@ func (w *walked) addForeseen(m *predict.Model, who *profile.Profile, at scene.Sc
 	if m == nil {
 		return
 	}
+	sure, _ := m.Sure()
 	for _, f := range m.Foresee(predict.Read(who, at.Time, zoneOf(at, who))) {
-		if f.Chance < predict.Sure {
+		if f.Chance < sure {
 			return // the likeliest come first
 		}
 		needs := w.recognition.Needs

@@ -5,8 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
-	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/rapport-cx/rapport/decision"
@@ -14,24 +12,22 @@ import (
 	"github.com/rapport-cx/rapport/evidence"
 	"github.com/rapport-cx/rapport/ledger"
 	"github.com/rapport-cx/rapport/profile"
-	"github.com/rapport-cx/rapport/workspace"
 )
 
-// Shelf of models: what was learned is kept whole, under a number of its own that
-// the decisions which used it name.
-type Shelf interface {
-	// SavePapers writes papers, all or none, replacing those of the same kind and id.
-	SavePapers(ctx context.Context, workspace string, papers []workspace.Paper) error
-	// Paper reads one; ok is false when there is none.
-	Paper(ctx context.Context, workspace, kind, id string) (p workspace.Paper, ok bool, err error)
+const propensityModel = "propensity"
+
+var propensities = kind[propensity.Model, Learned]{
+	name: propensityModel, told: "learned",
+	read: func(text []byte, version uint64) (*propensity.Model, error) {
+		m, err := propensity.Unmarshal(text)
+		if err != nil {
+			return nil, err
+		}
+		m.Version = version
+		return m, nil
+	},
+	version: func(m *propensity.Model) uint64 { return m.Version },
 }
-
-const (
-	propensityModel = "propensity"
-	modelPaper      = "model." // and the model's name; its papers' ids are versions
-	newestModel     = "newest" // the paper that names the newest version
-	keepModels      = 4        // old ones that stay in memory for replays
-)
 
 // LearnEvery is how often it is worth looking whether there is something to learn.
 const LearnEvery = 5 * time.Minute
@@ -54,78 +50,11 @@ type Learned struct {
 	Baseline *propensity.Review `json:"baseline,omitempty"`
 }
 
-// keptModel is a model as its paper holds it.
-type keptModel struct {
-	Learned Learned         `json:"learned"`
-	Model   json.RawMessage `json:"model"`
-}
-
-// learning is what a workspace has learned: the model that decides, and old ones
-// that replays ask for.
-type learning struct {
-	current atomic.Pointer[propensity.Model]
-	mu      sync.Mutex
-	old     []*propensity.Model // the newest last
-}
+func (l Learned) number() uint64 { return l.Version }
 
 // model gives the version that a decision rested on; 0 is none.
 func (e *Engine) model(ctx context.Context, t *tenant, version uint64) (*propensity.Model, error) {
-	if version == 0 || e.Models == nil {
-		return nil, nil
-	}
-	if m := t.learning.current.Load(); m != nil && m.Version == version {
-		return m, nil
-	}
-	l := &t.learning
-	l.mu.Lock()
-	i := slices.IndexFunc(l.old, func(m *propensity.Model) bool { return m.Version == version })
-	if i >= 0 {
-		defer l.mu.Unlock()
-		return l.old[i], nil
-	}
-	l.mu.Unlock()
-	k, ok, err := e.keptModel(ctx, t.ID, version)
-	if err != nil {
-		return nil, err
-	}
-	if !ok {
-		return nil, fmt.Errorf("propensity model %d: %w", version, ErrGone)
-	}
-	m, err := propensity.Unmarshal(k.Model)
-	if err != nil {
-		return nil, fmt.Errorf("propensity model %d: %w", version, err)
-	}
-	m.Version = version
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.old = append(l.old, m); len(l.old) > keepModels {
-		l.old = l.old[1:]
-	}
-	return m, nil
-}
-
-func (e *Engine) keptModel(ctx context.Context, workspace string, version uint64) (k keptModel, ok bool, err error) {
-	p, ok, err := e.Models.Paper(ctx, workspace, modelPaper+propensityModel, fmt.Sprintf("%010d", version))
-	if err != nil || !ok {
-		return k, ok, err
-	}
-	if err := json.Unmarshal(p.Body, &k); err != nil {
-		return k, false, fmt.Errorf("propensity model %d: %w", version, err)
-	}
-	return k, true, nil
-}
-
-// newest reads which version is the newest; 0: nothing was learned.
-func (e *Engine) newest(ctx context.Context, workspace string) (Learned, error) {
-	var l Learned
-	p, ok, err := e.Models.Paper(ctx, workspace, modelPaper+propensityModel, newestModel)
-	if err != nil || !ok {
-		return l, err
-	}
-	if err := json.Unmarshal(p.Body, &l); err != nil {
-		return l, fmt.Errorf("newest propensity model: %w", err)
-	}
-	return l, nil
+	return t.learning.of(ctx, &propensities, e.Models, t.ID, version)
 }
 
 // Learned tells what the model that decides rests on; ok is false when there is none.
@@ -133,28 +62,8 @@ func (e *Engine) Learned(ctx context.Context, workspace string) (l Learned, ok b
 	if _, err := e.tenant(workspace); err != nil || e.Models == nil {
 		return l, false, err
 	}
-	l, err = e.newest(ctx, workspace)
+	l, err = propensities.newest(ctx, e.Models, workspace)
 	return l, l.Version > 0, err
-}
-
-// catchUp brings the newest model into use, which another process may have learned.
-func (e *Engine) catchUp(ctx context.Context, t *tenant) error {
-	if e.Models == nil {
-		return nil
-	}
-	l, err := e.newest(ctx, t.ID)
-	if err != nil || l.Version == 0 {
-		return err
-	}
-	if m := t.learning.current.Load(); m != nil && m.Version >= l.Version {
-		return nil
-	}
-	m, err := e.model(ctx, t, l.Version)
-	if err != nil {
-		return err
-	}
-	t.learning.current.Store(m)
-	return nil
 }
 
 // Learn makes a new propensity model of a workspace from what came of its logged
@@ -170,60 +79,36 @@ func (e *Engine) Learn(ctx context.Context, workspace string, alone func(ctx con
 	if err != nil || e.Models == nil {
 		return false, err
 	}
-	err = alone(ctx, "learn "+workspace, func() error {
-		learned, err = e.learn(ctx, t)
-		return err
+	learned, err = learnKind(ctx, e, t, &propensities, &t.learning, "learn", alone, func(ctx context.Context, before Learned, now time.Time) (Learned, []byte, error) {
+		return e.learn(ctx, t, before, now)
 	})
 	if err != nil {
 		return false, fmt.Errorf("learning of %s: %w", workspace, err)
 	}
-	return learned, e.catchUp(ctx, t)
+	return learned, nil
 }
 
-func (e *Engine) learn(ctx context.Context, t *tenant) (bool, error) {
-	v := t.current.Load()
-	if v == nil {
-		return false, nil
-	}
-	before, err := e.newest(ctx, t.ID)
-	if err != nil {
-		return false, err
-	}
-	now, ripe := e.now(), v.Decision.Ripe
+func (e *Engine) learn(ctx context.Context, t *tenant, before Learned, now time.Time) (next Learned, text []byte, err error) {
+	ripe := t.current.Load().Decision.Ripe
 	if ripe <= 0 {
 		ripe = usualRipeness
 	}
 	samples, err := e.samples(ctx, t.ID, now, ripe)
 	if err != nil {
-		return false, err
+		return next, nil, err
 	}
 	if len(samples) == 0 || before.Version > 0 && !grown(samples, &before.About) {
-		return false, nil
+		return next, nil, nil
 	}
 	trainer := propensity.NewTrainer(propensity.Options{})
 	for _, s := range samples {
 		trainer.Add(s)
 	}
 	m := trainer.Fit(now)
-	next := Learned{Model: propensityModel, Version: before.Version + 1, At: now, Ripe: ripe.String(), About: m.About()}
+	next = Learned{Model: propensityModel, Version: before.Version + 1, At: now, Ripe: ripe.String(), About: m.About()}
 	next.Quality, next.Baseline = propensity.Compare(samples)
-	text, err := m.Marshal()
-	if err != nil {
-		return false, err
-	}
-	body, err := json.Marshal(keptModel{Learned: next, Model: text})
-	if err != nil {
-		return false, err
-	}
-	pointer, err := json.Marshal(next)
-	if err != nil {
-		return false, err
-	}
-	kind := modelPaper + propensityModel
-	return true, e.Models.SavePapers(ctx, t.ID, []workspace.Paper{
-		{Kind: kind, ID: fmt.Sprintf("%010d", next.Version), Body: body},
-		{Kind: kind, ID: newestModel, Body: pointer},
-	})
+	text, err = m.Marshal()
+	return next, text, err
 }
 
 // grown tells whether a twentieth more has ripened since, or fewer remain than were
@@ -341,11 +226,18 @@ func outcomeOf(contacts []profile.Contact, action string) (found profile.Contact
 }
 
 // openModel opens a model's ref onto what it rests on.
-func (e *Engine) openModel(ctx context.Context, workspace string, r evidence.Ref) (Learned, bool, error) {
+func (e *Engine) openModel(ctx context.Context, workspace string, r evidence.Ref) (told any, at time.Time, ok bool, err error) {
 	id, version := r.ID()
-	if id != propensityModel || version == 0 || e.Models == nil {
-		return Learned{}, false, nil
+	if version == 0 || e.Models == nil {
+		return nil, at, false, nil
 	}
-	k, ok, err := e.keptModel(ctx, workspace, version)
-	return k.Learned, ok, err
+	switch id {
+	case propensityModel:
+		l, _, ok, err := propensities.open(ctx, e.Models, workspace, version)
+		return l, l.At, ok, err
+	case foresightModel:
+		f, _, ok, err := foresights.open(ctx, e.Models, workspace, version)
+		return f, f.At, ok, err
+	}
+	return nil, at, false, nil
 }

@@ -116,21 +116,15 @@ func (e *Engine) OpenRef(ctx context.Context, workspace, ref string, at scene.Sc
 		}
 		o.Data, f.At, o.Events, f.Fields = data, when, who.Sources(r), data
 		r = Qualified(r, string(s.Person))
-	case kind == evidence.Model && id == propensityModel:
-		learned, ok, err := e.openModel(ctx, workspace, r)
+	case kind == evidence.Model && (id == propensityModel || id == foresightModel):
+		told, when, ok, err := e.openModel(ctx, workspace, r)
 		if err != nil {
 			return nil, err
 		}
 		if !ok {
 			return nil, notFound
 		}
-		o.Data, f.At = learned, learned.At
-	case kind == evidence.Model && id == foresightModel && e.Models != nil:
-		m, err := e.foresightOf(ctx, t, revision)
-		if err != nil || m == nil {
-			return nil, notFound
-		}
-		o.Data = map[string]any{"model": id, "version": revision, "about": m.About()}
+		o.Data, f.At = told, when
 	case kind == evidence.Rule || kind == evidence.Model:
 		data, ok := openRule(t.current.Load(), kind, id)
 		if !ok {

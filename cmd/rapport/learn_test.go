@@ -8,8 +8,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/rapport-cx/rapport/need/predict"
 )
 
 // offered finds the offer of an answer whose propensity is told, and its explanation.
@@ -177,7 +175,7 @@ func TestTheNextNeedIsForeseen(t *testing.T) {
 		told = told || strings.HasPrefix(p["name"].(string), "Fit Guide Viewed") && len(p["evidence"].([]any)) > 0
 	}
 	chance, _ := why["chance"].(float64)
-	if p := 1 / (1 + math.Exp(-sum)); chance < predict.Sure || math.Abs(p-chance) > 1e-9 || !told {
+	if p := 1 / (1 + math.Exp(-sum)); chance < .9 || math.Abs(p-chance) > 1e-9 || !told {
 		t.Errorf("the parts %v make %v; told is %v", why["parts"], p, why["chance"])
 	}
 	if got := list(meet("other"), "needs"); len(got) > 0 {

@@ -62,11 +62,23 @@ func (e *evalPropensity) Run(ctx context.Context, con *console) error {
 type evalForesight struct {
 	Seed      uint64 `help:"Seed of the world; 0: a fresh one, printed." default:"0"`
 	Customers int    `help:"Customers in it." default:"600"`
+	Worlds    int    `help:"How many worlds, of the seeds that follow." default:"1"`
 }
 
 func (e *evalForesight) Run(ctx context.Context, con *console) error {
 	if e.Seed == 0 {
 		e.Seed = rand.Uint64N(1 << 40)
+	}
+	if e.Worlds > 1 {
+		report, err := evaluate.Foresights(ctx, evaluate.ForesightOptions{Seed: e.Seed, Customers: e.Customers}, e.Worlds, con.err)
+		if err != nil {
+			return err
+		}
+		if con.json {
+			return con.print(report)
+		}
+		_, err = fmt.Fprintln(con.out, report)
+		return err
 	}
 	report, err := evaluate.Foresight(ctx, evaluate.ForesightOptions{Seed: e.Seed, Customers: e.Customers}, con.err)
 	if err != nil {

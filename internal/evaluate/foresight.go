@@ -170,8 +170,7 @@ func (l *lived) soon(k, day, horizon int) bool {
 // ForesightOptions say how large a world is.
 type ForesightOptions struct {
 	Seed      uint64
-	Customers int     // 0: 600
-	PushAt    float64 // chance from which on a need is spoken of unasked; 0: [predict.Sure]
+	Customers int // 0: 600
 }
 
 // ForesightReport is what `rapport eval foresight` prints: learned from two years of
@@ -194,25 +193,25 @@ func Foresight(ctx context.Context, o ForesightOptions, progress io.Writer) (For
 	if o.Customers <= 0 {
 		o.Customers = 600
 	}
-	if o.PushAt <= 0 {
-		o.PushAt = predict.Sure
-	}
 	const train, end, horizon = 730, 1095, 30
 	rep := ForesightReport{Seed: o.Seed, Customers: o.Customers}
 	r := rand.New(rand.NewPCG(o.Seed, 0x666f7265))
 	w := newForesightWorld(r)
 	people := make([]lived, o.Customers)
-	var samples []predict.Sample
-	opts := predict.Options{Horizon: horizon * 24 * time.Hour}
+	trainer := predict.NewTrainer(predict.Options{Horizon: horizon * 24 * time.Hour})
 	for i := range people {
 		if ctx.Err() != nil {
 			return rep, ctx.Err()
 		}
 		people[i] = w.live(r, i, end, horizon)
-		samples = append(samples, predict.Sampled(people[i].profile, people[i].said, foresightStart, foresightStart.AddDate(0, 0, train), nil, opts)...)
+		trainer.Add(people[i].profile, people[i].said, foresightStart, foresightStart.AddDate(0, 0, train), nil)
 	}
-	m := predict.Train(samples, opts)
-	fmt.Fprintf(progress, "learned from %d samples of %d customers\n", len(samples), o.Customers)
+	m := trainer.Train()
+	fmt.Fprintf(progress, "learned from %d samples of %d customers\n", trainer.Samples(), o.Customers)
+	if h := m.About().HeldOut; h != nil {
+		fmt.Fprintf(progress, "held out from %s: spoken of unasked from %.2f on, %d of %d in vain\n", h.From.Format(time.DateOnly), h.Sure, h.InVain, h.Pushes)
+	}
+	sure, _ := m.Sure()
 	index := map[string]int{}
 	for k, n := range m.Needs() {
 		index[n] = k
@@ -227,9 +226,11 @@ func Foresight(ctx context.Context, o ForesightOptions, progress io.Writer) (For
 			return rep, ctx.Err()
 		}
 		l := &people[i]
-		pushedOn := make([]int, len(w.needs)) // the newest push of each need
+		// When each need was last pushed, and spoken: it is pushed once within its horizon,
+		// and not to who has just spoken of it, as the house does.
+		pushedOn, saidOn := make([]int, len(w.needs)), make([]int, len(w.needs))
 		for k := range pushedOn {
-			pushedOn[k] = -end
+			pushedOn[k], saidOn[k] = -end, -end
 		}
 		for d := train; d < end-horizon; d++ {
 			reading := predict.Read(l.profile, foresightStart.AddDate(0, 0, d+1), nil)
@@ -237,10 +238,10 @@ func Foresight(ctx context.Context, o ForesightOptions, progress io.Writer) (For
 			top, bayes := 0, 0
 			for k := range w.needs {
 				c := chances[index[w.needs[k].need]]
-				if l.spoken[k][d] { // what was foreseen has come: the next may be foreseen
-					pushedOn[k] = -end
+				if l.spoken[k][d] {
+					saidOn[k] = d
 				}
-				if c >= o.PushAt && d-pushedOn[k] > horizon {
+				if c >= sure && d-pushedOn[k] > horizon && time.Duration(d-saidOn[k])*24*time.Hour > predict.JustSaid {
 					pushedOn[k] = d
 					rep.Pushes++
 					if !l.soon(k, d, horizon) {
@@ -291,12 +292,58 @@ func (l *lived) foreseeable(k, day, horizon int) bool {
 	return false
 }
 
+// share is how many of the foreseeable needs were pushed before they were spoken.
+func (r *ForesightReport) share() float64 { return float64(r.Pushed) / float64(max(r.Foreseeable, 1)) }
+
+// vain is how many of the pushes no such need followed.
+func (r *ForesightReport) vain() float64 { return float64(r.Idle) / float64(max(r.Pushes, 1)) }
+
 func (r ForesightReport) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "seed %d: %d customers, two years learned, the third foreseen\n", r.Seed, r.Customers)
 	fmt.Fprintf(&b, "calibration error %.4f over %d predictions\n", r.Calibration, r.Samples)
 	fmt.Fprintf(&b, "precision at 1: %.3f; the Bayes predictor reaches %.3f (%.1f %% of it)\n", r.Precision, r.Bayes, 100*r.Precision/r.Bayes)
-	fmt.Fprintf(&b, "of %d needs that the Bayes predictor gave 50 %%, %d were pushed before they were spoken (%.1f %%)\n", r.Foreseeable, r.Pushed, 100*float64(r.Pushed)/float64(max(r.Foreseeable, 1)))
-	fmt.Fprintf(&b, "of %d pushes %d were followed by no such need within 30 days (%.1f %%)", r.Pushes, r.Idle, 100*float64(r.Idle)/float64(max(r.Pushes, 1)))
+	fmt.Fprintf(&b, "of %d needs that the Bayes predictor gave 50 %%, %d were pushed before they were spoken (%.1f %%)\n", r.Foreseeable, r.Pushed, 100*r.share())
+	fmt.Fprintf(&b, "of %d pushes %d were followed by no such need within 30 days (%.1f %%)", r.Pushes, r.Idle, 100*r.vain())
 	return b.String()
+}
+
+// ForesightReports are those of several worlds.
+type ForesightReports []ForesightReport
+
+// Foresights looks ahead in as many worlds, of seeds that follow one another.
+func Foresights(ctx context.Context, o ForesightOptions, worlds int, progress io.Writer) (ForesightReports, error) {
+	var all ForesightReports
+	for range worlds {
+		r, err := Foresight(ctx, o, progress)
+		if err != nil {
+			return all, err
+		}
+		all = append(all, r)
+		o.Seed++
+	}
+	return all, nil
+}
+
+// String is a table, with the mean and the worst of each column.
+func (all ForesightReports) String() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%-14s %11s %18s %14s %10s %8s\n", "seed", "calibration", "precision of Bayes", "pushed before", "in vain", "pushes")
+	line := func(name string, v [4]float64, pushes string) {
+		fmt.Fprintf(&b, "%-14s %11.4f %16.1f %% %12.1f %% %8.1f %% %8s\n", name, v[0], 100*v[1], 100*v[2], 100*v[3], pushes)
+	}
+	var mean [4]float64
+	worst := [4]float64{0, math.Inf(1), math.Inf(1), 0}
+	for i := range all {
+		r := &all[i]
+		v := [4]float64{r.Calibration, r.Precision / r.Bayes, r.share(), r.vain()}
+		line(fmt.Sprint(r.Seed), v, fmt.Sprint(r.Pushes))
+		for k := range v {
+			mean[k] += v[k] / float64(len(all))
+		}
+		worst = [4]float64{max(worst[0], v[0]), min(worst[1], v[1]), min(worst[2], v[2]), max(worst[3], v[3])}
+	}
+	line("mean", mean, "")
+	line("worst", worst, "")
+	return strings.TrimRight(b.String(), "\n")
 }

@@ -1,13 +1,16 @@
 // Package predict is the foresight of need, step 4 of the flow: how likely each need
 // is to be spoken soon, learned from what customers did before they spoke.
 //
-//	m := predict.Train(samples, predict.Options{})   // a job; the Model is swapped as a whole
+//	t := predict.NewTrainer(predict.Options{})     // a job; the Model is swapped as a whole
+//	t.Add(person, spoken, from, to, zone)          // for everybody
+//	m := t.Train()
 //	for _, f := range m.Foresee(predict.Read(person, at, zone)) { … f.Chance, f.Parts … }
 //
 // For every need it is an additive logistic model over counts, recencies and streaks
 // of events, the time since something was bought, how long the customer is known, and
 // the season. So a prediction is a sum of named parts, each with the events it was
-// read from.
+// read from. From which chance on a need may be spoken of unasked is learned,
+// too: [Model.Sure].
 //
 // It never changes: [Read] reads nothing later than the moment it is asked for, and
 // training and serving both read by it; a prediction equals the sum of its parts.
@@ -17,156 +20,10 @@ import (
 	"cmp"
 	"math"
 	"slices"
-	"strconv"
 	"time"
 
-	"github.com/rapport-cx/rapport/event"
 	"github.com/rapport-cx/rapport/evidence"
-	"github.com/rapport-cx/rapport/profile"
 )
-
-// Value is one feature and the bin that its value falls into.
-type Value struct {
-	Feature string `json:"f"`
-	Bin     string `json:"b"`
-}
-
-// Reading is what is read of a person at a moment. Cited are, by value, the events
-// that it was read from, oldest first and at most citedLimit, the newest.
-type Reading struct {
-	Values []Value
-	cited  [][]*event.Event
-}
-
-// Cited are the records that the i-th value was read from.
-func (r *Reading) Cited(i int) []evidence.Ref {
-	list := r.cited[i]
-	list = list[max(0, len(list)-citedLimit):]
-	refs := make([]evidence.Ref, len(list))
-	for k, e := range list {
-		refs[k] = evidence.Ref(e.ID.String())
-	}
-	return refs
-}
-
-const citedLimit = 16
-
-const day = 24 * time.Hour
-
-// longest is how far back a count looks.
-const longest = 90 * day
-
-var windows = []struct {
-	name string
-	d    time.Duration
-}{{"7 days", 7 * day}, {"30 days", 30 * day}, {"90 days", longest}}
-
-// Read reads a person as known at a moment. What happened after it, or is not
-// verified to be theirs by the profile that is handed in, has no part in it. zone is
-// the customer's; nil: UTC.
-func Read(p *profile.Profile, at time.Time, zone *time.Location) Reading {
-	var r Reading
-	if zone == nil {
-		zone = time.UTC
-	}
-	add := func(feature, bin string, of []*event.Event) {
-		r.Values = append(r.Values, Value{feature, bin})
-		r.cited = append(r.cited, of)
-	}
-	names := make([]string, 0, len(p.History))
-	for name := range p.History {
-		if !silent[name] {
-			names = append(names, name)
-		}
-	}
-	slices.Sort(names)
-	for _, name := range names {
-		all := p.Within(name, time.Time{}, at)
-		if len(all) == 0 {
-			continue
-		}
-		for _, w := range windows {
-			of := p.Within(name, at.Add(-w.d), at)
-			if len(of) > 0 {
-				add(name+" in "+w.name, count(len(of)), of)
-			}
-		}
-		last := all[len(all)-1]
-		if since := at.Sub(last.Time); since < longest {
-			add(name+" last", recency(since), all[len(all)-1:])
-		}
-		if weeks, of := streak(all, at); weeks > 1 {
-			add(name+" weeks in a row", count(weeks), of)
-		}
-		if name == bought {
-			add("owned", ownership(at.Sub(last.Time)), all[len(all)-1:])
-		}
-	}
-	if !p.First.IsZero() && !p.First.After(at) {
-		add("known", ownership(at.Sub(p.First)), nil)
-	}
-	local := at.In(zone)
-	add("month", strconv.Itoa(int(local.Month())), nil)
-	add("weekday", strconv.Itoa(int(local.Weekday())), nil)
-	return r
-}
-
-const bought = "Order Completed"
-
-// silent are events of our own doing; a model that read them would foresee itself.
-var silent = map[string]bool{"Decision Shown": true, "Opened": true, "Accepted": true, "Dismissed": true, "Live Chat Message Received": true}
-
-func count(n int) string {
-	switch {
-	case n <= 4:
-		return strconv.Itoa(n)
-	case n <= 6:
-		return "5-6"
-	case n <= 9:
-		return "7-9"
-	case n <= 15:
-		return "10-15"
-	}
-	return "more than 15"
-}
-
-var recencies = []int{1, 2, 3, 5, 7, 10, 14, 21, 30, 45, 60, 90}
-
-func recency(d time.Duration) string {
-	for _, n := range recencies {
-		if d < time.Duration(n)*day {
-			return "under " + strconv.Itoa(n) + " days"
-		}
-	}
-	return ""
-}
-
-var ages = []int{14, 30, 60, 90, 120, 180, 365, 730}
-
-func ownership(d time.Duration) string {
-	for _, n := range ages {
-		if d < time.Duration(n)*day {
-			return "under " + strconv.Itoa(n) + " days"
-		}
-	}
-	return "two years and more"
-}
-
-// streak counts the weeks in a row, back from a moment, that have an event each.
-func streak(all []*event.Event, at time.Time) (weeks int, of []*event.Event) {
-	i := len(all)
-	for i > 0 {
-		w := int(at.Sub(all[i-1].Time) / (7 * day))
-		if w > weeks {
-			break
-		}
-		if w == weeks {
-			weeks++
-		}
-		i--
-	}
-	return weeks, all[i:]
-}
 
 // Foresight is one need that may be spoken within the model's horizon.
 type Foresight struct {
@@ -184,12 +41,19 @@ type Part struct {
 
 // Model foresees needs. It is immutable and safe for concurrent use; nil foresees none.
 type Model struct {
-	Version uint64 // under which it is kept; set before the model is shared
-	horizon time.Duration
-	needs   []string // sorted
-	base    []float64
-	weights map[Value][]float64 // by need
-	about   About
+	Version  uint64 // under which it is kept; set before the model is shared
+	horizon  time.Duration
+	sure     float64
+	needs    []string // sorted
+	base     []float64
+	features map[feature]int
+	weights  [][][]float64 // by feature, by bin, by need
+	about    About
+}
+
+type feature struct {
+	Name  string `json:"name"`
+	Scale Scale  `json:"scale"`
 }
 
 // About says what a model was learned from, and how well it foresaw what came after.
@@ -197,7 +61,27 @@ type About struct {
 	Samples int            `json:"samples"`
 	Spoken  map[string]int `json:"spoken"` // samples that were followed by the need
 	Horizon string         `json:"horizon"`
+	// HeldOut is how it did, before it was learned whole, on the newest part of the
+	// time; nil: there was too little to tell.
+	HeldOut *HeldOut `json:"held_out,omitempty"`
 }
+
+// HeldOut is how a model did on a time that it was not learned from.
+type HeldOut struct {
+	From    time.Time `json:"from"`
+	Samples int       `json:"samples"`
+	// Slope and Offset are what its log-odds had to be corrected by, over all needs.
+	Slope  float64 `json:"slope"`
+	Offset float64 `json:"offset"`
+	// Sure is the chance from which on needs would have been spoken of unasked, Pushes
+	// how often, and InVain how many of these no such need followed.
+	Sure   float64 `json:"sure"`
+	Pushes int     `json:"pushes"`
+	InVain int     `json:"in_vain"`
+}
+
+// JustSaid is for how long nobody is told of a need that they have spoken of themselves.
+const JustSaid = 7 * day
 
 // About tells what the model was learned from.
 func (m *Model) About() About {
@@ -215,19 +99,40 @@ func (m *Model) Horizon() time.Duration {
 	return m.horizon
 }
 
+// Sure is the chance from which on a need is foreseen surely enough to act on it
+// unasked: of the needs that cross it at most a tenth should not be spoken within
+// the horizon. proven is false when too little came after what the model was
+// learned from to know; then it is a careful guess, and nobody is written to by it.
+func (m *Model) Sure() (chance float64, proven bool) {
+	if m == nil {
+		return 1, false
+	}
+	if m.sure == 0 {
+		return carefully, false
+	}
+	return m.sure, true
+}
+
+// carefully is what counts as sure while nothing is known of how sure a model may be.
+const carefully = 0.9
+
 // Chances gives the chance of each need of Needs, in their order.
 func (m *Model) Chances(r *Reading, out []float64) []float64 {
 	out = append(out[:0], m.base...)
 	for _, v := range r.Values {
-		for k, w := range m.weights[v] {
-			out[k] += w
+		if f, ok := m.features[feature{v.Feature, v.Scale}]; ok {
+			for k, w := range m.weights[f][v.Bin] {
+				out[k] += w
+			}
 		}
 	}
 	for k, x := range out {
-		out[k] = 1 / (1 + math.Exp(-x))
+		out[k] = chance(x)
 	}
 	return out
 }
+
+func chance(logOdds float64) float64 { return 1 / (1 + math.Exp(-logOdds)) }
 
 // Needs are those that the model knows, sorted.
 func (m *Model) Needs() []string { return m.needs }
@@ -242,20 +147,18 @@ func (m *Model) Foresee(r Reading) []Foresight {
 		f := Foresight{Need: need, Parts: []Part{{Name: "base", Value: m.base[k], Evidence: []evidence.Ref{}}}}
 		x := m.base[k]
 		for i, v := range r.Values {
-			if w := m.weights[v]; w != nil && w[k] != 0 {
-				x += w[k]
-				f.Parts = append(f.Parts, Part{Name: v.Feature + "=" + v.Bin, Value: w[k], Evidence: r.Cited(i)})
+			at, ok := m.features[feature{v.Feature, v.Scale}]
+			if !ok || m.weights[at][v.Bin][k] == 0 {
+				continue
 			}
+			w := m.weights[at][v.Bin][k]
+			x += w
+			f.Parts = append(f.Parts, Part{Name: v.String(), Value: w, Evidence: r.Cited(i)})
 		}
-		f.Chance = 1 / (1 + math.Exp(-x))
+		f.Chance = chance(x)
 		slices.SortStableFunc(f.Parts, func(a, b Part) int { return cmp.Compare(math.Abs(b.Value), math.Abs(a.Value)) })
 		all[k] = f
 	}
 	slices.SortStableFunc(all, func(a, b Foresight) int { return cmp.Compare(b.Chance, a.Chance) })
 	return all
 }
-
-// Sure is the chance from which on a need is foreseen surely enough to act on it
-// unasked. It is crossed while a chance rises, and of those that cross it about
-// one in twelve is not spoken within the horizon (measured: `rapport eval foresight`).
-const Sure = 0.82

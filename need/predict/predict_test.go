@@ -2,6 +2,7 @@ package predict
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -26,7 +27,7 @@ func of(events ...*event.Event) *profile.Profile { return profile.Fold("per_x", 
 func bins(r Reading) map[string]string {
 	out := map[string]string{}
 	for _, v := range r.Values {
-		out[v.Feature] = v.Bin
+		out[v.Feature] = v.bin()
 	}
 	return out
 }
@@ -37,8 +38,8 @@ func TestAReadingTellsCountsRecencyStreaksAgeAndSeason(t *testing.T) {
 	r := Read(p, start.AddDate(0, 0, 44), nil)
 	got := bins(r)
 	for feature, want := range map[string]string{
-		"Returns Page Viewed in 7 days": "1", "Returns Page Viewed in 30 days": "3", "Returns Page Viewed last": "under 1 days",
-		"Returns Page Viewed weeks in a row": "3", "owned": "under 60 days", "known": "under 60 days", "month": "2", "weekday": "3",
+		"Returns Page Viewed in 3 days": "1", "Returns Page Viewed in 30 days": "3", "Returns Page Viewed last": "under 1 days",
+		"Returns Page Viewed weeks in a row": "3", "owned": "under 45 days", "known": "under 45 days", "month": "2", "weekday": "3",
 	} {
 		if got[feature] != want {
 			t.Errorf("%s is %q, wanted %q", feature, got[feature], want)
@@ -81,36 +82,90 @@ func TestNothingLeaksFromTheFuture(t *testing.T) {
 func TestWhatIsSampledEndsAHorizonBeforeTheLog(t *testing.T) {
 	t.Parallel()
 	p := of(happened(1, "Order Completed", 0), happened(2, "Repair Reported", 20))
-	o := Options{Horizon: 14 * day, Every: 7 * day}
-	all := Sampled(p, []Spoken{{At: start.AddDate(0, 0, 20), Need: "aftersale.repair"}}, time.Time{}, start.AddDate(0, 0, 60), nil, o)
+	tr := NewTrainer(Options{Horizon: 14 * day})
+	tr.Add(p, []Spoken{{At: start.AddDate(0, 0, 20), Need: "aftersale.repair"}}, time.Time{}, start.AddDate(0, 0, 60), nil)
 	var told []string
-	for _, s := range all {
-		told = append(told, fmt.Sprintf("%d:%s", int(s.At.Sub(start)/day), strings.Join(s.Spoken, ",")))
+	for _, r := range tr.rows {
+		if r.weekly {
+			told = append(told, fmt.Sprintf("%d:%d", (r.at-start.Unix())/86400, len(r.spoken)))
+		}
 	}
-	if got := strings.Join(told, " "); got != "7:aftersale.repair 14:aftersale.repair 21: 28: 35: 42:" {
+	if got := strings.Join(told, " "); got != "4:0 11:1 18:1 25:0 32:0 39:0 46:0" || tr.Samples() != 7 {
 		t.Errorf("samples %s", got)
+	}
+	if last := tr.rows[len(tr.rows)-1]; last.at != start.AddDate(0, 0, 46).Unix() {
+		t.Errorf("the last moment is %s", time.Unix(last.at, 0))
 	}
 }
 
-// learnedFrom makes a model of customers of whom those who look at the returns page
-// mostly return.
-func learnedFrom(n int) *Model {
+// crowd are customers of whom those who look at the returns page mostly return; some
+// look in every week of the time.
+func crowd(n, days int, honest float64) *Trainer {
 	r := rand.New(rand.NewPCG(4, 4))
-	var samples []Sample
+	tr := NewTrainer(Options{Horizon: 14 * day})
 	for i := range n {
 		events := []*event.Event{happened(1, "Order Completed", 0)}
 		said := []Spoken{}
 		if i%2 == 0 {
-			for k := range 3 {
-				events = append(events, happened(2+k, "Returns Page Viewed", 10+float64(k)))
+			first := 10.0
+			if days > 60 {
+				first = float64(10 + r.IntN(days-20))
 			}
-			if r.Float64() < .8 {
-				said = append(said, Spoken{At: start.AddDate(0, 0, 16), Need: "aftersale.return_refund"})
+			for k := range 3 {
+				events = append(events, happened(2+k, "Returns Page Viewed", first+float64(k)))
+			}
+			if r.Float64() < honest {
+				said = append(said, Spoken{At: start.AddDate(0, 0, int(first)+6), Need: "aftersale.return_refund"})
 			}
 		}
-		samples = append(samples, Sampled(of(events...), said, start, start.AddDate(0, 0, 28), nil, Options{Horizon: 14 * day})...)
+		tr.Add(of(events...), said, start, start.AddDate(0, 0, days), nil)
 	}
-	return Train(samples, Options{Horizon: 14 * day})
+	return tr
+}
+
+func learnedFrom(n int) *Model { return crowd(n, 28, .8).Train() }
+
+// From which chance on customers are written to is learned from what came of it: who
+// keeps their word is taken by it sooner, and of too few nothing is known.
+func TestHowSureItMayBeIsLearned(t *testing.T) {
+	t.Parallel()
+	trusted := crowd(1500, 200, 1).Train()
+	sure, proven := trusted.Sure()
+	if h := trusted.About().HeldOut; !proven || h == nil || h.Pushes < 50 || float64(h.InVain) > .1*float64(h.Pushes) || sure != h.Sure {
+		t.Errorf("of those who return: %v %v %+v", sure, proven, h)
+	}
+	if sure, proven := crowd(700, 200, .6).Train().Sure(); proven {
+		t.Errorf("two in five do not return, and from %v on they are written to", sure)
+	}
+	if sure, proven := learnedFrom(60).Sure(); proven || sure != carefully {
+		t.Errorf("of few customers it is sure at %v", sure)
+	}
+	text, _ := trusted.Marshal()
+	if back, err := Unmarshal(text); err != nil || back.sure != trusted.sure || !reflect.DeepEqual(back.About(), trusted.About()) {
+		t.Errorf("stored and read: %v, %v", back, err)
+	}
+}
+
+// Who is known for longer than anybody was in training is foreseen as those known longest.
+func TestWhatWasNeverSeenIsLikeItsNeighbour(t *testing.T) {
+	t.Parallel()
+	m := crowd(600, 200, .9).Train()
+	p := of(happened(1, "Order Completed", 0))
+	at := func(days int) float64 {
+		r := Read(p, start.AddDate(0, 0, days), nil)
+		r.Values = slices.DeleteFunc(r.Values, func(v Value) bool { return v.Scale != Age })
+		return m.Chances(&r, nil)[0]
+	}
+	if longest, beyond := at(180), at(1200); math.Abs(beyond-longest) > .3*longest {
+		t.Errorf("after 180 days %.4f, after 1200 %.4f", longest, beyond)
+	}
+}
+
+func TestABoundIsAboveWhatWasCounted(t *testing.T) {
+	t.Parallel()
+	if bound(0, 0) != 1 || bound(5, 100) < .1 || bound(50, 1000) > .07 || bound(50, 1000) < .06 {
+		t.Errorf("bounds %v %v", bound(5, 100), bound(50, 1000))
+	}
 }
 
 func TestWhatIsForeseenHasItsReasons(t *testing.T) {
@@ -152,7 +207,10 @@ func TestAStoredModelForeseesTheSame(t *testing.T) {
 	if a, b := m.Foresee(r), back.Foresee(r); !reflect.DeepEqual(a, b) {
 		t.Errorf("%+v became %+v", a, b)
 	}
-	for _, broken := range []string{"", "{}", `{"format":1,"needs":["x"]}`} {
+	if _, err := Unmarshal([]byte(`{"format":1,"needs":["x"]}`)); !errors.Is(err, ErrFormat) {
+		t.Errorf("a model of an older build is %v", err)
+	}
+	for _, broken := range []string{"", "{}", `{"format":2,"needs":["x"]}`} {
 		if _, err := Unmarshal([]byte(broken)); err == nil {
 			t.Errorf("%q is read as a model", broken)
 		}
