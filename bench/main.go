@@ -41,7 +41,7 @@ func main() {
 	seconds := flag.Int("seconds", 4, "how long each load lasts")
 	only := flag.String("only", "ingest,postgres,decide,rules,signals,ready,size", "which measurements")
 	events := flag.Int("events", 1_000_000, "how many events the restart is measured after")
-	people := flag.Int("persons", 0, "of how many people signals are remembered; 0: as many as an eighth of the free memory holds, at most a million")
+	people := flag.Int("persons", 0, "of how many people signals are remembered; 0: a million, or as many as two thirds of the free memory hold")
 	flag.Parse()
 	b := &bench{binary: *binary, length: time.Duration(*seconds) * time.Second, events: *events, persons: *people}
 	all := []struct {

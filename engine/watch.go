@@ -35,10 +35,12 @@ type Watch struct {
 	rooms map[string]*watchpost
 	turns []journal.Turn
 	fresh int // so many of turns, the first ones, are due with the next commit
-	wake  chan struct{}
-	stop  chan struct{}
-	once  sync.Once
-	ended sync.WaitGroup
+	// fetched is of no use but that nobody may leave out the reading that it sums up.
+	fetched byte
+	wake    chan struct{}
+	stop    chan struct{}
+	once    sync.Once
+	ended   sync.WaitGroup
 
 	working sync.Mutex // one goes through what is due at a time
 }
@@ -131,6 +133,30 @@ func (w *Watch) Follow(c journal.Committed) {
 		if m.live {
 			w.take(m, c)
 		}
+	}
+}
+
+// Expect implements journal.Expecter: lives that are far from the processor are fetched
+// together.
+func (w *Watch) Expect(next []journal.Committed) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	var lives [64]signal.Next
+	for len(next) > 0 {
+		group := next[:min(len(next), len(lives))]
+		next = next[len(group):]
+		r := w.rooms[group[0].Workspace]
+		if r == nil || r.now == nil || !r.now.live {
+			continue
+		}
+		m, n := r.now, 0
+		for _, c := range group {
+			if c.Workspace == m.workspace && int(c.Person) < len(m.lives) && c.Person != 0 {
+				lives[n] = signal.Next{Life: m.lives[c.Person], Name: c.Event.Name}
+				n++
+			}
+		}
+		w.fetched += m.rules.Fetch(lives[:n])
 	}
 }
 

@@ -83,6 +83,13 @@ type Follower interface {
 	Load([]byte) error
 }
 
+// Expecter is a [Follower] that is quicker when it knows what it is told next: a store
+// may show it the events of a group ahead. Whose an event is may have changed when it is
+// told of it.
+type Expecter interface {
+	Expect(next []Committed)
+}
+
 // Parter is a [Follower] that wants to know when an unmerge took the person
 // numbered from out of the person numbered to. A Join with the same from may follow.
 type Parter interface {

@@ -18,17 +18,40 @@ import (
 // of it. Should the commit fail, the store takes no more writes, and the next start
 // makes their state anew.
 
+// watchedAtOnce is how many events watchers are told of at once.
+const watchedAtOnce = 64
+
+// watch keeps an event of the group for watchers, and tells them of some at a time.
 func (w *writer) watch(c journal.Committed, joined []identity.Join) {
-	for _, f := range w.s.watchers {
-		for _, j := range joined {
-			journal.TellJoin(f, c.Workspace, j)
-		}
-		f.Follow(c)
+	w.watched = append(w.watched, c)
+	for _, j := range joined {
+		w.parts = append(w.parts, joinAt{len(w.watched) - 1, j})
 	}
+	if len(w.watched) >= watchedAtOnce {
+		w.tellWatchers()
+	}
+}
+
+func (w *writer) tellWatchers() {
+	for _, f := range w.s.watchers {
+		if x, ok := f.(journal.Expecter); ok {
+			x.Expect(w.watched)
+		}
+		parts := w.parts
+		for i, c := range w.watched {
+			for ; len(parts) > 0 && parts[0].event == i; parts = parts[1:] {
+				journal.TellJoin(f, c.Workspace, parts[0].Join)
+			}
+			f.Follow(c)
+		}
+	}
+	clear(w.watched)
+	w.watched, w.parts = w.watched[:0], w.parts[:0]
 }
 
 // storeTurns writes down what watchers have found.
 func (w *writer) storeTurns() error {
+	w.tellWatchers()
 	for _, f := range w.s.watchers {
 		for _, t := range f.Turned() {
 			if err := w.storeTurn(&t); err != nil {

@@ -134,6 +134,9 @@ type writer struct {
 	// What followers are told after the commit, by the group's events.
 	persons []uint32
 	joins   []joinAt
+	// What watchers were not told of yet, and who was joined, by the event among these.
+	watched []journal.Committed
+	parts   []joinAt
 
 	behind behind
 
