@@ -162,47 +162,70 @@ const paperCandidate = "training-candidate"
 // MostCandidates bounds how many sentences wait to be looked at.
 const MostCandidates = 2000
 
+// Who proposes what a sentence means.
+const (
+	byReader   = "model"
+	byCustomer = "customer"
+)
+
 // Candidate is a sentence that the classifier and the reader took for different
-// things. Somebody has to say what it means before anything is learned from it.
+// things, or of which the customer said what they had meant when they were asked back.
+// Somebody has to confirm what it means before anything is learned from it.
 type Candidate struct {
 	ID       string       `json:"id"`
 	Text     string       `json:"text"` // without what names the customer
 	Lang     scene.Locale `json:"lang"`
 	Taken    string       `json:"taken"`    // by the classifier
-	Proposed string       `json:"proposed"` // by the reader
+	Proposed string       `json:"proposed"` // by the reader, or the customer
+	By       string       `json:"by"`       // model, customer
 	At       time.Time    `json:"at"`
 	Decision string       `json:"decision"`
 
 	Keys []identity.Key `json:"keys,omitempty"` // whose words they are, for their erasure
 }
 
-// learnFrom keeps what the reader saw otherwise. The customer has their decision by
-// then; a failure is told to who runs the house.
+// learnFrom keeps what the reader saw otherwise, and what a customer said they had meant
+// when they were asked back. The customer has their decision by then; a failure is told to
+// who runs the house.
 func (e *Engine) learnFrom(ctx context.Context, workspaceID, decision string, in *Inputs, m moment, w *walked) {
-	if e.Papers == nil || in.Counsel == nil {
+	if e.Papers == nil || in.Counsel == nil && in.Enquiry.Chosen == nil {
 		return
 	}
 	var papers []workspace.Paper
+	wait := func(text, taken, proposed, by string) {
+		c := Candidate{Text: veil.Conceal(text, private(in.Keys, m.who)), Lang: in.Scene.Locale, Taken: taken, Proposed: proposed, By: by, At: in.Scene.Time, Decision: decision, Keys: in.Keys}
+		if l, ok := scene.LocaleOf(text); ok {
+			c.Lang = l
+		}
+		sum := sha256.Sum256([]byte(c.Text + "\x00" + c.Proposed))
+		c.ID = "tc_" + hex.EncodeToString(sum[:10])
+		body, err := json.Marshal(c)
+		if err != nil {
+			panic(err) // texts and times
+		}
+		papers = append(papers, workspace.Paper{Kind: paperCandidate, ID: c.ID, Body: body})
+	}
+	if chosen := in.Enquiry.Chosen; chosen != nil && in.Enquiry.About != "" {
+		taken := ""
+		for _, n := range m.version.Need.Recognise(need.Enquiry{Text: in.Enquiry.About}, profile.New("", nil), in.Scene, m.catalogue).Needs {
+			if n.Origin == need.Spoken && taken == "" {
+				taken = n.Intent
+			}
+		}
+		wait(in.Enquiry.About, taken, chosen.Intent, byCustomer)
+	}
 	for _, d := range need.Doubts(w.decision.Needs) {
+		if in.Counsel == nil {
+			break
+		}
 		i := slices.IndexFunc(in.Counsel.Views, func(v need.View) bool { return v.Need == d.Need && v.Differs(&d) })
 		if i < 0 {
 			continue
 		}
 		for _, p := range in.Counsel.Views[i].Parts {
-			if p.Intent == d.Readings[0].Intent {
-				continue
+			if p.Intent != d.Readings[0].Intent {
+				wait(p.Text, d.Readings[0].Intent, p.Intent, byReader)
 			}
-			c := Candidate{Text: veil.Conceal(p.Text, private(in.Keys, m.who)), Lang: in.Scene.Locale, Taken: d.Readings[0].Intent, Proposed: p.Intent, At: in.Scene.Time, Decision: decision, Keys: in.Keys}
-			if l, ok := scene.LocaleOf(p.Text); ok {
-				c.Lang = l
-			}
-			sum := sha256.Sum256([]byte(c.Text + "\x00" + c.Proposed))
-			c.ID = "tc_" + hex.EncodeToString(sum[:10])
-			body, err := json.Marshal(c)
-			if err != nil {
-				panic(err) // texts and times
-			}
-			papers = append(papers, workspace.Paper{Kind: paperCandidate, ID: c.ID, Body: body})
 		}
 	}
 	if len(papers) == 0 {

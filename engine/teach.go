@@ -11,6 +11,7 @@ import (
 
 	"github.com/rapport-cx/rapport/candidate"
 	"github.com/rapport-cx/rapport/identity"
+	"github.com/rapport-cx/rapport/need"
 	"github.com/rapport-cx/rapport/need/classify"
 	"github.com/rapport-cx/rapport/need/veil"
 	"github.com/rapport-cx/rapport/scene"
@@ -128,6 +129,29 @@ func (e *Engine) AddExamples(ctx context.Context, workspaceID string, examples [
 	}
 	there, err = e.Examples(ctx, workspaceID)
 	return len(there), err
+}
+
+// LabelNeed keeps the words of a need of a logged decision as an example of an intent,
+// without what names the customer. ErrNotFound when there is no such need with words of
+// its own, ErrState as for AddExamples.
+func (e *Engine) LabelNeed(ctx context.Context, workspaceID, decision, id, intent string) (total int, err error) {
+	_, rec, err := e.recall(ctx, workspaceID, decision)
+	if err != nil {
+		return 0, err
+	}
+	var was answered
+	if err := json.Unmarshal(rec.Answer, &was); err != nil {
+		return 0, fmt.Errorf("decision %s: %w", decision, err)
+	}
+	i := slices.IndexFunc(was.Needs, func(n need.Need) bool { return n.ID == id && n.Origin == need.Spoken })
+	if i < 0 {
+		return 0, fmt.Errorf("spoken need %q of decision %s: %w", id, decision, ErrNotFound)
+	}
+	names, err := e.namesOf(ctx, workspaceID, string(rec.Inputs.Person))
+	if err != nil {
+		return 0, err
+	}
+	return e.AddExamples(ctx, workspaceID, []Example{{Text: veil.Conceal(was.Needs[i].Text, names), Intent: intent, Keys: rec.Inputs.Keys}})
 }
 
 // Teach trains the classifier on the packs' sentences and the workspace's own, and

@@ -513,6 +513,10 @@ func (h *house) Teach(context.Context, string, strategy.Actor) (strategy.Source,
 
 func (h *house) Liking(string) (engine.Liking, bool, error) { return engine.Liking{}, false, nil }
 
+func (h *house) LabelNeed(context.Context, string, string, string, string) (int, error) {
+	return 0, nil
+}
+
 func (h *house) SuggestIntents(context.Context, string, time.Time) (engine.IntentSuggestions, error) {
 	return engine.IntentSuggestions{}, nil
 }

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"time"
@@ -20,6 +21,8 @@ type teacher interface {
 	Judge(ctx context.Context, workspace, id, intent string) error
 	// AddExamples keeps labelled sentences; engine.ErrState when one cannot be.
 	AddExamples(ctx context.Context, workspace string, all []engine.Example) (total int, err error)
+	// LabelNeed makes an example of a need of a logged decision; engine.ErrNotFound, engine.ErrState.
+	LabelNeed(ctx context.Context, workspace, decision, need, intent string) (total int, err error)
 	// Teach trains on them and puts the classifier in force as a new version.
 	Teach(ctx context.Context, workspace string, by strategy.Actor) (strategy.Source, error)
 	// Quality cross-validates the sentences of the version in force.
@@ -125,13 +128,21 @@ type ExamplesKept struct {
 	Examples int `json:"examples"`
 }
 
-// TrainingCandidate is a sentence that the classifier and the language model took for different things.
+// NeedLabel says what a need of a decision was.
+type NeedLabel struct {
+	Need   string `json:"need" minLength:"1" maxLength:"20" doc:"Its id, such as n1."`
+	Intent string `json:"intent" minLength:"1" maxLength:"200"`
+}
+
+// TrainingCandidate is a sentence that the classifier and the language model took for different things, or of
+// which a customer said what they had meant.
 type TrainingCandidate struct {
 	ID       string `json:"id"`
 	Text     string `json:"text" doc:"Without what names the customer."`
 	Lang     string `json:"lang"`
 	Taken    string `json:"taken" doc:"By the classifier."`
-	Proposed string `json:"proposed" doc:"By the language model."`
+	Proposed string `json:"proposed"`
+	By       string `json:"by" enum:"model,customer" doc:"Who proposes it: the language model, or the customer who was asked back."`
 	Decision string `json:"decision"`
 }
 
@@ -191,7 +202,11 @@ func (s *server) teachingRoutes() {
 		n, err := s.Engine.AddExamples(c.context(), c.workspace.ID, all)
 		return ExamplesKept{n}, err
 	})
-	add(s, route{method: "GET", path: "/v1/training-candidates", tag: "Learning", who: secretKey, query: pageQuery, summary: "Sentences that the classifier and the language model took for different things."}, func(c *call, _ *none) (Page[TrainingCandidate], error) {
+	add(s, route{method: "POST", path: "/v1/decisions/{id}/labels", tag: "Learning", who: secretKey, summary: "Say what a need of a decision was: its words become an example of the workspace's own."}, func(c *call, in *NeedLabel) (ExamplesKept, error) {
+		n, err := s.Engine.LabelNeed(c.context(), c.workspace.ID, c.r.PathValue("id"), in.Need, in.Intent)
+		return ExamplesKept{n}, err
+	})
+	add(s, route{method: "GET", path: "/v1/training-candidates", tag: "Learning", who: secretKey, query: pageQuery, summary: "Sentences that wait for a label: the language model, or the customer who was asked back, takes them for something."}, func(c *call, _ *none) (Page[TrainingCandidate], error) {
 		limit, after, err := page(c.r)
 		if err != nil {
 			return Page[TrainingCandidate]{}, err
@@ -202,7 +217,7 @@ func (s *server) teachingRoutes() {
 		}
 		all := make([]TrainingCandidate, len(found))
 		for i, x := range found {
-			all[i] = TrainingCandidate{x.ID, x.Text, string(x.Lang), x.Taken, x.Proposed, x.Decision}
+			all[i] = TrainingCandidate{x.ID, x.Text, string(x.Lang), x.Taken, x.Proposed, cmp.Or(x.By, "model"), x.Decision}
 		}
 		return paged(all, limit, func(x TrainingCandidate) string { return x.ID }), nil
 	})
