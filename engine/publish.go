@@ -94,6 +94,18 @@ func inherit(s *strategy.Source, base strategy.Source) {
 	s.Files = files
 }
 
+// Files are all files that a version is compiled from, those of its packs included.
+func (e *Engine) Files(ctx context.Context, workspace string, number int) (map[string]string, error) {
+	if _, err := e.tenant(workspace); err != nil {
+		return nil, err
+	}
+	s, err := e.source(ctx, workspace, number)
+	if err != nil {
+		return nil, err
+	}
+	return e.Compiler.Files(s), nil
+}
+
 // Validate compiles a version without putting it in force; its error lists all faults.
 func (e *Engine) Validate(ctx context.Context, workspace string, number int) error {
 	_, _, err := e.compile(ctx, workspace, number)

@@ -56,6 +56,9 @@ func (c *content) metric(v value) {
 func (c *content) compileMetrics() (all []outcome.Metric) {
 	for _, m := range c.metrics {
 		if m.where != nil {
+			if c.pages == nil {
+				c.pages = newTopics(c.topics) // all files are read by now
+			}
 			if f := compileFilter(*m.where, c.pages); f != nil {
 				m.Where = f
 			}

@@ -146,6 +146,8 @@ type strategist interface {
 	Actions(ctx context.Context, workspace string) ([]decision.Action, []decision.Stop, error)
 	Budgets(ctx context.Context, workspace string) ([]engine.Budget, error)
 	Draft(ctx context.Context, workspace string, s strategy.Source, by strategy.Actor) (strategy.Source, error)
+	// Files are all files that a version is compiled from, by path.
+	Files(ctx context.Context, workspace string, number int) (map[string]string, error)
 	Validate(ctx context.Context, workspace string, number int) error
 	Publish(ctx context.Context, workspace string, number int, p engine.Publication) (strategy.Source, error)
 	Rollback(ctx context.Context, workspace string, number int, by strategy.Actor, note string) (strategy.Source, error)

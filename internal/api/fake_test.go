@@ -439,6 +439,8 @@ func (h *house) History(string, int) []strategy.Act { return nil }
 
 func (h *house) Rollout(string, int) (strategy.Rollout, bool) { return strategy.Rollout{}, false }
 
+func (h *house) Files(context.Context, string, int) (map[string]string, error) { return nil, nil }
+
 func (h *house) Metrics(context.Context, string, int) ([]outcome.Metric, error) { return nil, nil }
 
 func (h *house) Simulate(context.Context, string, int, engine.Past) (*engine.Simulation, error) {

@@ -3,7 +3,9 @@ package api
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -91,6 +93,20 @@ type StrategyFault struct {
 	Caret   string `json:"caret,omitempty" doc:"The source line and a caret under the very character."`
 }
 
+// StrategyFile is one of the files that a version is compiled from.
+type StrategyFile struct {
+	Path string `json:"path"`
+	Text string `json:"text"`
+	Own  bool   `json:"own" doc:"The workspace wrote it; else it comes with its pack."`
+}
+
+// StrategyMetric is something that the packs of a version measure.
+type StrategyMetric struct {
+	ID    string         `json:"id"`
+	Title candidate.Text `json:"title"`
+	Lower bool           `json:"lower_is_better,omitempty"`
+}
+
 // Pack is a pack that strategies can be made of.
 type Pack struct {
 	Name     string         `json:"name"`
@@ -151,6 +167,24 @@ func (s *server) strategyRoutes() {
 			return Strategy{}, err
 		}
 		return s.versionOf(c, v, 0), nil
+	})
+	add(s, route{method: "GET", path: "/v1/strategies/{v}/files", tag: "Strategies", who: secretKey, summary: "Read all files that a version is compiled from, those of its packs included."}, func(c *call, _ *none) (Page[StrategyFile], error) {
+		return s.files(c)
+	})
+	add(s, route{method: "GET", path: "/v1/strategies/{v}/metrics", tag: "Strategies", who: secretKey, summary: "List what the packs of a version measure, beside what is measured anyway."}, func(c *call, _ *none) (Page[StrategyMetric], error) {
+		number, err := number(c)
+		if err != nil {
+			return Page[StrategyMetric]{}, err
+		}
+		own, err := s.Engine.Metrics(c.context(), c.workspace.ID, number)
+		if err != nil {
+			return Page[StrategyMetric]{}, refusedStrategy(err)
+		}
+		all := make([]StrategyMetric, len(own))
+		for i := range own {
+			all[i] = StrategyMetric{own[i].ID, own[i].Title, own[i].Lower}
+		}
+		return paged(all, max(len(all), 1), func(m StrategyMetric) string { return m.ID }), nil
 	})
 	add(s, route{method: "POST", path: "/v1/strategies/{v}/validate", tag: "Strategies", who: secretKey, summary: "Say all that is wrong with a version."}, func(c *call, _ *none) (StrategyFaults, error) {
 		number, err := number(c)
@@ -277,6 +311,27 @@ func (s *server) publication(c *call, number int, in *StrategyPublish) (engine.P
 		}
 	}
 	return p, nil
+}
+
+func (s *server) files(c *call) (Page[StrategyFile], error) {
+	n, err := number(c)
+	if err != nil {
+		return Page[StrategyFile]{}, err
+	}
+	v, err := s.strategy(c, n)
+	if err != nil {
+		return Page[StrategyFile]{}, err
+	}
+	texts, err := s.Engine.Files(c.context(), c.workspace.ID, n)
+	if err != nil {
+		return Page[StrategyFile]{}, err
+	}
+	all := make([]StrategyFile, 0, len(texts))
+	for _, path := range slices.Sorted(maps.Keys(texts)) {
+		_, own := v.Files[path]
+		all = append(all, StrategyFile{path, texts[path], own})
+	}
+	return paged(all, max(len(all), 1), func(f StrategyFile) string { return f.Path }), nil
 }
 
 // unknownReward names what can be asked for.

@@ -384,6 +384,74 @@ test('the door takes a secret key and refuses any other', async ({ visit }) => {
   await page.getByRole('heading', { name: '决策台账' }).waitFor()
 })
 
+test('a version is drafted, tried on some, promoted and rolled back by somebody else than who wrote it', async ({ visit, allow }) => {
+  allow(/409/)
+  const { secret_key: key } = server.keys.retail
+  const call = async (method, path, body, as = key) => {
+    const r = await fetch(`${server.url}${path}`, { method, headers: { Authorization: `Bearer ${as}`, 'Content-Type': 'application/json' }, body: JSON.stringify(body) })
+    const answer = await r.json()
+    assert.ok(r.ok, `${method} ${path}: ${JSON.stringify(answer)}`)
+    return answer
+  }
+  const ann = await call('POST', '/v1/keys', { name: '陈静', roles: ['approver'] })
+  const bob = await call('POST', '/v1/keys', { name: '李想', roles: ['approver'] })
+  await call('PUT', '/v1/settings', { two_approvers: true })
+  const openAs = async (member) => {
+    const page = await visit()
+    const { url } = await call('POST', `/v1/keys/${member.id}/login`, {}, member.key)
+    await page.goto(server.url + url)
+    await page.goto(`${server.url}/console/strategies`)
+    return page
+  }
+  const hers = await openAs(ann)
+  await hers.getByRole('link', { name: '起草新版本' }).click()
+  await hers.getByLabel('路径').fill('own/birthday.yaml')
+  await hers.getByLabel('内容（YAML）').fill(`pack: own
+actions:
+  - id: birthday_card
+    nature: goodwill
+    impact: major
+    serves: [other.chitchat]
+    title: {zh: 送您一张生日卡, en: A birthday card}
+    eligibility: [{id: club, rule: scene.store == 'club', reason: {zh: 只在会员店, en: only in the club}}]
+    reasons: [{text: {zh: 生日快乐, en: Happy birthday}}]
+`.replace('other.chitchat', 'presale.price_promo'))
+  await hers.getByLabel('说明').fill('会员店生日月送卡')
+  await hers.getByRole('button', { name: '保存为草稿' }).click()
+  await hers.getByText('没有发现问题').waitFor()
+  await hers.getByText('own/birthday.yaml').first().waitFor()
+  await hers.getByText('要先有另一个人批准').waitFor()
+  assert.ok(await hers.getByRole('button', { name: '发布', exact: true }).isDisabled(), 'nobody publishes it alone')
+  await hers.getByRole('button', { name: '开始试算' }).click()
+  await hers.getByText('证据不足').waitFor()
+  await hers.getByRole('button', { name: '提交审批' }).click()
+  await hers.getByRole('button', { name: '撤回' }).waitFor()
+  const his = await openAs(bob)
+  await his.getByText('陈静提交').waitFor()
+  await his.getByRole('link', { name: '第 2 版' }).first().click()
+  await his.getByRole('button', { name: '批准', exact: true }).click()
+  await his.getByText('已批准').waitFor()
+  await his.getByLabel('先对一部分顾客（灰度）').check()
+  await his.getByRole('button', { name: '发布', exact: true }).click()
+  await his.getByText('正在对 5% 的顾客灰度').waitFor()
+  await his.getByRole('button', { name: '推广到所有顾客' }).or(his.getByLabel('推广到所有顾客')).first().waitFor()
+  await his.getByLabel('推广到所有顾客').check()
+  await his.getByRole('button', { name: '推广到所有顾客' }).click()
+  await his.getByText('这个版本正在服务。').waitFor()
+  await his.goto(`${server.url}/console/strategies/1`)
+  await his.getByRole('button', { name: '回滚到这一版' }).click()
+  await his.getByRole('button', { name: '确认回滚' }).click()
+  await his.getByText('这个版本正在服务。').waitFor()
+  await his.getByText('回滚到此版').waitFor()
+  await his.goto(`${server.url}/console/strategies`)
+  await his.getByRole('button', { name: '停用 order_status' }).click()
+  await his.getByLabel('原因').fill('接口在检修')
+  await his.getByRole('button', { name: '立即停用' }).click()
+  await his.getByText('已停用：接口在检修').waitFor()
+  await his.getByRole('button', { name: '恢复 order_status' }).click()
+  await his.getByRole('button', { name: '停用 order_status' }).waitFor()
+})
+
 test('a new decision appears in the ledger by itself', async ({ page }) => {
   await withKey(page)
   await page.goto(`${server.url}/console/`)
@@ -499,7 +567,7 @@ for (const locale of ['zh-CN', 'en']) {
         await look('an answer')
         const { id } = await decide('chen', '手机又自动关机了', { scene: { locale, device: { type: 'mobile' } } })
         await page.evaluate((key) => sessionStorage.setItem('rapport.key', key), electronics.secret_key)
-        for (const [path, there] of [['', '.ledger > li'], [`decisions/${id}`, '.seen'], ['people', '.ledger > li'], ['people/user:chen', '.timeline li']]) {
+        for (const [path, there] of [['', '.ledger > li'], [`decisions/${id}`, '.seen'], ['people', '.ledger > li'], ['strategies', '.ledger.actions > li'], ['strategies/1', '.columns'], ['strategies/new', '.draft'], ['people/user:chen', '.timeline li']]) {
           await page.goto(`${server.url}/console/${path}`)
           await page.locator(there).first().waitFor()
           await page.evaluate(() => document.querySelectorAll('details').forEach((d) => { d.open = true }))

@@ -3,6 +3,7 @@
 // secret key that this tab keeps for itself.
 
 import type { Answer, Locale, Problem } from '../contract'
+import type { Act, Action, Approval, Difference, Faults, FileText, Metric, Publication, Request, Settings, Simulation, Version } from './plan'
 import type { Explanation, Moment, Opened, Page, Person, Replayed, Summary, Variation, Workspace } from './explanation'
 
 const keptKey = 'rapport.key'
@@ -59,6 +60,29 @@ export class Api {
 
   timeline = (id: string, cursor?: string) =>
     this.#call<Page<Moment>>(`/v1/people/${encodeURIComponent(id)}/timeline?limit=30${cursor ? `&cursor=${encodeURIComponent(cursor)}` : ''}`)
+
+  #change = <T>(method: string, path: string, body: unknown) => this.#call<T>(path, { method, body: JSON.stringify(body) })
+
+  strategies = () => this.#call<Page<Version>>('/v1/strategies?limit=100')
+  strategy = (v: number) => this.#call<Version>(`/v1/strategies/${v}`)
+  files = (v: number) => this.#call<Page<FileText>>(`/v1/strategies/${v}/files`)
+  metricsOf = (v: number) => this.#call<Page<Metric>>(`/v1/strategies/${v}/metrics`)
+  draft = (draft: { base: number; files: Record<string, string>; note?: string }) => this.#change<Version>('POST', '/v1/strategies', draft)
+  validate = (v: number) => this.#call<Faults>(`/v1/strategies/${v}/validate`, { method: 'POST' })
+  difference = (v: number) => this.#call<Difference>(`/v1/strategies/${v}/diff`)
+  simulate = (v: number, how: { reward: string }) => this.#change<Simulation>('POST', `/v1/strategies/${v}/simulate`, how)
+  publish = (v: number, p: Publication) => this.#change<Version>('POST', `/v1/strategies/${v}/publish`, p)
+  rollback = (v: number, note: string) => this.#change<Version>('POST', `/v1/strategies/${v}/rollback`, note ? { note } : {})
+  approval = (v: number) => this.#call<Approval>(`/v1/strategies/${v}/approval`)
+  approvals = () => this.#call<Page<Request>>('/v1/approvals')
+  settle = (v: number, deed: 'approval' | 'approve' | 'reject' | 'withdraw', note: string) => this.#change<Approval>('POST', `/v1/strategies/${v}/${deed}`, note ? { note } : {})
+  audit = (v: number) => this.#call<Page<Act>>(`/v1/audit?version=${v}&limit=100`)
+  actions = () => this.#call<Page<Action>>('/v1/actions')
+  stop = (action: string, reason: string) => this.#change<Action>('POST', `/v1/actions/${encodeURIComponent(action)}/stop`, { reason })
+  resume = (action: string) => this.#change<Action>('POST', `/v1/actions/${encodeURIComponent(action)}/resume`, {})
+  settings = () => this.#call<Settings>('/v1/settings')
+  twoApprovers = (on: boolean) => this.#change<Settings>('PUT', '/v1/settings', { two_approvers: on })
+  settleSettings = (deed: 'approve' | 'reject') => this.#change<Settings>('POST', `/v1/settings/${deed}`, {})
 
   async signOut() {
     if (credentials.key) credentials.forget()

@@ -31,6 +31,8 @@ import { DecisionPage } from './decision'
 import { Decisions, type Filter } from './decisions'
 import { People, PersonPage } from './people'
 import { SignedIn, useSession } from './session'
+import { NewDraft, Strategies } from './strategies'
+import { StrategyPage } from './strategy'
 import { theme, variables } from './theme'
 import { Speaking, useWords } from './words'
 
@@ -53,7 +55,8 @@ function Header() {
   const { workspaces, api, enter, leave } = useSession()
   const { colorScheme, setColorScheme } = useMantineColorScheme()
   const navigate = useNavigate()
-  const people = useLocation().pathname.startsWith('/people')
+  const path = useLocation().pathname
+  const here = ['people', 'strategies'].find((p) => path.startsWith(`/${p}`)) ?? ''
   return (
     <header className="top">
       <p className="brand">
@@ -61,8 +64,9 @@ function Header() {
         {w.product}
       </p>
       <nav aria-label={w.nav.label}>
-        <Link to="/" className="tab" data-here={people ? undefined : ''}>{w.nav.decisions}</Link>
-        <Link to="/people" className="tab" data-here={people ? '' : undefined}>{w.nav.people}</Link>
+        <Link to="/" className="tab" data-here={here === '' ? '' : undefined}>{w.nav.decisions}</Link>
+        <Link to="/people" className="tab" data-here={here === 'people' ? '' : undefined}>{w.nav.people}</Link>
+        <Link to="/strategies" className="tab" data-here={here === 'strategies' ? '' : undefined}>{w.nav.strategies}</Link>
       </nav>
       <div className="tools">
         <NativeSelect aria-label={w.workspace} value={api.workspace} data={workspaces.map((x) => ({ value: x.id, label: x.name || x.id }))}
@@ -84,6 +88,9 @@ const router = createRouter({
     createRoute({ getParentRoute: () => root, path: '/decisions/$id', component: DecisionPage }),
     createRoute({ getParentRoute: () => root, path: '/people', component: People }),
     createRoute({ getParentRoute: () => root, path: '/people/$id', component: PersonPage }),
+    createRoute({ getParentRoute: () => root, path: '/strategies', component: Strategies }),
+    createRoute({ getParentRoute: () => root, path: '/strategies/new', component: NewDraft, validateSearch: (s): { from?: number } => (Number(s['from']) > 0 ? { from: Number(s['from']) } : {}) }),
+    createRoute({ getParentRoute: () => root, path: '/strategies/$v', component: StrategyPage }),
   ]),
 })
 

@@ -1,0 +1,93 @@
+// Strategies as the API tells of them: versions, what they change, what they would have
+// brought, who stands behind them. Types, and what a page works out of them.
+
+import type { Nature } from '../contract'
+
+export interface Text { zh: string; en: string }
+export interface Actor { id: string; name: string }
+export type State = 'draft' | 'scheduled' | 'canary' | 'published' | 'superseded'
+
+export interface Guardrail { metric: string; max?: number; min?: number; after: number }
+export interface Rollout { phase: 'scheduled' | 'canary' | 'ended'; share?: number; guardrails?: Guardrail[]; at?: string; note?: string; since: string; reason?: string }
+
+export interface Version {
+  version: number
+  base?: number
+  packs: string[]
+  files?: Record<string, string>
+  state: State
+  current: boolean
+  at: string
+  note?: string
+  rollout?: Rollout
+}
+
+export interface FileText { path: string; text: string; own: boolean }
+export interface Metric { id: string; title: Text }
+export interface Difference { version: number; against: number; files: { path: string; change: 'added' | 'removed' | 'changed'; diff: string }[]; actions_added: string[]; actions_removed: string[] }
+export interface Faults { valid: boolean; faults: { file: string; line: number; column: number; message: string; caret?: string }[] }
+
+export interface Estimate { value: number; low: number; high: number; error: number }
+export interface Value {
+  reward: string
+  title: Text
+  lower_is_better?: boolean
+  rounds: number
+  effective: number
+  tried: number
+  not_yet: number
+  enough: boolean
+  missing?: 'rounds' | 'overlap' | 'trials'
+  logged: Estimate
+  ips: Estimate
+  snips: Estimate
+  dr: Estimate
+}
+export interface Simulation {
+  version: number
+  decisions: number
+  changed: number
+  people: number
+  nothing_before: number
+  nothing_after: number
+  value: Value
+  actions: { action: string; title: Text; nature: Nature; before: number; after: number; gained: number; lost: number }[]
+  examples: { decision: string; at: string; enquiry?: string; before: string[]; after: string[] }[]
+}
+
+export interface Change { part: string; id?: string; title?: Text; how: 'added' | 'changed' | 'removed'; actions: string[] }
+export interface Request { version: number; state: 'open' | 'approved' | 'rejected' | 'withdrawn'; by: Actor; at: string; note?: string; settled?: { by: Actor; at: string; note?: string } }
+export interface Approval { version: number; two_approvers: boolean; needed: boolean; against: number; changes: Change[]; request?: Request; may_approve: Actor[]; you: boolean }
+export interface Act { id: string; act: string; version?: number; by: Actor; at: string; note?: string }
+export interface Settings { two_approvers: boolean; request?: Request; you: Actor & { roles: string[] } }
+export interface Action { action: string; title: Text; nature: Nature; impact: 'minor' | 'major'; stopped?: { reason?: string; until?: string } }
+
+export interface Publication { note?: string; canary?: number; at?: string; guardrails?: Guardrail[] }
+
+/** The watched metrics that need no pack. */
+export const watched = ['accept_rate', 'dismiss_rate', 'handover_rate', 'unanswered_rate'] as const
+/** The rewards that need no pack. */
+export const rewards = ['accepted', 'dismissed', 'resolved'] as const
+
+export interface Line { kind: 'add' | 'del' | 'same' | 'gap'; text: string }
+
+/** unified reads the lines of a unified difference, its head left out. */
+export function unified(diff: string): Line[] {
+  const lines: Line[] = []
+  for (const line of diff.replace(/\n$/, '').split('\n')) {
+    if (/^(diff |--- |\+\+\+ )/.test(line)) continue
+    if (line.startsWith('@@')) { if (lines.length > 0) lines.push({ kind: 'gap', text: '⋯' }) }
+    else if (line.startsWith('+')) lines.push({ kind: 'add', text: line.slice(1) })
+    else if (line.startsWith('-')) lines.push({ kind: 'del', text: line.slice(1) })
+    else if (!line.startsWith('\\')) lines.push({ kind: 'same', text: line.slice(1) })
+  }
+  return lines
+}
+
+/** scale places estimates beside each other: shares of the width between the least and the greatest. */
+export function scale(all: Estimate[]): (x: number) => number {
+  const low = Math.min(...all.map((e) => e.low), ...all.map((e) => e.value))
+  const high = Math.max(...all.map((e) => e.high), ...all.map((e) => e.value))
+  const width = high - low || 1
+  return (x) => (x - low) / width
+}
