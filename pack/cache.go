@@ -21,6 +21,7 @@ const (
 type cache struct {
 	mu       sync.Mutex
 	versions kept[*compiled]
+	byPacks  kept[*compiled] // the same, found without reading the files again
 	models   kept[[]byte]
 }
 
@@ -29,6 +30,23 @@ func (c *cache) find(digest string) (*compiled, bool) {
 	defer c.mu.Unlock()
 	v, ok := c.versions.byKey[digest]
 	return v, ok
+}
+
+// fixed finds the version of packs whose files cannot change, by their names.
+func (c *cache) fixed(packs string) (*compiled, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	v, ok := c.byPacks.byKey[packs]
+	return v, ok
+}
+
+func (c *cache) keepFixed(packs string, v *compiled) {
+	if packs == "" {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.byPacks.put(packs, v, keptVersions)
 }
 
 func (c *cache) keep(digest string, v *compiled) {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
+	"embed"
 	"encoding/hex"
 	"fmt"
 	"io/fs"
@@ -41,10 +42,14 @@ type Compiler struct {
 // that publishing it again, or on another node, trains nothing; one that the packs
 // themselves ship is not copied into it.
 func (c *Compiler) Compile(ctx context.Context, s strategy.Source) (*strategy.Version, strategy.Source, error) {
-	files, faults := c.files(s)
-	compiled, err := c.compiled(ctx, s, files, faults)
-	if err != nil {
-		return nil, s, err
+	compiled, ok := c.cache.fixed(c.fixedName(s))
+	if !ok {
+		files, faults := c.files(s)
+		var err error
+		if compiled, err = c.compiled(ctx, s, files, faults); err != nil {
+			return nil, s, err
+		}
+		c.cache.keepFixed(c.fixedName(s), compiled)
 	}
 	out := *compiled.version
 	out.Number, out.Packs, out.Published, out.Note = s.Number, packsOf(s), s.At, s.Note
@@ -52,6 +57,15 @@ func (c *Compiler) Compile(ctx context.Context, s strategy.Source) (*strategy.Ve
 		s.Model = compiled.model
 	}
 	return &out, s, nil
+}
+
+// fixedName names a source that has nothing but packs whose files cannot change, being
+// in the program; "" is any other.
+func (c *Compiler) fixedName(s strategy.Source) string {
+	if _, inside := c.FS.(embed.FS); !inside || len(s.Files) > 0 {
+		return ""
+	}
+	return strings.Join(packsOf(s), "/")
 }
 
 // Files are the files that a source is compiled from, those of its packs included.
@@ -186,7 +200,14 @@ func packsOf(s strategy.Source) []string {
 }
 
 // packFile is one file of a source, in reading order.
-type packFile struct{ path, text string }
+type packFile struct {
+	path, text string
+	sum        [sha256.Size]byte // of the text
+}
+
+func newFile(path string, text []byte) packFile {
+	return packFile{path, string(text), sha256.Sum256(text)}
+}
 
 // files collects what a source consists of: the YAML files of its packs, each
 // overridden by a file of the same path, then the workspace's own files.
@@ -196,14 +217,17 @@ func (c *Compiler) files(s strategy.Source) (all []packFile, faults Faults) {
 		clean[own(p)] = text
 	}
 	for _, name := range packsOf(s) {
-		found := map[string]string{}
+		found := map[string]packFile{}
 		if c.FS != nil && identifier.MatchString(name) {
 			err := fs.WalkDir(c.FS, name, func(p string, d fs.DirEntry, err error) error {
+				if err == nil && d.IsDir() && d.Name() == "tests" {
+					return fs.SkipDir
+				}
 				if err != nil || d.IsDir() || !rules(p) {
 					return err
 				}
 				text, err := fs.ReadFile(c.FS, p)
-				found[p] = string(text)
+				found[p] = newFile(p, text)
 				return err
 			})
 			if err != nil && len(found) > 0 {
@@ -212,7 +236,7 @@ func (c *Compiler) files(s strategy.Source) (all []packFile, faults Faults) {
 		}
 		for p, text := range clean {
 			if strings.HasPrefix(p, name+"/") && rules(p) {
-				found[p] = text
+				found[p] = newFile(p, []byte(text))
 			}
 			if strings.HasPrefix(p, name+"/") {
 				delete(clean, p)
@@ -222,12 +246,12 @@ func (c *Compiler) files(s strategy.Source) (all []packFile, faults Faults) {
 			faults = append(faults, Fault{File: name, Message: fmt.Sprintf("there is no pack %q", name)})
 		}
 		for _, p := range slices.Sorted(maps.Keys(found)) {
-			all = append(all, packFile{p, found[p]})
+			all = append(all, found[p])
 		}
 	}
 	for _, p := range slices.Sorted(maps.Keys(clean)) {
 		if rules(p) {
-			all = append(all, packFile{p, clean[p]})
+			all = append(all, newFile(p, []byte(clean[p])))
 		} else if !strings.Contains("/"+p, "/tests/") {
 			faults = append(faults, Fault{File: p, Message: "is no YAML file"})
 		}
@@ -249,8 +273,9 @@ func rules(p string) bool {
 
 func digestOf(files []packFile) string {
 	h := sha256.New()
-	for _, f := range files {
-		fmt.Fprintf(h, "%d %s\n%d\n%s\n", len(f.path), f.path, len(f.text), f.text)
+	for i := range files {
+		fmt.Fprintf(h, "%d %s\n", len(files[i].path), files[i].path)
+		h.Write(files[i].sum[:])
 	}
 	return hex.EncodeToString(h.Sum(nil))
 }

@@ -19,7 +19,7 @@ func FuzzLoad(f *testing.F) {
 	f.Add("lexicon: {color: {zh: [红, !!binary aGk=], en: [red]}}\nattributes: [{name: w, label: 重}]\n")
 	f.Fuzz(func(t *testing.T, text string) {
 		var faults Faults
-		files := []packFile{{"own/rules.yaml", text}}
+		files := []packFile{newFile("own/rules.yaml", []byte(text))}
 		made := readAll(files, &faults).compile()
 		if len(faults) == 0 && made == nil {
 			t.Fatal("neither compiled nor faulty")

@@ -133,7 +133,7 @@ func (c *Compiler) testFiles(s strategy.Source) (all []packFile) {
 		}
 	}
 	for _, p := range slices.Sorted(maps.Keys(found)) {
-		all = append(all, packFile{p, found[p]})
+		all = append(all, newFile(p, []byte(found[p])))
 	}
 	return all
 }

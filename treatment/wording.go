@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 	"unicode"
 	"unicode/utf8"
@@ -27,10 +28,14 @@ type wording struct {
 	now      time.Time
 }
 
-var catalogues = map[scene.Locale]map[string]string{
-	scene.Chinese: load("messages/zh-CN.yaml"),
-	scene.English: load("messages/en.yaml"),
-}
+// catalogues are the sentences by language, read when first asked for: a program that
+// says nothing needs none.
+var catalogues = sync.OnceValue(func() map[scene.Locale]map[string]string {
+	return map[scene.Locale]map[string]string{
+		scene.Chinese: load("messages/zh-CN.yaml"),
+		scene.English: load("messages/en.yaml"),
+	}
+})
 
 func load(path string) map[string]string {
 	text, err := messageFiles.ReadFile(path)
@@ -48,9 +53,9 @@ func load(path string) map[string]string {
 // of the house, sorted. What is not among them is never shown.
 func States() []string {
 	var all []string
-	for key := range catalogues[scene.Chinese] {
+	for key := range catalogues()[scene.Chinese] {
 		state, ok := strings.CutPrefix(key, "state_")
-		if _, both := catalogues[scene.English][key]; ok && both {
+		if _, both := catalogues()[scene.English][key]; ok && both {
 			all = append(all, state)
 		}
 	}
@@ -60,10 +65,10 @@ func States() []string {
 
 func wordingOf(at scene.Scene) wording {
 	l := at.Locale
-	if _, ok := catalogues[l]; !ok {
+	if _, ok := catalogues()[l]; !ok {
 		l = scene.Chinese
 	}
-	return wording{locale: l, sentence: catalogues[l], zone: at.Location(), now: at.Time}
+	return wording{locale: l, sentence: catalogues()[l], zone: at.Location(), now: at.Time}
 }
 
 // has tells whether the catalogue knows a key.

@@ -134,10 +134,12 @@ func (s *server) run(ctx context.Context) error {
 		listener.Close()
 		return err
 	}
-	// Opening and compiling make garbage faster than it is worth collecting; it is
-	// given back once the server is ready.
-	usual := debug.SetGCPercent(400)
-	compiled := s.compileAhead(ctx)
+	fresh := !s.demo && s.database == "" && !exists(filepath.Join(s.dir, "rapport.db"))
+	usual := usualGC()
+	if !fresh {
+		debug.SetGCPercent(loadedGC)
+	}
+	compiled := s.compileAhead(ctx, fresh)
 	h, err := openHouseOn(ctx, memory{dir: s.dir, database: s.database, reader: second, embedder: embedder}, url)
 	if err != nil {
 		listener.Close()
@@ -191,9 +193,9 @@ func (s *server) run(ctx context.Context) error {
 // compileAhead compiles the packs of an empty folder's first workspace while the
 // store opens; the compiler remembers what it has compiled. The channel is closed
 // when it is done.
-func (s *server) compileAhead(ctx context.Context) <-chan struct{} {
+func (s *server) compileAhead(ctx context.Context, fresh bool) <-chan struct{} {
 	done := make(chan struct{})
-	if s.demo || s.database != "" || exists(filepath.Join(s.dir, "rapport.db")) {
+	if !fresh {
 		close(done)
 		return done
 	}

@@ -33,11 +33,16 @@ type page struct {
 	packed func() []byte // gzip, made when first asked for; nil where it would not be smaller
 }
 
-type server map[string]page // by URL path
+type pages map[string]page // by URL path
 
-// New reads the embedded build once and serves it. It answers GET and HEAD only.
-func New() http.Handler {
-	s := server{}
+// server reads the embedded build when a page is first asked for.
+type server struct{ pages func() pages }
+
+// New serves the embedded build. It answers GET and HEAD only.
+func New() http.Handler { return server{sync.OnceValue(read)} }
+
+func read() pages {
+	s := pages{}
 	_ = fs.WalkDir(web.Dist, "dist", func(name string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
 			return err
@@ -78,7 +83,7 @@ func packed(text []byte) []byte {
 }
 
 // find is the file of a path; inside the console every other address is its own.
-func (s server) find(at string) (p page, moved string, ok bool) {
+func (s pages) find(at string) (p page, moved string, ok bool) {
 	switch at {
 	case "/console", "/demo":
 		return p, at + "/", false
@@ -108,7 +113,7 @@ func (s server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, http.StatusText(http.StatusMethodNotAllowed), http.StatusMethodNotAllowed)
 		return
 	}
-	p, moved, ok := s.find(r.URL.Path)
+	p, moved, ok := s.pages().find(r.URL.Path)
 	if moved != "" {
 		if r.URL.RawQuery != "" {
 			moved += "?" + r.URL.RawQuery

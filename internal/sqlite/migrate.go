@@ -5,13 +5,16 @@ import (
 	"embed"
 	"fmt"
 	"io/fs"
+	"slices"
+	"strings"
 )
 
 //go:embed migrations/*.sql
 var migrations embed.FS
 
-// migrate brings the schema to the newest version, one transaction a step. The
-// version is SQLite's own user_version, which commits with the step that sets it.
+// migrate brings the schema to the newest version, one transaction a step, or one for
+// all where there is nothing yet. The version is SQLite's own user_version, which
+// commits with the step that sets it.
 func migrate(d *conn) error {
 	names, err := fs.Glob(migrations, "migrations/*.sql")
 	if err != nil {
@@ -24,15 +27,23 @@ func migrate(d *conn) error {
 	if version > int64(len(names)) {
 		return fmt.Errorf("the data folder was written by a newer build (schema %d, this build knows %d)", version, len(names))
 	}
-	for i := int(version); i < len(names); i++ {
-		sql, err := migrations.ReadFile(names[i])
-		if err != nil {
-			return err
+	pending := slices.Collect(slices.Chunk(names[version:], 1))
+	if version == 0 {
+		pending = [][]string{names}
+	}
+	for _, step := range pending {
+		sql := "BEGIN IMMEDIATE;\n"
+		for _, name := range step {
+			text, err := migrations.ReadFile(name)
+			if err != nil {
+				return err
+			}
+			version++
+			sql += string(text) + "\n"
 		}
-		step := fmt.Sprintf("BEGIN IMMEDIATE;\n%s\nPRAGMA user_version=%d;\nCOMMIT;", sql, i+1)
-		if err := d.exec(step); err != nil {
+		if err := d.exec(fmt.Sprintf("%sPRAGMA user_version=%d;\nCOMMIT;", sql, version)); err != nil {
 			d.exec("ROLLBACK")
-			return fmt.Errorf("migrate with %s: %w", names[i], err)
+			return fmt.Errorf("migrate with %s: %w", strings.Join(step, ", "), err)
 		}
 	}
 	return nil

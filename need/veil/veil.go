@@ -16,6 +16,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"unicode/utf8"
 )
 
@@ -46,24 +47,26 @@ const (
 
 // looks are what is private by its look. What stands in a group of its own is hidden
 // alone; a mark that a customer typed is hidden, too, so that none can be forged.
-var looks = []*regexp.Regexp{
-	regexp.MustCompile(`[⟦⟧]+`),
-	regexp.MustCompile(`(?i)https?://\S+|www\.\S+`),
-	regexp.MustCompile(`[\pL\pN._%+-]+[@＠][\pL\pN-]+(?:[.．][\pL\pN-]+)+`),
-	// Numbers of six digits and more, grouped or not: phones, orders, cards, identities.
-	regexp.MustCompile(`[+＋]?` + digit + `(?:[ \-—()（）.]{0,2}` + digit + `){5,}[xX]?`),
-	// Codes of letters and digits: SO-1234, RMA20260101A.
-	regexp.MustCompile(`[A-Za-z]{1,8}[-_#]?` + digit + `{4,}[A-Za-z0-9\-]*`),
-	regexp.MustCompile(`[#＃]` + digit + `{3,}`),
-	regexp.MustCompile(`\p{Han}{1,8}(?:路|街|大道|巷|弄|胡同)\s*` + digit + `+\s*号?(?:[\p{Han}0-9\-]{0,12}(?:室|单元|栋|楼|层|房))?`),
-	regexp.MustCompile(`(?i)\b\d{1,5}\s+(?:[a-z]+\s){1,3}(?:street|st|road|rd|avenue|ave|lane|drive|blvd)\b\.?`),
-	regexp.MustCompile(`(?:我叫|我的名字是|姓名[是:：]?\s*|收件人[是:：]?\s*|联系人[是:：]?\s*)(\p{Han}{2,4})`),
-	regexp.MustCompile(`(?:(?i:my name is|my name's|this is|i am|i'm))\s+([A-Z][a-z]+(?:\s[A-Z][a-z]+){0,2})`),
-}
+var looks = sync.OnceValue(func() []*regexp.Regexp {
+	return []*regexp.Regexp{
+		regexp.MustCompile(`[⟦⟧]+`),
+		regexp.MustCompile(`(?i)https?://\S+|www\.\S+`),
+		regexp.MustCompile(`[\pL\pN._%+-]+[@＠][\pL\pN-]+(?:[.．][\pL\pN-]+)+`),
+		// Numbers of six digits and more, grouped or not: phones, orders, cards, identities.
+		regexp.MustCompile(`[+＋]?` + digit + `(?:[ \-—()（）.]{0,2}` + digit + `){5,}[xX]?`),
+		// Codes of letters and digits: SO-1234, RMA20260101A.
+		regexp.MustCompile(`[A-Za-z]{1,8}[-_#]?` + digit + `{4,}[A-Za-z0-9\-]*`),
+		regexp.MustCompile(`[#＃]` + digit + `{3,}`),
+		regexp.MustCompile(`\p{Han}{1,8}(?:路|街|大道|巷|弄|胡同)\s*` + digit + `+\s*号?(?:[\p{Han}0-9\-]{0,12}(?:室|单元|栋|楼|层|房))?`),
+		regexp.MustCompile(`(?i)\b\d{1,5}\s+(?:[a-z]+\s){1,3}(?:street|st|road|rd|avenue|ave|lane|drive|blvd)\b\.?`),
+		regexp.MustCompile(`(?:我叫|我的名字是|姓名[是:：]?\s*|收件人[是:：]?\s*|联系人[是:：]?\s*)(\p{Han}{2,4})`),
+		regexp.MustCompile(`(?:(?i:my name is|my name's|this is|i am|i'm))\s+([A-Z][a-z]+(?:\s[A-Z][a-z]+){0,2})`),
+	}
+})
 
 // Hide puts marks in the place of what is private.
 func (v *Veil) Hide(text string) string {
-	for i, look := range looks {
+	for i, look := range looks() {
 		ours := outsideMarks
 		if i == 0 { // no mark in the text is ours yet
 			ours = func(text string, change func(string) string) string { return change(text) }
