@@ -2,10 +2,10 @@ package api
 
 import (
 	"embed"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -13,6 +13,7 @@ import (
 	"github.com/rapport-cx/rapport/engine"
 	"github.com/rapport-cx/rapport/event"
 	"github.com/rapport-cx/rapport/internal/ingest"
+	catalogue "github.com/rapport-cx/rapport/internal/sentence"
 	"github.com/rapport-cx/rapport/scene"
 )
 
@@ -155,44 +156,24 @@ func (r *refusal) in(l scene.Locale) Problem {
 //go:embed messages/*.json
 var messageFiles embed.FS
 
-// messages are the sentences of the edge by language and code.
-var messages = map[scene.Locale]map[string]string{
-	scene.English: readMessages("messages/en.json"),
-	scene.Chinese: readMessages("messages/zh-CN.json"),
-}
+// messages are the sentences of the edge.
+var messages = catalogue.Read(messageFiles)
 
-func readMessages(name string) map[string]string {
-	text, err := messageFiles.ReadFile(name)
-	if err != nil {
-		panic(err) // embedded: it is there or nothing was built
-	}
-	var m map[string]string
-	if err := json.Unmarshal(text, &m); err != nil {
-		panic(fmt.Sprintf("%s: %v", name, err))
-	}
-	return m
-}
-
-// sentence is a code's sentence with its arguments put in.
+// sentence is a code's sentence with its blanks filled in; what was expected is named
+// by a sentence of its own.
 func sentence(l scene.Locale, code string, args []string) string {
-	m, ok := messages[l]
-	if !ok {
-		m = messages[scene.English]
-	}
-	s, ok := m[code]
-	if !ok {
-		return code
-	}
-	for i := 0; i+1 < len(args); i += 2 {
-		value := args[i+1]
-		if args[i] == "expected" {
-			if value = m["expected."+value]; value == "" {
-				value = m["expected.other"]
-			}
+	blanks := slices.Clone(args)
+	for i := 0; i+1 < len(blanks); i += 2 {
+		if blanks[i] != "expected" {
+			continue
 		}
-		s = strings.ReplaceAll(s, "{"+args[i]+"}", value)
+		kind := "expected." + blanks[i+1]
+		if _, known := messages[scene.English][kind]; !known {
+			kind = "expected.other"
+		}
+		blanks[i+1] = messages.Say(l, kind)
 	}
-	return s
+	return messages.Say(l, code, blanks...)
 }
 
 // language is the best of our languages that the caller accepts; English when

@@ -24,6 +24,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/rapport-cx/rapport/event"
+	"github.com/rapport-cx/rapport/internal/sentence"
 	"github.com/rapport-cx/rapport/scene"
 )
 
@@ -89,39 +90,13 @@ func (f *Fault) In(l scene.Locale) string {
 	if said, ok := f.Said[string(l)]; ok {
 		return said
 	}
-	m, ok := sentences[l]
-	if !ok {
-		m = sentences[scene.English]
-	}
-	s, ok := m[f.Code]
-	if !ok {
-		return f.Code
-	}
-	for i := 0; i+1 < len(f.Args); i += 2 {
-		s = strings.ReplaceAll(s, "{"+f.Args[i]+"}", f.Args[i+1])
-	}
-	return s
+	return sentences.Say(l, f.Code, f.Args...)
 }
 
 //go:embed messages/*.json
 var messageFiles embed.FS
 
-var sentences = map[scene.Locale]map[string]string{
-	scene.English: readSentences("messages/en.json"),
-	scene.Chinese: readSentences("messages/zh-CN.json"),
-}
-
-func readSentences(name string) map[string]string {
-	text, err := messageFiles.ReadFile(name)
-	if err != nil {
-		panic(err) // embedded: it is there or nothing was built
-	}
-	var m map[string]string
-	if err := json.Unmarshal(text, &m); err != nil {
-		panic(fmt.Sprintf("%s: %v", name, err))
-	}
-	return m
-}
+var sentences = sentence.Read(messageFiles)
 
 // LongestInput bounds one input, in bytes.
 const LongestInput = 1 << 20
