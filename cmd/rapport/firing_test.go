@@ -3,6 +3,9 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
+	"math/rand/v2"
+	"net/http"
 	"slices"
 	"strings"
 	"testing"
@@ -305,6 +308,101 @@ func TestASignalFiresForAHousehold(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestEveryFiringIsMadeOnceAcrossKill9 kills servers that take events in, and looks at
+// the end for what signals must have fired: one that counts events, whose firings stand
+// in the commit of their events or right behind it, and one that reads records, which is
+// found after the commit on both stores.
+func TestEveryFiringIsMadeOnceAcrossKill9(t *testing.T) {
+	t.Parallel()
+	next := sharedDatabases(t)
+	for name, on := range map[string]func() memory{"embedded": func() memory { return memory{dir: t.TempDir()} }, "shared": next} {
+		t.Run(name, func(t *testing.T) {
+			at := on()
+			s := &watching{shop: openShopOn(t, at)}
+			s.publish(hesitation + mended)
+			s.stop()
+			seed := rand.Uint64()
+			t.Log("seed", seed)
+			dice := rand.New(rand.NewPCG(seed, 0))
+			dir, args := at.dir, []string(nil)
+			if at.database != "" {
+				dir, args = t.TempDir(), []string{"--database", at.database}
+			}
+			const people = 40
+			steps := []string{ // of everybody, in this order
+				`"event":"Page Viewed","properties":{"topic":"returns"}`,
+				`"event":"Page Viewed","properties":{"topic":"returns"}`,
+				`"event":"Repair Reported","properties":{"case_id":"c-%[1]d-1","product_id":"kettle","asset_id":"sn-%[1]d"}`,
+				`"event":"Repair Reported","properties":{"case_id":"c-%[1]d-2","product_id":"kettle","asset_id":"sn-%[1]d"}`,
+				`"event":"Service Case Updated","properties":{"case_id":"c-%[1]d-1","status":"completed"}`,
+				`"event":"Page Viewed","properties":{"topic":"returns"}`,
+				`"event":"Service Case Updated","properties":{"case_id":"c-%[1]d-2","status":"completed"}`,
+			}
+			took := make([]int, people) // steps that were acknowledged
+			for left := true; left; {
+				c := startChildAt(t, dir, "127.0.0.1:0", args...)
+				sends := 1 + dice.IntN(120)
+				left = false
+				for range sends {
+					user := dice.IntN(people)
+					for range people {
+						if took[user] < len(steps) {
+							break
+						}
+						user = (user + 1) % people
+					}
+					if took[user] == len(steps) {
+						break
+					}
+					left = true
+					step := took[user]
+					text := fmt.Sprintf(`{"batch":[{"type":"track","userId":"u%[1]d","messageId":"m%[1]d-%[2]d","timestamp":%[3]q,`+steps[step]+"}]}", user, step, time.Now().UTC().Add(time.Duration(step-20)*time.Minute).Format(time.RFC3339))
+					if !c.post(s.w.SecretKey, text) {
+						t.Fatal("a server that nobody has killed refused an event")
+					}
+					took[user]++
+				}
+				c.kill(t)
+			}
+			s.start()
+			s.settle()
+			for signal, want := range map[string]int{"hesitation": 3, "repaired_again": 2, "often": 2} {
+				of := map[identity.PersonID]int{}
+				for _, f := range s.firings(signal) {
+					if of[f.Person]++; len(f.Events) != want || f.State == journal.FiringWithdrawn || f.State == journal.FiringSuperseded {
+						t.Errorf("%s fired as %+v", signal, f)
+					}
+				}
+				for user := range people {
+					who, _, err := s.h.store.Person(t.Context(), "shop", identity.User(fmt.Sprint("u", user)))
+					if err != nil {
+						t.Fatal(err)
+					}
+					if of[who.ID] != 1 {
+						t.Errorf("%s fired %d times for u%d", signal, of[who.ID], user)
+					}
+				}
+			}
+		})
+	}
+}
+
+// post sends one batch.
+func (c *child) post(key, text string) bool {
+	req, err := http.NewRequest("POST", c.url+"/v1/batch", strings.NewReader(text))
+	if err != nil {
+		return false
+	}
+	req.Header.Set("Authorization", "Bearer "+key)
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return false
+	}
+	defer res.Body.Close()
+	_, _ = io.Copy(io.Discard, res.Body)
+	return res.StatusCode == 200
 }
 
 // holds tells whether a signal holds for somebody now.
