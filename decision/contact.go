@@ -239,7 +239,7 @@ func (c *chooser) mayBeSent(b *binding, a *Action, i int) bool {
 		within, most := strconv.FormatInt(days(limit.Within), 10), strconv.Itoa(limit.AtMost)
 		c.reject(b, a, i, ContactPolicy, "cap."+limit.ID, candidate.Text{
 			Zh: within + " 天内已主动联系 " + strconv.Itoa(n) + " 次，最多 " + most + " 次",
-			En: "sent unasked " + strconv.Itoa(n) + " times within " + within + " days; at most " + most,
+			En: "sent unasked " + times(n, "en") + " within " + candidate.Counted(within, "day|days") + "; at most " + most,
 		}, nil, refs)
 		return false
 	}
@@ -258,7 +258,7 @@ func (c *chooser) silent(b *binding, a *Action, i int, all []sent) bool {
 		silence := strconv.FormatInt(days(c.plan.Contact.Suppress), 10)
 		c.reject(b, a, i, ContactPolicy, "suppressed", candidate.Text{
 			Zh: c.date(at, "zh-CN") + "客户说过不用了，" + silence + " 天内不再主动提",
-			En: "the customer declined on " + c.date(at, "en") + "; not unasked for " + silence + " days",
+			En: "the customer declined on " + c.date(at, "en") + "; not unasked for " + candidate.Counted(silence, "day|days"),
 		}, nil, refs)
 		return true
 	}

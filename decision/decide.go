@@ -316,11 +316,23 @@ func sameGroup(a, b *need.SignalState) bool {
 
 // bare drops the braces of a text whose placeholders are unknown.
 func bare(t candidate.Text) candidate.Text {
-	return candidate.Text{Zh: braces.Replace(t.Zh), En: braces.Replace(t.En)}
+	return candidate.Text{Zh: unbraced(t.Zh), En: unbraced(t.En)}
 }
 
-// A replacer makes its table at first use, 5 kB of it: once for all decisions.
-var braces = strings.NewReplacer("{", "", "}", "")
+func unbraced(s string) string {
+	var out strings.Builder
+	for {
+		before, rest, ok := strings.Cut(s, "{")
+		out.WriteString(before)
+		if !ok {
+			return out.String()
+		}
+		inside, after, _ := strings.Cut(rest, "}")
+		name, forms := candidate.Blank(inside)
+		out.WriteString(candidate.Counted(name, forms))
+		s = after
+	}
+}
 
 // unknown names what a rule asked for in vain, and why it was kept from us when it was.
 func (m *moment) unknown(names []string) candidate.Text {
@@ -423,7 +435,7 @@ func (c *chooser) welcome(b *binding, a *Action, i int) bool {
 		if d := contact.Dismissed; a.Cap.Suppress > 0 && !d.IsZero() && !d.After(c.now) && d.Add(a.Cap.Suppress).After(c.now) {
 			c.reject(b, a, i, ContactPolicy, "suppressed", candidate.Text{
 				Zh: c.date(d, "zh-CN") + "客户说过不用了，" + strconv.FormatInt(days(a.Cap.Suppress), 10) + " 天内不再提",
-				En: "the customer declined it on " + c.date(d, "en") + "; not again for " + strconv.FormatInt(days(a.Cap.Suppress), 10) + " days",
+				En: "the customer declined it on " + c.date(d, "en") + "; not again for " + candidate.Counted(strconv.FormatInt(days(a.Cap.Suppress), 10), "day|days"),
 			}, nil, join([]evidence.Ref{}, contact.Evidence))
 			return false
 		}
@@ -435,7 +447,7 @@ func (c *chooser) welcome(b *binding, a *Action, i int) bool {
 		within, n := strconv.FormatInt(days(a.Cap.Within), 10), strconv.Itoa(len(shown))
 		c.reject(b, a, i, ContactPolicy, "frequency_cap", candidate.Text{
 			Zh: within + " 天内已展示 " + n + " 次，最多 " + strconv.Itoa(a.Cap.Shown) + " 次",
-			En: "shown " + n + " times within " + within + " days; at most " + strconv.Itoa(a.Cap.Shown),
+			En: "shown " + times(len(shown), "en") + " within " + candidate.Counted(within, "day|days") + "; at most " + strconv.Itoa(a.Cap.Shown),
 		}, nil, capEvidence(shown))
 		return false
 	}

@@ -60,10 +60,12 @@ func (b *binding) fillIn(s string, l scene.Locale) (string, bool) {
 		if end < 0 {
 			break
 		}
-		value, ok := b.argument(s[i+1:i+end], l)
+		name, forms := candidate.Blank(s[i+1 : i+end])
+		value, ok := b.argument(name, l)
 		if !ok {
 			return "", false
 		}
+		value = candidate.Counted(value, forms)
 		out.WriteString(s[:i])
 		s = s[i+end+1:]
 		if l == scene.Chinese && hanBefore(out.String()) && figure(value[:min(1, len(value))]) {
@@ -248,7 +250,7 @@ func (b *binding) shortfall() candidate.Text {
 	count, need, window := strconv.Itoa(s.Count), strconv.Itoa(max(p.AtLeast, 1)), strconv.FormatInt(days(p.Within), 10)
 	zhIn, enIn := "", ""
 	if p.Within > 0 {
-		zhIn, enIn = window+" 天内", " within "+window+" days"
+		zhIn, enIn = window+" 天内", " within "+candidate.Counted(window, "day|days")
 	}
 	zhCount, enCount := zhIn+zhWhat+"只有 "+count+" 次，需要 "+need+" 次", enWhat+enIn+": "+count+"; it takes "+need
 	kind, detail, _ := strings.Cut(s.Fault, ":")

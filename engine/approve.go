@@ -35,7 +35,7 @@ type Unapproved struct {
 
 // Error implements error.
 func (u *Unapproved) Error() string {
-	return fmt.Sprintf("version %d changes %d things of major impact and needs the approval of somebody else", u.Version, len(u.Changes))
+	return fmt.Sprintf("version %d changes what is of major impact and needs the approval of somebody else", u.Version)
 }
 
 // Approval is how a version stands with those who approve.

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/rapport-cx/rapport/candidate"
@@ -177,7 +178,7 @@ func (e *Engine) Teach(ctx context.Context, workspaceID string, by strategy.Acto
 	if err != nil {
 		return s, err
 	}
-	return e.Publish(ctx, workspaceID, s.Number, Publication{Note: fmt.Sprintf("learned from %d examples", len(examples)), By: by})
+	return e.Publish(ctx, workspaceID, s.Number, Publication{Note: "learned from " + candidate.Counted(strconv.Itoa(len(examples)), "example|examples"), By: by})
 }
 
 // Quality is what five-fold cross-validation says of the sentences behind the

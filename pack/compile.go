@@ -680,9 +680,13 @@ func (l *language) placeholders(v value, t candidate.Text, may func(string) bool
 				v.fault("a brace is not closed in %q", s)
 				break
 			}
-			name := s[i+1 : i+end]
+			name, forms := candidate.Blank(s[i+1 : i+end])
 			s = s[i+end+1:]
 			switch {
+			case forms != "" && (strings.Count(forms, "|") != 1 || strings.HasPrefix(forms, "|") || strings.HasSuffix(forms, "|")):
+				v.fault("{%s|%s} says the words for one and for many: {%s|day|days}", name, forms, name)
+			case forms != "" && l.types[name] != decision.Int && !slices.Contains([]string{"count", "at_least", "within"}, name):
+				v.fault("{%s} is no whole number, so it has no words for one and for many", name)
 			case may != nil && !may(name):
 				v.fault("{%s} is not always known, so a title may not use it", name)
 			case !l.isFact(name) && !slices.Contains(decision.Placeholders(), name):

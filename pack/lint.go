@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -242,6 +243,10 @@ func (l *linter) treatments(a *actionText, read func(*value) []condition) {
 func (l *linter) sentences(a *actionText, personal []string) {
 	say := func(at value, texts ...candidate.Text) {
 		for _, t := range texts {
+			for _, name := range l.language.unmatched(t.En) {
+				l.find(at, strategy.Plural, strategy.Doubtful, fmt.Sprintf("英文里 {%s} 为 1 时不通：写成 {%s|day|days} 这样，分别给出单数和复数", name, name),
+					fmt.Sprintf("{%s} may be 1: write {%s|day|days}, the word for one and for many", name, name))
+			}
 			for _, word := range promiseWords {
 				if mentions(t, word) {
 					l.find(at, strategy.Promise, strategy.Harmful, fmt.Sprintf("“%s”是不能作的承诺", word), fmt.Sprintf("%q promises what nobody can know", word))
@@ -266,6 +271,19 @@ func (l *linter) sentences(a *actionText, personal []string) {
 	for i := range a.treatments {
 		say(a.treatments[i].at, a.treatments[i].Title, a.treatments[i].Body)
 	}
+}
+
+var plural = regexp.MustCompile(`\{([^}|]+)\} [a-z]+s\b`)
+
+// unmatched lists the whole numbers in an English text that stand before a word for many,
+// whatever they are.
+func (l *language) unmatched(en string) (names []string) {
+	for _, m := range plural.FindAllStringSubmatch(en, -1) {
+		if l.types[m[1]] == decision.Int || slices.Contains([]string{"count", "at_least", "within"}, m[1]) {
+			names = append(names, m[1])
+		}
+	}
+	return names
 }
 
 // mentions tells whether a text says a word; an English word is not part of another.

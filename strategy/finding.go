@@ -31,6 +31,7 @@ const (
 	Promise           Check = "promise"               // a sentence promises what nobody can know
 	NoPurpose         Check = "no_purpose"            // a sensitive trait is read without a purpose that was agreed to
 	NeverFires        Check = "never_fires"           // the rules of an action exclude each other
+	Plural            Check = "plural"                // an English sentence that is wrong when there is one of it
 	Unreachable       Check = "unreachable_treatment" // an earlier treatment is always taken
 	Shadowed          Check = "shadowed_rule"         // the same rule stands there twice
 	GivenAndSold      Check = "given_and_sold"        // what one action gives for nothing another sells for the same need

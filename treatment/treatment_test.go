@@ -45,7 +45,10 @@ func kinds(s treatment.Solution) (out []string) {
 // Both catalogues must say the same things with the same blanks.
 func TestEverySentenceStandsInBothLanguages(t *testing.T) {
 	t.Parallel()
-	blank := regexp.MustCompile(`\{[a-z]+\}`)
+	blank, forms := regexp.MustCompile(`\{[a-z]+\}`), regexp.MustCompile(`\|[^}]*\}`)
+	counted := regexp.MustCompile(`\{(count|ahead|minutes|days|months|times|left|hours|number|n)\} [a-z]+s\b`)
+	wrong := regexp.MustCompile(`\b1 ([a-z]+s|[a-z]+ are|[a-z]+ were)\b|\b[02] (thing|position|person|minute)\b`)
+	braces := regexp.MustCompile(`\{([^}]+)\}`)
 	read := func(name string) map[string]string {
 		text, err := os.ReadFile("messages/" + name + ".yaml")
 		if err != nil {
@@ -64,11 +67,25 @@ func TestEverySentenceStandsInBothLanguages(t *testing.T) {
 			t.Errorf("%s is missing in English", key)
 			continue
 		}
-		x, y := blank.FindAllString(a, -1), blank.FindAllString(b, -1)
+		x, y := blank.FindAllString(a, -1), blank.FindAllString(forms.ReplaceAllString(b, "}"), -1)
 		slices.Sort(x)
 		slices.Sort(y)
 		if !slices.Equal(slices.Compact(x), slices.Compact(y)) {
 			t.Errorf("%s: blanks %v and %v", key, x, y)
+		}
+		if counted.MatchString(b) {
+			t.Errorf("%s has no word for one: %s", key, b)
+		}
+		for _, number := range []string{"0", "1", "2"} {
+			said := braces.ReplaceAllStringFunc(b, func(s string) string {
+				if _, words := candidate.Blank(s[1 : len(s)-1]); words != "" {
+					return candidate.Counted(number, words)
+				}
+				return "X"
+			})
+			if wrong.MatchString(said) || strings.ContainsAny(said, "{|}") {
+				t.Errorf("%s with %s: %s", key, number, said)
+			}
 		}
 		for _, banned := range []string{"亲", "尊敬的", "！", "给您带来不便", "系统检测到"} {
 			if strings.Contains(a, banned) {

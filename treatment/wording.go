@@ -93,10 +93,10 @@ func fill(text string, pairs []string) string {
 			return b.String()
 		}
 		b.WriteString(text[:i])
-		name := text[i+1 : j]
+		name, forms := candidate.Blank(text[i+1 : j])
 		for k := 0; k+1 < len(pairs); k += 2 {
 			if pairs[k] == name {
-				b.WriteString(pairs[k+1])
+				b.WriteString(candidate.Counted(pairs[k+1], forms))
 				break
 			}
 		}
