@@ -23,8 +23,7 @@ var version = "dev"
 // commands is the command line. Each command is a type with its flags as fields
 // and Run as its work.
 type commands struct {
-	Config kong.ConfigFlag `help:"YAML file that sets any of the flags." placeholder:"FILE"`
-	JSON   bool            `name:"json" help:"Print JSON instead of text."`
+	everywhere
 
 	Serve      serveCommand      `cmd:"" help:"Run the server."`
 	Demo       demoCommand       `cmd:"" help:"Run the server with the demo workspaces, in a temporary folder."`
@@ -44,6 +43,19 @@ type commands struct {
 	Version    versionCommand    `cmd:"" help:"Print the version."`
 }
 
+// everywhere are the flags of all commands.
+type everywhere struct {
+	Config kong.ConfigFlag `help:"YAML file that sets any of the flags." placeholder:"FILE"`
+	JSON   bool            `name:"json" help:"Print JSON instead of text."`
+}
+
+// onlyServe is the command line of a server that starts.
+type onlyServe struct {
+	everywhere
+
+	Serve serveCommand `cmd:""`
+}
+
 // Garbage that the collector lets stand while the program starts, in percent of what
 // it keeps: nearly all is garbage, given back when it is ready. A folder with something
 // in it keeps more.
@@ -59,8 +71,8 @@ var usualGC = sync.OnceValue(func() int { return debug.SetGCPercent(startGC) })
 type console struct {
 	out, err io.Writer
 	json     bool
-	terminal bool // err is a terminal: progress may be drawn
-	parser   *kong.Kong
+	terminal bool       // err is a terminal: progress may be drawn
+	parser   *kong.Kong // nil while a server starts
 }
 
 func main() {
@@ -72,40 +84,67 @@ func main() {
 
 // run executes one command line and gives its exit status.
 func run(ctx context.Context, args []string, out, errs io.Writer) int {
-	var c commands
-	exit := -1
-	parser, err := kong.New(&c,
-		kong.Name("rapport"),
-		kong.Description("Rapport (默契): a service adviser for every customer."),
-		kong.UsageOnError(),
-		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
-		kong.Configuration(yamlFile),
-		kong.DefaultEnvars("RAPPORT"),
-		kong.Writers(out, errs),
-		kong.Exit(func(code int) { exit = code }),
-	)
-	if err != nil {
-		fmt.Fprintln(errs, "rapport:", err)
-		return 2
-	}
-	line, err := parser.Parse(args)
-	if exit >= 0 { // --help
-		return exit
-	}
-	if err != nil {
-		fmt.Fprintf(errs, "rapport: %v\nTry 'rapport --help'.\n", err)
-		return 2
+	con := &console{out: out, err: errs, terminal: isTerminal(errs)}
+	line := con.serving(args)
+	if line == nil {
+		var c commands
+		exit := -1
+		var err error
+		if con.parser, err = kong.New(&c, con.options(kong.Exit(func(code int) { exit = code }))...); err != nil {
+			fmt.Fprintln(errs, "rapport:", err)
+			return 2
+		}
+		line, err = con.parser.Parse(args)
+		if exit >= 0 { // --help
+			return exit
+		}
+		if err != nil {
+			fmt.Fprintf(errs, "rapport: %v\nTry 'rapport --help'.\n", err)
+			return 2
+		}
+		con.json = c.JSON
 	}
 	if first, _, _ := strings.Cut(line.Command(), " "); first != "serve" && first != "demo" {
 		debug.SetGCPercent(usualGC())
 	}
-	con := &console{out: out, err: errs, json: c.JSON, terminal: isTerminal(errs), parser: parser}
 	line.BindTo(ctx, (*context.Context)(nil))
 	if err := line.Run(con); err != nil {
 		fmt.Fprintln(errs, "rapport:", err)
 		return 1
 	}
 	return 0
+}
+
+// serving reads a command line that starts a server; nil when it does not, or when
+// anything is wrong with it or asked about it. A parser of all commands takes longer to
+// make (3.6 ms) than a server has for it.
+func (c *console) serving(args []string) *kong.Context {
+	if len(args) == 0 || args[0] != "serve" {
+		return nil
+	}
+	var only onlyServe
+	parser, err := kong.New(&only, c.options(kong.NoDefaultHelp())...)
+	if err != nil {
+		return nil
+	}
+	line, err := parser.Parse(args)
+	if err != nil {
+		return nil
+	}
+	c.json = only.JSON
+	return line
+}
+
+func (c *console) options(more ...kong.Option) []kong.Option {
+	return append([]kong.Option{
+		kong.Name("rapport"),
+		kong.Description("Rapport (默契): a service adviser for every customer."),
+		kong.UsageOnError(),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
+		kong.Configuration(yamlFile),
+		kong.DefaultEnvars("RAPPORT"),
+		kong.Writers(c.out, c.err),
+	}, more...)
 }
 
 type versionCommand struct{}
