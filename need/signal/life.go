@@ -90,10 +90,9 @@ func (l Life) add(i int, r *rule, group []byte) (Life, record) {
 	from, to := area(n), area(n+1)
 	size := (r.size + len(group) + 7) &^ 7
 	need := to + len(l) - from + size
-	out := l
-	if from == to && need <= cap(l) {
-		out = l[:need]
-		clear(out[len(l):])
+	var out Life
+	if from == to {
+		out = append(l, make([]byte, size)...)
 	} else {
 		out = l.grown(to, need)
 	}
@@ -114,12 +113,12 @@ func (l Life) add(i int, r *rule, group []byte) (Life, record) {
 	return out, b
 }
 
-// grown is the life with more room, its records in the order of the directory: what one
-// event touches then stands together. Moving all of a life for each new record would cost
-// more than that saves, so those that come in between stand behind.
+// grown is the life with more room, also for the directory, its records in the order of
+// that: what one event touches then stands together. Moving all of a life for each new
+// record would cost more than it saves, so those that come in between stand behind.
 func (l Life) grown(to, need int) Life {
 	n := l.count()
-	from, out := area(n), slices.Grow(Life(nil), need+need/8)[:need]
+	from, out := area(n), slices.Grow(Life(nil), need+need/5)[:need]
 	copy(out, l[:lifeHeader+4*n])
 	place := to
 	for j := range n {
@@ -700,7 +699,10 @@ func (f *folding) apply(h *hook, b record, mask int) bool {
 	return true
 }
 
-var zero [16]byte
+var (
+	zero   [16]byte
+	lastID = event.ID(bytes.Repeat([]byte{0xff}, 16)) // behind every event of its moment
+)
 
 // undo is what an event of Without does.
 func (r *rule) undo(b record, t int64) {
@@ -805,7 +807,7 @@ func (r *rule) tick(s *Rules, b record, upTo int64, fired *[]Fired) {
 	if due > upTo {
 		return
 	}
-	b.setLast(due, event.ID(bytes.Repeat([]byte{0xff}, 16)))
+	b.setLast(due, lastID)
 	b.set(held, true)
 	r.turn(b, due, fired)
 }
