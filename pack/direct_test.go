@@ -64,7 +64,7 @@ func TestARuleMadeOfComparisonsSaysWhatCELSays(t *testing.T) {
 		if made == nil {
 			t.Fatalf("%s: %v", text, faults)
 		}
-		if made.node == nil {
+		if made.steps == nil {
 			t.Fatalf("%s is left to CEL", text)
 		}
 		facts := map[string]any{}
@@ -76,7 +76,7 @@ func TestARuleMadeOfComparisonsSaysWhatCELSays(t *testing.T) {
 		direct, slow := &somebody{facts: facts}, &somebody{facts: facts}
 		got := made.Eval(direct)
 		byCEL := *made
-		byCEL.node = nil
+		byCEL.steps = nil
 		want := byCEL.Eval(slow)
 		if got.Holds != want.Holds || got.Unknown != want.Unknown || got.Fault != want.Fault || !slices.Equal(got.Missing, want.Missing) || !slices.Equal(direct.asked, slow.asked) {
 			t.Fatalf("%s\nof %v\ngives %+v, asking %s\nCEL   %+v, asking %s", text, facts, got, strings.Join(direct.asked, " "), want, strings.Join(slow.asked, " "))

@@ -111,7 +111,7 @@ type rule struct {
 	expr    ast.Expr // as checked
 	source  string
 	program cel.Program
-	node    node     // says the same as program, at once; nil: only CEL can
+	steps   steps    // say the same as program, at once; nil: only CEL can
 	reads   []string // names of facts, known() included, sorted
 	types   map[string]decision.FactType
 }
@@ -122,15 +122,13 @@ func (r *rule) Source() string { return r.source }
 // Eval walks the rule over facts. CEL lets && and || absorb the error of a missing
 // name when the other side settles it; the names asked for in vain are kept here.
 func (r *rule) Eval(facts decision.Facts) decision.Verdict {
+	if r.steps != nil {
+		a := asking{facts: facts}
+		said := r.steps.walk(0, &a)
+		return decision.Verdict{Holds: said == yes, Unknown: said == unknown, Missing: a.missing}
+	}
 	a := activations.Get().(*activation)
 	a.facts, a.types, a.missing = facts, r.types, nil
-	if r.node != nil {
-		said := r.node(a)
-		v := decision.Verdict{Holds: said == yes, Unknown: said == unknown, Missing: a.missing}
-		a.facts, a.missing = nil, nil
-		activations.Put(a)
-		return v
-	}
 	out, _, err := r.program.Eval(a)
 	v := decision.Verdict{Missing: a.missing}
 	a.facts, a.missing = nil, nil
@@ -175,32 +173,14 @@ func (a *activation) value(fact string) (any, bool) {
 // resolve is a fact that is asked for: one that is unknown is remembered.
 func (a *activation) resolve(name string) (any, bool) {
 	v, ok := a.value(name)
-	if !ok {
-		a.miss(name)
+	if !ok && !slices.Contains(a.missing, name) {
+		a.missing = append(a.missing, name)
 	}
 	return v, ok
 }
 
-func (a *activation) miss(name string) {
-	if !slices.Contains(a.missing, name) {
-		a.missing = append(a.missing, name)
-	}
-}
-
 // Parent implements cel.Activation.
 func (a *activation) Parent() cel.Activation { return nil }
-
-// asked is resolve of a fact whose type is known when the rule is compiled: nothing
-// is looked up twice, and no value is boxed again.
-func asked[T any](a *activation, name string, as func(any) (T, bool)) (v T, ok bool) {
-	if x, known := a.facts.Lookup(name); known {
-		if v, ok = as(x); ok {
-			return v, true
-		}
-	}
-	a.miss(name)
-	return v, false
-}
 
 // typed gives a value in the declared type of its fact. A trait that came in
 // another type than its name promises is as good as unknown.
@@ -318,7 +298,7 @@ func (l *language) compile(v value) *rule {
 		return nil
 	}
 	r := &rule{source: source, program: program, types: l.types, expr: checked.NativeRep().Expr()}
-	r.node = l.direct(r.expr)
+	r.steps = l.direct(r.expr)
 	for _, ref := range checked.NativeRep().ReferenceMap() {
 		name := strings.TrimPrefix(ref.Name, knownPrefix)
 		if _, isFact := l.types[name]; isFact && !slices.Contains(r.reads, name) {
