@@ -25,6 +25,20 @@ func (c *Calendar) Workday(t time.Time) bool {
 	return t.Weekday() != time.Saturday && t.Weekday() != time.Sunday
 }
 
+// calendar is the one of a country (its id is the country's code in small letters), else
+// the plan's first; without any, Monday to Friday are worked.
+func (p *Plan) calendar(country string) *Calendar {
+	for i := range p.Calendars {
+		if country != "" && strings.EqualFold(p.Calendars[i].ID, country) {
+			return &p.Calendars[i]
+		}
+	}
+	if len(p.Calendars) > 0 {
+		return &p.Calendars[0]
+	}
+	return &Calendar{}
+}
+
 // calendarFact is calendar.NAME.workday and calendar.NAME.holiday, of the day where the
 // customer is.
 func (b *binding) calendarFact(name string) (any, bool) {

@@ -162,6 +162,7 @@ var facts = []Fact{
 	{"scene.save_data", Bool, candidate.Text{Zh: "是否省流量", En: "data saver is on"}},
 	{"scene.store", Text, candidate.Text{Zh: "门店", En: "store"}},
 	{"scene.weekday", Int, candidate.Text{Zh: "星期几（周一为 1）", En: "day of the week (Monday is 1)"}},
+	{"scene.workday", Bool, candidate.Text{Zh: "是否工作日（按日历）", En: "a working day there, by the calendar"}},
 	{"study.course", Text, candidate.Text{Zh: "在学课程编号", En: "course under way"}},
 	{"study.done", Int, candidate.Text{Zh: "已学完的课数", En: "lessons completed"}},
 	{"study.idle_days", Int, candidate.Text{Zh: "多少天没有学习", En: "days since the last lesson or quiz"}},
@@ -604,6 +605,8 @@ func (b *binding) sceneFact(name string) (any, bool) {
 		return int64(b.now.In(b.zone()).Hour()), true
 	case "weekday":
 		return int64((b.now.In(b.zone()).Weekday()+6)%7 + 1), true
+	case "workday":
+		return b.plan.calendar(s.Place.Country).Workday(b.now.In(b.zone())), true
 	}
 	return nil, false
 }

@@ -185,5 +185,6 @@ var (
 	ErrNoStrategy  = errors.New("no strategy is published")
 	ErrNoRelation  = errors.New("no relation in force allows it")
 	ErrHeld        = errors.New("another has the conversation")
+	ErrCalendar    = errors.New("the calendar cannot be read")
 	ErrState       = errors.New("the strategy is not in a state for that")
 )

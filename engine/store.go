@@ -122,6 +122,9 @@ type Compiler interface {
 	// Changes lists what differs between two sources that bears on an action of major
 	// impact; before is the zero Source where nothing is in force. Its error is Compile's.
 	Changes(before, after strategy.Source) ([]strategy.Change, error)
+	// Calendar turns an iCalendar text into the file of a pack; entries whose summary
+	// holds one of the words are make-up workdays.
+	Calendar(id, ics string, words []string) (file string, err error)
 	// Sentences lists what the classifier of a source learns from.
 	Sentences(s strategy.Source) []classify.Example
 }

@@ -98,6 +98,11 @@ func Calendar(id, ics string, workWords []string) (string, error) {
 	return fmt.Sprintf("calendars:\n  - id: %s\n    title: {zh: 放假与调休, en: Holidays and make-up workdays}\n    days_off: [%s]\n    workdays: [%s]\n", id, list(off), list(work)), nil
 }
 
+// Calendar is the package's own, for who knows no more of packs than a compiler.
+func (c *Compiler) Calendar(id, ics string, words []string) (string, error) {
+	return Calendar(id, ics, words)
+}
+
 // spread puts every day of an entry where it belongs; its end is the day after.
 func spread(entry map[string]string, workWords []string, off, work map[string]bool) error {
 	if entry["RRULE"] != "" || entry["RDATE"] != "" {

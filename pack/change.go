@@ -201,6 +201,13 @@ func (b *bearings) under(id string) []place {
 				visit(place{strategy.PartTrait, m[2]})
 			}
 		}
+		if strings.Contains(text, "scene.workday") { // by whichever calendar fits
+			for other := range b.parts {
+				if other.part == strategy.PartCalendar {
+					visit(other)
+				}
+			}
+		}
 		if strings.Contains(text, "person.tags") { // 'x' in person.tags
 			for other := range b.parts {
 				if other.part == strategy.PartTag && (strings.Contains(text, "'"+other.id+"'") || strings.Contains(text, `\"`+other.id+`\"`)) {

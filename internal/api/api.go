@@ -114,6 +114,7 @@ func New(o Options) http.Handler {
 	s.recipeRoutes()
 	s.actionRoutes()
 	s.approvalRoutes()
+	s.calendarRoutes()
 	s.workspaceRoutes()
 	s.memberRoutes()
 	s.settingsRoutes()

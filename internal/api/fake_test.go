@@ -441,6 +441,12 @@ func (h *house) Rollout(string, int) (strategy.Rollout, bool) { return strategy.
 
 func (h *house) Files(context.Context, string, int) (map[string]string, error) { return nil, nil }
 
+func (h *house) Calendars(string) ([]decision.Calendar, error) { return nil, nil }
+
+func (h *house) LoadCalendar(context.Context, string, string, string, []string, strategy.Actor) (strategy.Source, bool, error) {
+	return strategy.Source{}, false, engine.ErrNotFound
+}
+
 func (h *house) Metrics(context.Context, string, int) ([]outcome.Metric, error) { return nil, nil }
 
 func (h *house) Simulate(context.Context, string, int, engine.Past) (*engine.Simulation, error) {

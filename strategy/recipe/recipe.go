@@ -177,12 +177,19 @@ func (b *Blank) option(id string) *Option {
 
 // say puts the blanks into the sentence, as people read them.
 func (r *Recipe) say(sentence string, blanks map[string]string, in func(candidate.Text) string) string {
-	return inBrackets.ReplaceAllStringFunc(sentence, func(hole string) string {
+	return counted.ReplaceAllStringFunc(sentence, func(hole string) string {
+		hole, many, _ := strings.Cut(hole, " ")
 		b := r.blank(strings.Trim(hole, "[]"))
-		if o := b.option(blanks[b.ID]); o != nil {
-			return in(o.Title)
+		if b.Kind == Number && many != "" {
+			return candidate.Counted(blanks[b.ID], strings.TrimSuffix(many, "s")+"|"+many)
 		}
-		return blanks[b.ID]
+		if many != "" {
+			many = " " + many
+		}
+		if o := b.option(blanks[b.ID]); o != nil {
+			return in(o.Title) + many
+		}
+		return blanks[b.ID] + many
 	})
 }
 
@@ -199,6 +206,7 @@ func (r *Recipe) blank(id string) *Blank {
 // text around it is in quotes already.
 var (
 	inBrackets = regexp.MustCompile(`\[[a-z_]+\]`)
+	counted    = regexp.MustCompile(`\[[a-z_]+\](?: [a-z]+s\b)?`) // with a word for many, which one of it changes
 	inTemplate = regexp.MustCompile(`«~?[a-z_]+»`)
 )
 
