@@ -534,6 +534,25 @@ test('a person: facts with their proof, the time line, the decisions', async ({ 
   await page.locator('.ledger > li').first().waitFor()
 })
 
+test('what is not understood stands in groups, and what was labelled is learned', async ({ page }) => {
+  for (const [who, text] of [['lin', '想雕字送闺蜜'], ['chen', '杯身能激光雕字不'], ['wang', '你们雕字吗'], ['zhou', '弄个雕字']]) await decide(who, text)
+  await withKey(page)
+  await page.goto(`${server.url}/console/learning`)
+  const group = page.locator('article.choice', { hasText: '雕字' }).first()
+  await group.waitFor()
+  assert.match(await group.innerText(), /\d+ 句，\d+ 人/)
+  await group.getByRole('link').first().click()
+  await page.locator('h1.enquiry').waitFor()
+  await page.getByRole('link', { name: '学习' }).click()
+  await page.getByRole('button', { name: '现在测一次' }).click()
+  await page.getByText('判断正确').waitFor({ timeout: 60_000 })
+  await noSeriousFinding(page, 'a measured classifier')
+  await fitsTheScreen(page, 'a measured classifier')
+  // Nothing is to be learned yet: the house says so.
+  const { items } = await api('/v1/training-candidates')
+  assert.equal(await page.locator('.waits > li').count(), items.length)
+})
+
 test('the page is the shop of any demo workspace', async ({ page }) => {
   await demo(page)
   for (const [name, brand, customer] of [['百货', '禾木百货', '何晓'], ['银行', '安渡银行', '钱老师'], ['教育', '知行学堂', '徐然'], ['电器', '知音电器', '林岚']]) {
@@ -567,7 +586,7 @@ for (const locale of ['zh-CN', 'en']) {
         await look('an answer')
         const { id } = await decide('chen', '手机又自动关机了', { scene: { locale, device: { type: 'mobile' } } })
         await page.evaluate((key) => sessionStorage.setItem('rapport.key', key), electronics.secret_key)
-        for (const [path, there] of [['', '.ledger > li'], [`decisions/${id}`, '.seen'], ['people', '.ledger > li'], ['strategies', '.ledger.actions > li'], ['strategies/1', '.columns'], ['strategies/new', '.draft'], ['people/user:chen', '.timeline li']]) {
+        for (const [path, there] of [['', '.ledger > li'], [`decisions/${id}`, '.seen'], ['people', '.ledger > li'], ['learning', '.section ~ .section .hint, .section ~ .section .waits'], ['strategies', '.ledger.actions > li'], ['strategies/1', '.columns'], ['strategies/new', '.draft'], ['people/user:chen', '.timeline li']]) {
           await page.goto(`${server.url}/console/${path}`)
           await page.locator(there).first().waitFor()
           await page.evaluate(() => document.querySelectorAll('details').forEach((d) => { d.open = true }))

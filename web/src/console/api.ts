@@ -4,7 +4,7 @@
 
 import type { Answer, Locale, Problem } from '../contract'
 import type { Act, Action, Approval, Difference, Faults, FileText, Metric, Publication, Request, Settings, Simulation, Version } from './plan'
-import type { Explanation, Moment, Opened, Page, Person, Replayed, Summary, Variation, Workspace } from './explanation'
+import type { Candidate, Explanation, Moment, Opened, Page, Person, Quality, Replayed, Suggestions, Summary, Variation, Workspace } from './explanation'
 
 const keptKey = 'rapport.key'
 
@@ -83,6 +83,12 @@ export class Api {
   settings = () => this.#call<Settings>('/v1/settings')
   twoApprovers = (on: boolean) => this.#change<Settings>('PUT', '/v1/settings', { two_approvers: on })
   settleSettings = (deed: 'approve' | 'reject') => this.#change<Settings>('POST', `/v1/settings/${deed}`, {})
+
+  suggestions = () => this.#call<Suggestions>('/v1/intent-suggestions')
+  candidates = () => this.#call<Page<Candidate>>('/v1/training-candidates?limit=100')
+  judge = (id: string, intent: string) => this.#call<object>(`/v1/training-candidates/${encodeURIComponent(id)}`, { method: 'POST', body: JSON.stringify({ intent }) })
+  teach = () => this.#call<{ version: number }>('/v1/classifier', { method: 'POST' })
+  quality = () => this.#call<Quality>('/v1/classifier')
 
   async signOut() {
     if (credentials.key) credentials.forget()

@@ -100,6 +100,18 @@ export interface Person {
   first_seen: string | null
   last_seen: string | null
 }
+export interface Suggestion { id: string; name: string; words: string[]; examples: { text: string; lang: string; decision: string }[]; count: number; people: number; first: string; last: string; near: { intent: string; times: number }[] }
+export interface Suggestions { decisions: number; sentences: number; items: Suggestion[] }
+export interface Candidate { id: string; text: string; lang: string; taken: string; proposed: string; by: 'model' | 'customer'; decision: string }
+export interface Quality {
+  folds: number
+  accuracy: number
+  intents: { intent: string; examples: number; precision: number; recall: number; f1: number }[]
+  confused: { meant: string; taken: string; count: number; texts: string[] }[]
+  duplicates: { text: string; times: number; intents: string[] }[]
+  contradictions: { text: string; times: number; intents: string[] }[]
+  embeddings?: { model: string; weight: number; alone: number; joined: number }
+}
 export interface Moment { ref: string; at: string; kind: string; event: string; subject?: string; verified: boolean; properties: unknown; decision_id?: string }
 
 export const sum = (terms: Term[]): number => terms.reduce((total, t) => total + t.value, 0)

@@ -29,6 +29,7 @@ import { createRoot } from 'react-dom/client'
 import type { Locale } from '../contract'
 import { DecisionPage } from './decision'
 import { Decisions, type Filter } from './decisions'
+import { Learning } from './learning'
 import { People, PersonPage } from './people'
 import { SignedIn, useSession } from './session'
 import { NewDraft, Strategies } from './strategies'
@@ -56,7 +57,7 @@ function Header() {
   const { colorScheme, setColorScheme } = useMantineColorScheme()
   const navigate = useNavigate()
   const path = useLocation().pathname
-  const here = ['people', 'strategies'].find((p) => path.startsWith(`/${p}`)) ?? ''
+  const here = ['people', 'learning', 'strategies'].find((p) => path.startsWith(`/${p}`)) ?? ''
   return (
     <header className="top">
       <p className="brand">
@@ -67,6 +68,7 @@ function Header() {
         <Link to="/" className="tab" data-here={here === '' ? '' : undefined}>{w.nav.decisions}</Link>
         <Link to="/people" className="tab" data-here={here === 'people' ? '' : undefined}>{w.nav.people}</Link>
         <Link to="/strategies" className="tab" data-here={here === 'strategies' ? '' : undefined}>{w.nav.strategies}</Link>
+        <Link to="/learning" className="tab" data-here={here === 'learning' ? '' : undefined}>{w.nav.learning}</Link>
       </nav>
       <div className="tools">
         <NativeSelect aria-label={w.workspace} value={api.workspace} data={workspaces.map((x) => ({ value: x.id, label: x.name || x.id }))}
@@ -86,6 +88,7 @@ const router = createRouter({
   routeTree: root.addChildren([
     createRoute({ getParentRoute: () => root, path: '/', component: Decisions, validateSearch: (s): Filter => ({ person: text(s['person']), action: text(s['action']) }) }),
     createRoute({ getParentRoute: () => root, path: '/decisions/$id', component: DecisionPage }),
+    createRoute({ getParentRoute: () => root, path: '/learning', component: Learning }),
     createRoute({ getParentRoute: () => root, path: '/people', component: People }),
     createRoute({ getParentRoute: () => root, path: '/people/$id', component: PersonPage }),
     createRoute({ getParentRoute: () => root, path: '/strategies', component: Strategies }),
