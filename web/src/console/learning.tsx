@@ -108,14 +108,14 @@ function Told({ q }: { q: Quality }) {
     <>
       <p>{say(w.learning.right, { share: percent(q.accuracy), folds: q.folds })}{q.embeddings && q.embeddings.weight > 0 && ` ${say(w.learning.joined, { model: q.embeddings.model, share: percent(q.embeddings.joined), alone: percent(q.embeddings.alone) })}`}</p>
       <div className="columns even">
-        <div className="choice"><table className="terms">
+        <div className="choice" tabIndex={0} role="group" aria-label={w.learning.weakest}><table className="terms told">
           <caption>{w.learning.weakest}</caption>
           <thead><tr><th scope="col">{w.learning.intent}</th><th scope="col" className="number">{w.learning.sentences}</th><th scope="col" className="number">{w.learning.precision}</th><th scope="col" className="number">{w.learning.recall}</th><th scope="col" className="number">F1</th></tr></thead>
           <tbody>{q.intents.slice(0, 12).map((i) => (
             <tr key={i.intent}><th scope="row">{name(i.intent)}</th><td className="number">{i.examples}</td><td className="number">{percent(i.precision)}</td><td className="number">{percent(i.recall)}</td><td className="number">{percent(i.f1)}</td></tr>
           ))}</tbody>
         </table></div>
-        <div className="choice"><table className="terms">
+        <div className="choice" tabIndex={0} role="group" aria-label={w.learning.confused}><table className="terms told">
           <caption>{w.learning.confused}</caption>
           <thead><tr><th scope="col">{w.learning.meant}</th><th scope="col">{w.learning.taken}</th><th scope="col" className="number">{w.learning.times}</th></tr></thead>
           <tbody>{q.confused.slice(0, 12).map((c) => (
