@@ -14,31 +14,67 @@ var rewrite = flag.Bool("rewrite", false, "write the table of facts in docs/pack
 
 func TestEveryFactIsDocumented(t *testing.T) {
 	t.Parallel()
-	const page, begin, end = "../docs/packs.md", "-rewrite` -->\n", "<!-- end of facts -->"
+	for page, heads := range map[string]string{"packs.md": "| fact | type | meaning | 含义 |", "packs.zh-CN.md": "| 事实 | 类型 | 含义 | meaning |"} {
+		var table strings.Builder
+		table.WriteString("\n" + heads + "\n|---|---|---|---|\n")
+		for _, f := range decision.KnownFacts() {
+			first, second := f.Title.En, f.Title.Zh
+			if page == "packs.zh-CN.md" {
+				first, second = second, first
+			}
+			fmt.Fprintf(&table, "| `%s` | %s | %s | %s |\n", f.Name, f.Type, first, second)
+		}
+		table.WriteString("\n")
+		documented(t, "../docs/"+page, table.String())
+	}
+}
+
+func documented(t *testing.T, page, table string) {
+	const begin, end = "-rewrite` -->\n", "<!-- end of facts -->"
 	raw, err := os.ReadFile(page)
 	if err != nil {
 		t.Fatal(err)
 	}
-	var table strings.Builder
-	table.WriteString("\n| fact | type | meaning | 含义 |\n|---|---|---|---|\n")
-	for _, f := range decision.KnownFacts() {
-		fmt.Fprintf(&table, "| `%s` | %s | %s | %s |\n", f.Name, f.Type, f.Title.En, f.Title.Zh)
-	}
-	table.WriteString("\n")
 	head, rest, ok := strings.Cut(string(raw), begin)
 	_, tail, closed := strings.Cut(rest, end)
 	if !ok || !closed {
-		t.Fatal("docs/packs.md has lost the marks around its table of facts")
+		t.Fatalf("%s has lost the marks around its table of facts", page)
 	}
-	want := head + begin + table.String() + end + tail
+	want := head + begin + table + end + tail
 	if want == string(raw) {
 		return
 	}
 	if !*rewrite {
-		t.Fatal("docs/packs.md does not have the facts that rules can read; run this test with -rewrite")
+		t.Fatalf("%s does not have the facts that rules can read; run this test with -rewrite", page)
 	}
 	if err := os.WriteFile(page, []byte(want), 0o644); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// The two pages say the same things: section by section, code by code.
+func TestThePagesAboutPacksSayTheSame(t *testing.T) {
+	t.Parallel()
+	shape := func(page string) (sections, rows, blocks int) {
+		text, err := os.ReadFile("../docs/" + page)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for line := range strings.SplitSeq(string(text), "\n") {
+			switch {
+			case strings.HasPrefix(line, "## "):
+				sections++
+			case strings.HasPrefix(line, "| `"):
+				rows++
+			case strings.HasPrefix(line, "```"):
+				blocks++
+			}
+		}
+		return sections, rows, blocks
+	}
+	s, r, b := shape("packs.md")
+	if zs, zr, zb := shape("packs.zh-CN.md"); zs != s || zr != r || zb != b {
+		t.Errorf("in English %d sections, %d rows and %d fences; in Chinese %d, %d and %d", s, r, b, zs, zr, zb)
 	}
 }
 
