@@ -288,6 +288,36 @@ test('a reload goes on with the same conversation, and shows what was said', asy
   assert.equal(await page.locator('rapport-adviser .turn.person').count(), 2, 'nothing comes twice')
 })
 
+test('a photo and a voice message go to a person with the rest', async ({ page, allow }) => {
+  allow(/Failed to load|ERR_/)
+  await inConversation(page, () => demo(page, '?lang=zh-CN&customer=visitor'))
+  assert.equal(await page.locator('rapport-adviser .attach').count(), 0, 'nobody takes files here')
+  let uploads = 0
+  await page.route('**/files', (route) => { uploads++; return uploads === 2 ? route.abort() : route.fulfill({ json: { url: `/kept/${uploads}` } }) })
+  const at = await inConversation(page, () => page.locator('rapport-adviser').evaluate((el) => el.setAttribute('upload', '/files')))
+  const file = page.locator('rapport-adviser input[type=file]')
+  await file.waitFor({ state: 'attached' })
+  await page.getByRole('button', { name: '发照片或语音' }).waitFor()
+  const box = page.getByRole('textbox', { name: '说说您的情况' })
+  await box.fill('机器外壳裂了，您看看')
+  await file.setInputFiles({ name: '裂缝.jpg', mimeType: 'image/jpeg', buffer: Buffer.from('a photo') })
+  await answered(page)
+  assert.deepEqual(await texts(page, 'customer'), ['机器外壳裂了，您看看\n📎 裂缝.jpg'])
+  await file.setInputFiles({ name: 'voice.m4a', mimeType: 'audio/mp4', buffer: Buffer.from('a voice') })
+  await page.getByText('刚才没有连上，您的话没有送到。').waitFor()
+  await page.getByRole('button', { name: '再发一次' }).click()
+  const sent = await eventually('both are in the conversation', async () => {
+    const { messages } = await api(at)
+    const all = messages.filter((m) => m.role === 'user').flatMap((m) => m.attachments ?? [])
+    return all.length === 2 ? all : null
+  })
+  assert.deepEqual(sent, [{ kind: 'image', url: `${server.url}/kept/1`, name: '裂缝.jpg' }, { kind: 'voice', url: `${server.url}/kept/3`, name: 'voice.m4a' }])
+  const id = at.split('/').at(-1)
+  const waiting = await eventually('a person is asked', async () => (await api('/v1/handovers')).items.find((q) => q.conversation_id === id))
+  assert.ok(waiting.brief.attachments.some((a) => a.name === '裂缝.jpg'), 'and gets the photo')
+  await noSeriousFinding(page, 'a chat with files')
+})
+
 test('what a model worded is marked, wherever it is shown', async ({ visit }) => {
   for (const [lang, mark, scheme] of [['zh-CN', 'AI 生成', 'light'], ['en', 'AI generated', 'dark']]) {
     const page = await visit({ locale: lang, colorScheme: scheme })

@@ -1,7 +1,7 @@
 // What the widget says to the server and hears from it: the conversation, what was
 // really shown and pressed, and the customer's own preference.
 
-import type { Answer, Device, Locale, Problem, Spoken, Talk, Transcript } from '../contract'
+import type { Answer, Attachment, Device, Locale, Problem, Spoken, Talk, Transcript } from '../contract'
 
 export interface Customer {
   endpoint: string
@@ -62,8 +62,19 @@ const post = <T>(c: Customer, path: string, body: object): Promise<T> =>
 export const open = (c: Customer) => post<{ id: string; greeting?: Answer }>(c, conversations, { greet: true })
 
 /** say says something in it; with one id it counts once however often it is sent. */
-export const say = (c: Customer, id: string, text: string, messageId: string) =>
-  post<Answer>(c, `${conversations}/${id}/messages`, { text, message_id: messageId })
+export const say = (c: Customer, id: string, text: string, messageId: string, attachments: Attachment[]) =>
+  post<Answer>(c, `${conversations}/${id}/messages`, { text, message_id: messageId, attachments: attachments.length ? attachments : undefined })
+
+/** upload gives a file to the company's own store, which answers with its address. */
+export async function upload(c: Customer, to: string, file: File): Promise<Attachment> {
+  const body = new FormData()
+  body.append('file', file)
+  const response = await fetch(to, { method: 'POST', body, headers: proof(c) })
+  const { url } = response.ok ? ((await response.json()) as { url?: unknown }) : {}
+  if (typeof url !== 'string') throw new Refused('', false)
+  const kind = file.type.split('/')[0]!
+  return { kind: kind === 'audio' ? 'voice' : kind === 'image' || kind === 'video' ? kind : 'file', url: new URL(url, new URL(to, location.href)).href, name: file.name.slice(0, 100) }
+}
 
 /** read gives a conversation back, with all that was said in it. */
 export const read = (c: Customer, id: string) => call<Transcript>(c, `${conversations}/${id}`, { headers: proof(c) })

@@ -3,13 +3,15 @@
 //
 //   <script src="https://…/widget.js" data-write-key="wk_…" data-user-id="…" data-identity-token="…" data-locale="zh-CN" async></script>
 //
-// puts a button into the corner of the page. A page that wants it in a place of its
+// puts a button into the corner of the page. With data-upload="https://…", an address of the
+// company's own that takes a file (multipart, "file") and answers {"url":"…"}, customers can
+// send photos and voice messages. A page that wants it in a place of its
 // own loads the script without a key and writes <rapport-adviser inline write-key="…">.
 
-import type { Answer, Device, Spoken, Talk } from '../contract'
+import type { Answer, Attachment, Device, Spoken, Talk } from '../contract'
 import { answerNodes } from './blocks'
 import { h } from './nodes'
-import { follow, forget, keep, kept, open, personalization, personalize, read, Refused, say, talk, told, type Customer, type Outcome } from './service'
+import { follow, forget, keep, kept, open, personalization, personalize, read, Refused, say, talk, told, upload, type Customer, type Outcome } from './service'
 import style from './widget.css?inline'
 import { fill, localeOf, wordsOf } from './words'
 
@@ -38,7 +40,7 @@ sheet.replaceSync(style)
 type Who = 'customer' | 'adviser' | 'person' | 'note'
 
 class Adviser extends HTMLElement {
-  static observedAttributes = ['locale', 'brand', 'user-id', 'identity-token', 'write-key', 'anonymous-id']
+  static observedAttributes = ['locale', 'brand', 'user-id', 'identity-token', 'write-key', 'anonymous-id', 'upload']
 
   #root = this.attachShadow({ mode: 'open' })
   // One visit: its end is the end of the stream and of everything asked in it.
@@ -125,7 +127,12 @@ class Adviser extends HTMLElement {
         }
       } })
     this.#state = h('p', { class: 'state', role: 'status', hidden: true })
+    const file = this.getAttribute('upload') ? h('input', { type: 'file', hidden: true, accept: 'image/*,audio/*,video/*,application/pdf', onchange: () => {
+      this.#send([...file!.files!])
+      file!.value = ''
+    } }) : null
     const form = h('form', { class: 'ask', onsubmit: (e) => { e.preventDefault(); this.#send() } },
+      file, file && h('button', { type: 'button', class: 'attach', 'aria-label': words.attach, title: words.attach, onclick: () => file.click() }, '+'),
       this.#input, h('button', { type: 'submit', class: 'primary' }, words.send))
     this.#panel = h('section', { class: 'panel', role: inline ? 'region' : 'dialog', 'aria-label': name, id: 'panel', hidden: !inline,
       onkeydown: (e) => { if (!inline && (e as KeyboardEvent).key === 'Escape') this.#open(false) } },
@@ -208,7 +215,7 @@ class Adviser extends HTMLElement {
     if (s.type === 'handover') {
       if (s.state !== 'waiting') this.#say('note', s.text)
     } else if (s.role === 'user') {
-      this.#say('customer', s.text)
+      this.#own(s.text, s.attachments?.map((a) => a.name ?? a.kind))
     } else if (s.by === 'person') {
       this.#say('person', s.text).prepend(h('p', { class: 'name' }, s.agent?.name ?? this.#words.colleague))
     } else if (s.decision) {
@@ -274,26 +281,32 @@ class Adviser extends HTMLElement {
     this.#input.style.height = `${Math.min(this.#input.scrollHeight, 132)}px`
   }
 
-  #send() {
+  #send(files: File[] = []) {
     const text = this.#input.value.trim()
-    if (!text || this.#waiting) return
+    if (!text && !files.length || this.#waiting) return
     this.#input.value = ''
     this.#grow()
-    void this.ask(text)
+    void this.ask(text, random(), files)
   }
 
-  /** ask says something as the customer and shows what comes back. */
-  async ask(text: string, messageId = random()): Promise<void> {
+  /** ask says something as the customer and shows what comes back. What was uploaded by an
+   * attempt that failed is not uploaded again. */
+  async ask(text: string, messageId = random(), files: File[] = [], sent: Attachment[] = []): Promise<void> {
     if (this.#waiting) return
     this.#waiting = true
     const visit = this.#visit.signal
     const words = this.#words
-    this.#say('customer', text)
+    this.#own(text, [...sent, ...files].map((f) => f.name ?? ''))
     const wait = this.#say('adviser', words.looking)
     wait.firstElementChild!.classList.add('wait')
     const customer = this.#customer
     try {
-      const answer = await say(customer, await this.#begin(), text, messageId)
+      const id = await this.#begin()
+      while (files.length) {
+        sent.push(await upload(customer, this.getAttribute('upload')!, files[0]!))
+        files.shift()
+      }
+      const answer = await say(customer, id, text, messageId, sent)
       if (visit.aborted) return
       wait.remove()
       if (answer.conversation) this.#stand(answer.conversation)
@@ -302,7 +315,7 @@ class Adviser extends HTMLElement {
       if (visit.aborted) return
       wait.replaceChildren(
         h('p', { class: 'say' }, (cause instanceof Refused && cause.message) || words.failed),
-        h('div', { class: 'options' }, h('button', { type: 'button', onclick: () => { wait.previousElementSibling?.remove(); wait.remove(); void this.ask(text, messageId) } }, words.again)))
+        h('div', { class: 'options' }, h('button', { type: 'button', onclick: () => { wait.previousElementSibling?.remove(); wait.remove(); void this.ask(text, messageId, files, sent) } }, words.again)))
     } finally {
       if (!visit.aborted) {
         this.#waiting = false
@@ -351,6 +364,10 @@ class Adviser extends HTMLElement {
 
   #say(who: Who, text: string): HTMLElement {
     return this.#turn(who, h('p', { class: 'say' }, text))
+  }
+
+  #own(text: string, files: string[] = []): HTMLElement {
+    return this.#turn('customer', ...[text, ...files.map((f) => `📎 ${f}`)].filter(Boolean).map((t) => h('p', { class: 'say' }, t)))
   }
 
   #turn(who: Who, ...content: Node[]): HTMLElement {
