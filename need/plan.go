@@ -34,7 +34,7 @@ const (
 	outOfScope   = 0.02  // the same for the margin under which we ask back
 	vague        = 0.10  // the same for a statement that asks for nothing
 	clarifyBelow = 0.45  // chance of the best intent below which we ask back
-	kindMargin   = -0.30 // below it no subintent is told from its examples alone
+	kindMargin   = -0.24 // below it no subintent is told from its examples alone
 	cueBelief    = 0.80  // the chance of what a symptom's own word says
 	mostTurns    = 50    // earlier messages that are looked at
 	longestText  = 10000 // runes of an enquiry that are read

@@ -70,6 +70,8 @@ type Model struct {
 	step    []float32 // of each row, what one unit of its levels weighs
 	levels  []uint8   // the rows, each weight as a whole number of its row's steps, −127 to 127 in two's complement
 	bias    []float32
+	common  float32 // no larger is the inverse of a word that many examples have
+	even    float32 // evenness of the voices
 
 	confidence confidence
 	tail       [tailShares + 1]float32
@@ -111,18 +113,47 @@ func Train(examples []Example, o Options) (*Model, error) {
 	return fit(bagsOf(examples), label, intents, o), nil
 }
 
+// bagsOf gives the features of each example, each once and in order.
 func bagsOf(examples []Example) [][]feature {
-	bags := make([][]feature, len(examples))
+	raw := make([][]feature, len(examples))
 	const chunk = 64
-	inParallel((len(examples)+chunk-1)/chunk, func(c int) {
+	chunks := (len(examples) + chunk - 1) / chunk
+	inParallel(chunks, func(c int) {
 		var arena []feature
 		for i := c * chunk; i < min(len(examples), (c+1)*chunk); i++ {
 			from := len(arena)
-			arena = bagOf(text.Normalise(examples[i].Text).Runes, arena)
-			bags[i] = arena[from:len(arena):len(arena)]
+			arena = featuresOf(text.Normalise(examples[i].Text).Runes, arena)
+			raw[i] = arena[from:len(arena):len(arena)]
 		}
 	})
-	return bags
+	common := commonIn(raw)
+	inParallel(chunks, func(c int) {
+		for i := c * chunk; i < min(len(examples), (c+1)*chunk); i++ {
+			raw[i] = bagOf(shapeOf(raw[i], common, raw[i]))
+		}
+	})
+	return raw
+}
+
+// manyOf is how many of n examples have a word that counts as common.
+func manyOf(n int) int { return max(3, int(math.Ceil(rare*float64(n)))) }
+
+// commonIn tells the words and characters that many of these examples have.
+func commonIn(raw [][]feature) func(feature) bool {
+	last, df := map[feature]int{}, map[feature]int{}
+	for i, features := range raw {
+		for _, f := range features {
+			if kind := f >> 60; kind != kindWord && kind != kindHan {
+				continue
+			}
+			if at, met := last[f]; !met || at != i {
+				last[f] = i
+				df[f]++
+			}
+		}
+	}
+	many := manyOf(len(raw))
+	return func(f feature) bool { return df[f] >= many }
 }
 
 func fit(bags [][]feature, label []int32, intents []string, o Options) *Model {
@@ -131,7 +162,8 @@ func fit(bags [][]feature, label []int32, intents []string, o Options) *Model {
 	for _, b := range bags {
 		total += len(b)
 	}
-	m := &Model{intents: intents, width: (len(intents) + lanes - 1) / lanes * lanes}
+	m := &Model{intents: intents, width: (len(intents) + lanes - 1) / lanes * lanes,
+		common: float32(inverse(n, manyOf(n))), even: float32(evennessOf(n, len(intents)))}
 	m.table = newTable(total)
 	var df []int32
 	var weight []float32
@@ -162,16 +194,16 @@ func fit(bags [][]feature, label []int32, intents []string, o Options) *Model {
 	x := &matrix{start: make([]int32, n+1), alone: make([]float32, n), width: int(shared) + 1}
 	at := 0
 	for i, b := range bags {
-		square := 0.0
-		for k := range b {
+		var square [voices]float64
+		for k, h := range b {
 			v := float64(m.weight[ids[at+k]])
-			square += float64(v * v)
+			square[voiceOf[h>>60]] += float64(v * v)
 		}
-		norm := 1 / math.Sqrt(max(square, 1e-30))
+		factor := lengths(square, float64(m.even))
 		alone := 0.0
-		for k := range b {
+		for k, h := range b {
 			f := ids[at+k]
-			v := float64(m.weight[f]) * norm
+			v := float64(m.weight[f]) * factor[voiceOf[h>>60]]
 			if df[f] > 1 {
 				x.index = append(x.index, m.row[f])
 				x.value = append(x.value, float32(v))
@@ -206,6 +238,12 @@ func fit(bags [][]feature, label []int32, intents []string, o Options) *Model {
 	m.confidence, m.tail = fitConfidence(estimate, m.width, len(intents), outsideOf(intents), label)
 	m.quantise(rows)
 	return m
+}
+
+// isCommon says whether many of the examples have this word or character.
+func (m *Model) isCommon(h feature) bool {
+	f := m.table.find(h)
+	return f >= 0 && m.weight[f] <= float32(kindWeight[h>>60])*m.common
 }
 
 // level is what a stored level counts for; looking it up is faster than converting it.
@@ -251,26 +289,29 @@ func (m *Model) ScoreRunes(runes []rune, dst []float64) []float64 {
 	if s == nil {
 		s = &scratch{sum: make([]float32, m.width)}
 	}
-	s.features = s.once(featuresOf(runes, s.features[:0]))
-	s.row, s.value = s.row[:0], s.value[:0]
-	square := 0.0
+	s.features = featuresOf(runes, s.features[:0])
+	s.features = s.once(shapeOf(s.features, m.isCommon, s.features))
+	s.row, s.value, s.voice = s.row[:0], s.value[:0], s.voice[:0]
+	var square [voices]float64
 	for _, h := range s.features {
+		voice := voiceOf[h>>60]
 		f := m.table.find(h)
 		if f < 0 {
 			v := kindWeight[h>>60] * unseen
-			square += float64(v * v)
+			square[voice] += float64(v * v)
 			continue
 		}
 		v := float64(m.weight[f])
-		square += float64(v * v)
+		square[voice] += float64(v * v)
+		s.voice = append(s.voice, voice)
 		s.row = append(s.row, m.row[f])
 		s.value = append(s.value, m.weight[f]*m.scale[f]*m.step[m.row[f]])
 	}
-	norm := float32(1 / math.Sqrt(max(square, 1e-30)))
+	factor := lengths(square, float64(m.even))
 	sum := s.sum
 	copy(sum, m.bias)
 	for k, r := range s.row {
-		v := s.value[k] * norm
+		v := s.value[k] * float32(factor[s.voice[k]])
 		row := m.levels[int(r)*m.width : (int(r)+1)*m.width]
 		for c := 0; c+lanes <= len(row); c += lanes {
 			p, q := (*[lanes]uint8)(row[c:]), (*[lanes]float32)(sum[c:])
@@ -297,6 +338,7 @@ type scratch struct {
 	features []feature
 	seen     []feature // a table of those met so far, 0 where it is free
 	row      []int32
+	voice    []uint8
 	value    []float32
 	sum      []float32
 }

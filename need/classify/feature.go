@@ -1,6 +1,7 @@
 package classify
 
 import (
+	"math"
 	"slices"
 
 	"github.com/rapport-cx/rapport/need/text"
@@ -24,8 +25,40 @@ const (
 	kindConcept
 	kindConceptPair
 	kindTogether
+	kindShape
 	kinds
 )
+
+// voiceOf says in which voice a kind of features speaks: whole words and characters, the pieces of words,
+// what the words mean.
+var voiceOf = [kinds]uint8{kindGram: 1, kindConcept: 2, kindConceptPair: 2, kindTogether: 2}
+
+const voices = 3
+
+// lengths gives what the features of each voice are multiplied by so that the whole has length one, from
+// the square of each voice's own length. The larger evenness, 0 to 1, the less a voice gains by being
+// many: at 1 all are of one length.
+func lengths(square [voices]float64, evenness float64) (factor [voices]float64) {
+	whole := 0.0
+	for v, s := range square {
+		if s > 0 {
+			factor[v] = math.Pow(s, -evenness/2)
+			whole += float64(s * float64(factor[v]*factor[v]))
+		}
+	}
+	for v := range factor {
+		factor[v] /= math.Sqrt(max(whole, 1e-30))
+	}
+	return factor
+}
+
+// evennessOf is the evenness of voices for n examples of so many intents. Pieces of words are ten times as
+// many as words; where few examples speak they would have the say over what the words mean (10 examples an
+// intent, evenness 0 to 0.5: 76.7 to 77.5 and 78.8 to 79.7 %; 80 to 140: unchanged to 0.2 more; above 400, 0.35 less,
+// so none there; on training parts).
+func evennessOf(n, intents int) float64 {
+	return 0.5 * max(0, 1-float64(n)/float64(intents)/400)
+}
 
 // kindWeight multiplies the weight of every feature of a kind. Pieces of words are many and say the
 // same thing several times: at 0.5 they help the words without drowning them; pairs and single Han
@@ -35,7 +68,7 @@ const (
 // training parts); which stands right before which then adds little.
 var kindWeight = [kinds]float64{
 	kindWord: 1, kindWordPair: 1.3, kindGram: 0.5, kindHan: 1.2, kindHanPair: 1, kindEdge: 1,
-	kindFirst: 1, kindStem: 1, kindConcept: 1, kindConceptPair: 0.5, kindTogether: 1,
+	kindFirst: 1, kindStem: 1, kindConcept: 1, kindConceptPair: 0.5, kindTogether: 1, kindShape: 0.8,
 }
 
 // longestGram is the number of characters of the longest piece of a word, its edges counted.
@@ -190,12 +223,57 @@ func at(runes []rune, k, from, to int, edge rune) rune {
 	return runes[k]
 }
 
-// bagOf appends to dst the features of a plain text, each once and in order. How often a feature
-// occurs in one sentence says nothing more: counting it changed no accuracy by more than noise.
-func bagOf(runes []rune, dst []feature) []feature {
-	from := len(dst)
-	dst = featuresOf(runes, dst)
-	part := dst[from:]
-	slices.Sort(part)
-	return dst[:from+len(slices.Compact(part))]
+// shapeOf appends to dst what kind of sentence it is whatever it names: how many words and characters it
+// has, and where words stand that hardly any example has, the names of things: between which common words,
+// and how long they are. "play" and then a gap is a wish for any song; a gap alone is a title. features are
+// those of featuresOf, in their order; common tells the words and characters that many examples have.
+// (Chinese domains: 93.3 to 93.7 %; English within noise; on training parts.)
+func shapeOf(features []feature, common func(feature) bool, dst []feature) []feature {
+	const begin, end = 1, 2
+	var words, signs, gap int
+	before := uint64(begin)
+	close := func(next uint64) {
+		if gap > 0 {
+			h := mix(mix(seed(kindShape), 1)+before, 1)
+			dst = append(dst, tag(kindShape, h), tag(kindShape, mix(mix(seed(kindShape), 2)+next, 2)),
+				tag(kindShape, mix(h+next, 3)), tag(kindShape, mix(mix(seed(kindShape), 4), bucket(gap))))
+		}
+		before, gap = next, 0
+	}
+	for _, f := range features {
+		switch f >> 60 {
+		case kindWord:
+			words++
+		case kindHan:
+			signs++
+		default:
+			continue
+		}
+		if common(f) {
+			close(f)
+		} else {
+			gap++
+		}
+	}
+	close(end)
+	return append(dst, tag(kindShape, mix(mix(mix(seed(kindShape), 5), bucket(signs)), bucket(words))))
+}
+
+// bucket gives the step of a length: each of the first eight its own, then every fourth.
+func bucket(n int) rune {
+	if n > 8 {
+		n = 8 + (n-8)/4
+	}
+	return rune(n)
+}
+
+// rare is the share of the examples below which a word or character is no common one; it takes at
+// least three.
+const rare = 0.01
+
+// bagOf sorts features and leaves each once. How often a feature occurs in one sentence says nothing more:
+// counting it changed no accuracy by more than noise.
+func bagOf(features []feature) []feature {
+	slices.Sort(features)
+	return slices.Compact(features)
 }
