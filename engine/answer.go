@@ -286,11 +286,17 @@ func (e *Engine) prepare(ctx context.Context, t *tenant, r Request) (id string, 
 func (e *Engine) walk(ctx context.Context, in *Inputs, m moment) (w walked) {
 	who := m.who.Masked(profile.Mask{Off: !in.Personal, On: in.Personal, Fields: m.version.Decision.Fields})
 	w.recognition = m.version.Need.Recognise(in.Enquiry, who, in.Scene, m.catalogue)
-	if in.Unasked != nil {
+	switch {
+	case in.Unasked == nil:
+	case in.Unasked.Need != "":
+		w.recognition.Needs = []need.Need{}
+		w.addForeseen(m.foresight, who, in.Scene, stillForeseen, in.Unasked.Need)
+	default:
 		w.recognition = m.version.Need.Only(w.recognition, in.Unasked.Signal, in.Unasked.Group)
 	}
 	if in.Personal && in.Unasked == nil && in.Enquiry.Text == "" && len(in.Enquiry.Attachments) == 0 {
-		w.addForeseen(m.foresight, who, in.Scene)
+		sure, _ := m.foresight.Sure()
+		w.addForeseen(m.foresight, who, in.Scene, sure, "")
 	}
 	recalled := recall(in, m.who, w.recognition.Needs)
 	if in.Results == nil {

@@ -68,7 +68,7 @@ func (e *Engine) show(ctx context.Context, l *outbox.Letter) error {
 	if len(here) == 0 || e.now().Sub(l.At) > fresh {
 		return nil
 	}
-	if _, undone, err := e.undone(ctx, l); undone || err != nil {
+	if undone, err := e.takeBackLetter(ctx, l); undone || err != nil {
 		return err
 	}
 	keys := []identity.Key{l.To}

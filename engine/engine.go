@@ -54,6 +54,10 @@ type Options struct {
 	// Watch makes firings of what the store tells it, as one of its followers; nil:
 	// signals hold for answers, and nothing fires.
 	Watch *Watch
+	// Lookout tells to whom something happened, so that what is foreseen of them is
+	// looked at, as one of the store's followers; it needs Watch. nil: no foreseen need
+	// makes Rapport speak by itself.
+	Lookout *Lookout
 	// Models keeps what was learned; nil: nothing is learned, and decisions rest on the
 	// packs' own propensities.
 	Models Shelf

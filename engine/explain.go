@@ -44,7 +44,7 @@ func (e *Engine) explain(in *Inputs, m moment, w *walked, a *Answer) (*Explanati
 		Procedure: treatment.Procedure(treatment.Course{
 			Proven: in.Asker.Proven, Personal: in.Personal, Keys: len(in.Keys), Events: m.who.Events,
 			Decision: &w.decision, Results: in.Results, Strategy: in.Strategy, Plan: m.version.Treatment,
-			Unasked: occasion(in, m),
+			Unasked: occasion(in, m), Foreseen: w.likeliest(in, m),
 		}, in.Scene),
 		Inputs: ExplainedInputs{
 			Scene: in.Scene, Placement: in.Placement, Conversation: in.Conversation, Proven: in.Asker.Proven, Personal: in.Personal,
@@ -98,13 +98,28 @@ func (n *namer) terms(in []candidate.Term) []ExplainedTerm {
 
 // occasion names the signal that made Rapport speak by itself.
 func occasion(in *Inputs, m moment) candidate.Text {
-	if in.Unasked == nil {
+	if in.Unasked == nil || in.Unasked.Need != "" {
 		return candidate.Text{}
 	}
 	if p, ok := m.version.Decision.Signals[in.Unasked.Signal]; ok {
 		return p.Title
 	}
 	return candidate.Text{Zh: in.Unasked.Signal, En: in.Unasked.Signal}
+}
+
+// likeliest words the foreseen need that made Rapport speak by itself.
+func (w *walked) likeliest(in *Inputs, m moment) (f treatment.Foreseen) {
+	if in.Unasked == nil || in.Unasked.Need == "" {
+		return f
+	}
+	f.Need, f.Model = m.version.Treatment.Title(in.Unasked.Need, "", in.Scene.Locale), in.Foresight
+	if f.Need == "" {
+		f.Need = in.Unasked.Need
+	}
+	if len(w.foreseen) > 0 {
+		f.Chance = w.foreseen[0].Chance
+	}
+	return f
 }
 
 // modelVersions names the models that a decision rested on.

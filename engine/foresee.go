@@ -2,7 +2,6 @@ package engine
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
@@ -187,10 +186,7 @@ func (e *Engine) speakers(ctx context.Context, workspace string, since time.Time
 		}
 		for i := range page {
 			entry := &page[i]
-			var rec struct {
-				Answer answered `json:"answer"`
-			}
-			if entry.Asker == "" || len(entry.Bytes) == 0 || json.Unmarshal(entry.Bytes, &rec) != nil {
+			if entry.Asker == "" || len(entry.Bytes) == 0 {
 				continue
 			}
 			s, err := known(entry.Asker)
@@ -200,11 +196,8 @@ func (e *Engine) speakers(ctx context.Context, workspace string, since time.Time
 			if s == nil {
 				continue
 			}
-			for k := range rec.Answer.Needs {
-				n := &rec.Answer.Needs[k]
-				if n.Origin == need.Spoken && !n.Negated && !n.Outside && len(n.Readings) == 0 && n.Intent != "" {
-					s.said = append(s.said, predict.Spoken{At: entry.At, Need: n.Intent})
-				}
+			for _, intent := range spokenIn(entry) {
+				s.said = append(s.said, predict.Spoken{At: entry.At, Need: intent})
 			}
 		}
 		if len(page) < q.Limit {
@@ -246,34 +239,40 @@ type foreseenNeed struct {
 	predict.Foresight
 }
 
-// addForeseen adds, where nobody asked for anything, the needs that are foreseen surely
-// enough, each with the model and the events that speak for it.
-func (w *walked) addForeseen(m *predict.Model, who *profile.Profile, at scene.Scene) {
+// addForeseen adds, where nobody asked for anything, the needs that are foreseen from a
+// chance on, each with the model and the events that speak for it. only names the one
+// need that is spoken of unasked; "" is all.
+func (w *walked) addForeseen(m *predict.Model, who *profile.Profile, at scene.Scene, from float64, only string) {
 	if m == nil {
 		return
 	}
-	sure, _ := m.Sure()
 	for _, f := range m.Foresee(predict.Read(who, at.Time, zoneOf(at, who))) {
-		if f.Chance < sure {
+		if f.Chance < from {
 			return // the likeliest come first
 		}
 		needs := w.recognition.Needs
-		if slices.ContainsFunc(needs, func(n need.Need) bool { return n.Intent == f.Need }) {
+		if only != "" && f.Need != only || slices.ContainsFunc(needs, func(n need.Need) bool { return n.Intent == f.Need }) {
 			continue
 		}
-		refs := []evidence.Ref{evidence.Make(evidence.Model, foresightModel, m.Version)}
-		for _, p := range f.Parts {
-			for _, r := range p.Evidence {
-				if p.Value > 0 && len(refs) < profile.EvidenceLimit && !slices.Contains(refs, r) {
-					refs = append(refs, r)
-				}
-			}
-		}
+		refs := append([]evidence.Ref{evidence.Make(evidence.Model, foresightModel, m.Version)}, speaksFor(&f, profile.EvidenceLimit-1)...)
 		id := "n" + strconv.Itoa(len(needs)+1)
 		w.foreseen = append(w.foreseen, foreseenNeed{id, f})
 		w.recognition.Needs = append(needs, need.Need{ID: id, Origin: need.Predicted, Intent: f.Need,
 			Confidence: math.Round(f.Chance*1000) / 1000, Entities: []need.Entity{}, RefersTo: []string{}, Evidence: refs})
 	}
+}
+
+// speaksFor are the events that raise a chance, those that raise it most first.
+func speaksFor(f *predict.Foresight, limit int) []evidence.Ref {
+	refs := []evidence.Ref{}
+	for _, p := range f.Parts {
+		for _, r := range p.Evidence {
+			if p.Value > 0 && len(refs) < limit && !slices.Contains(refs, r) {
+				refs = append(refs, r)
+			}
+		}
+	}
+	return refs
 }
 
 // why gives the chance of a need that was foreseen, and the addends of its log-odds.

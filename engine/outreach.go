@@ -17,6 +17,7 @@ import (
 	"github.com/rapport-cx/rapport/event"
 	"github.com/rapport-cx/rapport/identity"
 	"github.com/rapport-cx/rapport/journal"
+	"github.com/rapport-cx/rapport/need/predict"
 	"github.com/rapport-cx/rapport/outbox"
 	"github.com/rapport-cx/rapport/profile"
 	"github.com/rapport-cx/rapport/scene"
@@ -25,12 +26,14 @@ import (
 // Proactive is the placement of a decision that nobody asked for.
 const Proactive = "proactive"
 
-// Occasion is what made Rapport speak by itself: one turn of a signal.
+// Occasion is what made Rapport speak by itself: one turn of a signal, or a need that
+// is foreseen.
 type Occasion struct {
 	Firing   string            `json:"firing"`
 	Signal   string            `json:"signal"`
 	Group    map[string]string `json:"group,omitempty"`
 	Channels []string          `json:"channels,omitempty"` // that it may go through
+	Need     string            `json:"need,omitempty"`     // the one foreseen; "": a signal fired
 }
 
 // How often the house looks for work that no commit of its own told it of: timers,
@@ -49,6 +52,7 @@ const (
 	reasonLapsed     = "does_not_hold_any_more"
 	reasonNothing    = "nothing_passed"
 	reasonQuiet      = "quiet_hours"
+	reasonSpoken     = "already_spoken"
 )
 
 // Serve does what nobody waits for until ctx ends: it decides on what signals have
@@ -102,7 +106,12 @@ func (e *Engine) reachOut(ctx context.Context) {
 	defer tidy.Stop()
 	defer sends.wait()
 	letters := true
+	looks := lookouts{}
 	for {
+		if err := e.lookOut(ctx, looks); err != nil && ctx.Err() == nil {
+			e.Report(err)
+			pause(ctx, time.Second)
+		}
 		if err := e.actOnFirings(ctx); err != nil && ctx.Err() == nil {
 			e.Report(err)
 			pause(ctx, time.Second)
@@ -181,7 +190,11 @@ func (e *Engine) actOn(ctx context.Context, f *journal.Firing) error {
 	finish := func(reason string) error {
 		return e.act(ctx, f, journal.Act{ID: f.ID, State: journal.FiringHandled, Reason: reason})
 	}
-	intent, sub := v.Need.Implies(f.Signal)
+	foretold, foreseen := foreseenBy(f.Signal)
+	intent, sub := foretold, ""
+	if !foreseen {
+		intent, sub = v.Need.Implies(f.Signal)
+	}
 	if intent == "" || !v.Decision.Occasion(intent, sub) {
 		return finish(reasonNoOccasion)
 	}
@@ -191,6 +204,15 @@ func (e *Engine) actOn(ctx context.Context, f *journal.Firing) error {
 	}
 	if !ok {
 		return finish(reasonNobody)
+	}
+	if foreseen {
+		said, err := e.saidSince(ctx, t.ID, f.Person, foretold, f.At.Add(-predict.JustSaid))
+		if err != nil {
+			return err
+		}
+		if said {
+			return finish(reasonSpoken)
+		}
 	}
 	channels, err := e.channels(ctx, t.ID)
 	if err != nil {
@@ -203,7 +225,7 @@ func (e *Engine) actOn(ctx context.Context, f *journal.Firing) error {
 	contact := &m.version.Decision.Contact
 	in.Scene.Locale = spokenTo(m.who, Request{})
 	in.Scene.Channel = Proactive
-	in.Unasked = &Occasion{Firing: f.ID, Signal: f.Signal, Group: f.Group, Channels: contact.Open(channels, m.who, in.Scene.Time)}
+	in.Unasked = &Occasion{Firing: f.ID, Signal: f.Signal, Group: f.Group, Need: foretold, Channels: contact.Open(channels, m.who, in.Scene.Time)}
 	in.Converses = false
 	id := proactiveID(t, f, in.Scene.Time)
 	var zone *time.Location
@@ -422,8 +444,17 @@ func (e *Engine) recallLetters(ctx context.Context, sends *sender) error {
 	return nil
 }
 
-// undone tells whether the firing behind a letter was undone, and by which event.
+// undone tells whether the firing behind a letter was undone, and by which event; a
+// need that was foreseen, whether they have spoken of it themselves since, or do not
+// want to be foreseen any more.
 func (e *Engine) undone(ctx context.Context, l *outbox.Letter) (by string, undone bool, err error) {
+	if foretold, foreseen := foreseenBy(l.Signal); foreseen {
+		if l.Shown != outbox.Pending && l.Hook != outbox.Pending {
+			return "", false, nil // it has come before them, and what they asked then is what came of it
+		}
+		undone, err := e.overtaken(ctx, l, foretold)
+		return "", undone, err
+	}
 	all, err := e.Store.Firings(ctx, journal.FiringQuery{Workspace: l.Workspace, ID: l.Firing, Limit: 1})
 	if err != nil {
 		return "", false, fmt.Errorf("firing %s: %w", l.Firing, err)

@@ -133,7 +133,7 @@ func (s *sender) due(ctx context.Context) {
 func (e *Engine) carry(ctx context.Context, l *outbox.Letter, id string) error {
 	recall := l.Recall == outbox.Pending
 	if !recall {
-		if _, undone, err := e.undone(ctx, l); undone || err != nil {
+		if undone, err := e.takeBackLetter(ctx, l); undone || err != nil {
 			return err
 		}
 	}

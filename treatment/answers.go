@@ -401,8 +401,13 @@ func Summarise(f Fact, at scene.Scene) string {
 		return w.say("summary_relation", "detail", detail)
 	case evidence.Signal:
 		return w.say("summary_signal", "detail", detail)
-	case evidence.Rule, evidence.Model:
+	case evidence.Rule:
 		return w.say("summary_rule", "detail", detail)
+	case evidence.Model:
+		if key := "summary_model_" + detail; w.has(key) {
+			return w.say(key)
+		}
+		return w.say("summary_model", "detail", detail)
 	}
 	return w.say("summary_record", "detail", detail, "date", date)
 }

@@ -21,6 +21,15 @@ type Course struct {
 	Plan     *Plan // for the names of needs
 	// Unasked is the signal that made Rapport speak by itself; empty when somebody asked.
 	Unasked candidate.Text
+	// Foreseen is the need that was foreseen and made Rapport speak by itself.
+	Foreseen Foreseen
+}
+
+// Foreseen is a need that nobody has spoken yet, by its title.
+type Foreseen struct {
+	Need   string
+	Chance float64
+	Model  uint64 // its version
 }
 
 // Procedure tells, step by step and in the language of the scene, what was
@@ -39,6 +48,9 @@ func Procedure(c Course, at scene.Scene) []string {
 	}
 	if c.Unasked != (candidate.Text{}) {
 		out = append(out, w.say("procedure_unasked", "signal", w.in(c.Unasked)))
+	}
+	if c.Foreseen.Need != "" {
+		out = append(out, w.say("procedure_foreseen", "need", c.Foreseen.Need, "chance", strconv.Itoa(int(100*c.Foreseen.Chance)), "model", strconv.FormatUint(c.Foreseen.Model, 10)))
 	}
 	if names := needNames(c, at); len(names) > 0 {
 		out = append(out, w.say("procedure_needs", "needs", w.list(names)))

@@ -92,6 +92,7 @@ type kept struct {
 	topics   *topic.Topics
 	box      *outbox.Box
 	firings  *engine.Watch // of signals
+	lookout  *engine.Lookout
 }
 
 func newKept() *kept {
@@ -108,6 +109,7 @@ func newKept() *kept {
 		topics:   &topic.Topics{},
 		box:      outbox.NewBox(),
 		firings:  engine.NewWatch(),
+		lookout:  engine.NewLookout(),
 	}
 }
 
@@ -126,6 +128,7 @@ func (k *kept) all() []journal.Follower {
 		k.topics,
 		k.box,
 		k.firings,
+		k.lookout,
 	}
 }
 
@@ -161,6 +164,7 @@ func openHouseOn(ctx context.Context, m memory, url string) (*house, error) {
 		Courier:  courier,
 		Report:   func(err error) { slog.Error("work that nobody waits for failed", "error", err) },
 		Watch:    kept.firings,
+		Lookout:  kept.lookout,
 		Reader:   m.reader,
 		Embedder: m.embedder,
 		Papers:   store,

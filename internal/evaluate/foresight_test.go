@@ -33,7 +33,7 @@ func TestNeedsAreForeseen(t *testing.T) {
 	}
 	seeds := []uint64{fresh}
 	for i := range uint64(10) {
-		seeds = append(seeds, 900001+i)
+		seeds = append(seeds, 910001+i)
 	}
 	var table strings.Builder
 	for _, seed := range seeds {

@@ -196,7 +196,8 @@ const doubt = 2.326
 
 // threshold gives the least chance from which on, in either half of the time held out,
 // an upper bound of the share of pushes in vain stays within what is allowed; 0 when
-// there is none. One season is not like another: of two halves the worse one counts.
+// not even that of the whole time does. One season is not like another: of two halves
+// the worse one counts.
 // A need is pushed once within its horizon, and not to who has just spoken of it.
 func (t *Trainer) threshold(m *Model, from int64) (sure float64, pushes, vain int) {
 	weights, span := t.translated(m), int64(t.o.Horizon/time.Second)
@@ -246,17 +247,23 @@ func (t *Trainer) threshold(m *Model, from int64) (sure float64, pushes, vain in
 			}
 		}
 	}
-	good := 0
+	// Of the thresholds that keep within what is allowed in both halves, the least; none
+	// is taken by luck, several in a row must do. Else, of those that do so over the whole
+	// time, the one at which the worse half is best.
+	good, safest := 0, 1.0
 	for s := n - 1; s >= 0; s-- {
-		if max(bound(idle[0][s], said[0][s]), bound(idle[1][s], said[1][s])) > t.o.InVain {
-			if good >= agreeing {
-				break
-			}
+		whole := bound(idle[0][s]+idle[1][s], said[0][s]+said[1][s])
+		worse := max(bound(idle[0][s], said[0][s]), bound(idle[1][s], said[1][s]))
+		if worse <= t.o.InVain {
+			good++
+		} else if good >= agreeing {
+			break
+		} else {
 			good = 0
-			continue
 		}
-		if good++; good >= agreeing {
+		if good >= agreeing || whole <= t.o.InVain && worse < safest {
 			sure, pushes, vain = float64(s+leastSure)/100, said[0][s]+said[1][s], idle[0][s]+idle[1][s]
+			safest = worse
 		}
 	}
 	return sure, pushes, vain

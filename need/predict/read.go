@@ -126,7 +126,7 @@ func Read(p *profile.Profile, at time.Time, zone *time.Location) Reading {
 	}
 	names := make([]string, 0, len(p.History))
 	for name := range p.History {
-		if !silent[name] {
+		if !silent[name] && !profile.ContactEvent(name) {
 			names = append(names, name)
 		}
 	}

@@ -1,0 +1,192 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rapport-cx/rapport/event"
+	"github.com/rapport-cx/rapport/need/predict"
+	"github.com/rapport-cx/rapport/profile"
+	"github.com/rapport-cx/rapport/workspace"
+)
+
+// foresighted gives a shop a model that a night's learning would have made: customers
+// who look at the fit guide three times ask for a return within the week.
+func foresighted(s *shop, now time.Time) {
+	s.t.Helper()
+	const people, days = 1500, 200
+	r := rand.New(rand.NewPCG(7, 7))
+	start := now.AddDate(0, 0, -days)
+	tr := predict.NewTrainer(predict.Options{Horizon: 14 * 24 * time.Hour})
+	for i := range people {
+		var all []*event.Event
+		happened := func(name string, day float64) {
+			id := event.ID{byte(i >> 8), byte(i), byte(len(all))}
+			all = append(all, &event.Event{ID: id, Kind: event.Track, Name: name, Verified: true, Body: []byte("{}"), Time: start.Add(time.Duration(day * 24 * float64(time.Hour)))})
+		}
+		happened("Order Completed", 0)
+		var said []predict.Spoken
+		if i%2 == 0 {
+			first := float64(10 + r.IntN(days-20))
+			for k := range 3 {
+				happened("Fit Guide Viewed", first+float64(k))
+			}
+			said = []predict.Spoken{{At: start.Add(time.Duration((first + 6) * 24 * float64(time.Hour))), Need: "aftersale.return_refund"}}
+		}
+		tr.Add(profile.Fold("per_x", nil, all, 0), said, start, now, nil)
+	}
+	m := tr.Train()
+	if _, proven := m.Sure(); !proven {
+		s.t.Fatalf("the model is not sure: %+v", m.About().HeldOut)
+	}
+	text, err := m.Marshal()
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	note := object{"model": "foresight", "version": 1, "at": now, "about": m.About()}
+	body, _ := json.Marshal(object{"foreseen": note, "model": json.RawMessage(text)})
+	pointer, _ := json.Marshal(note)
+	err = s.h.store.SavePapers(context.Background(), "shop", []workspace.Paper{
+		{Kind: "model.foresight", ID: "0000000001", Body: body}, {Kind: "model.foresight", ID: "newest", Body: pointer},
+	})
+	if err == nil {
+		_, err = s.h.engine.LearnNeeds(context.Background(), "shop", s.h.alone)
+	}
+	if err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// lingers lets a customer with an order look at the fit guide, so many times.
+func lingers(s *shop, at func(time.Duration) string, user, locale, zone string, times int) {
+	s.t.Helper()
+	s.do("POST", "/v1/identify", object{"userId": user, "traits": object{"locale": locale, "timezone": zone}, "timestamp": at(31 * 24 * time.Hour)})
+	s.do("PUT", "/v1/items/shirt", object{"kind": "product", "title": object{"zh": "亚麻衬衫", "en": "Linen shirt"}})
+	s.do("POST", "/v1/track", object{"userId": user, "event": "Order Completed", "timestamp": at(30 * 24 * time.Hour), "properties": object{"order_id": "T-" + user}})
+	s.do("PUT", "/v1/records/order/T-"+user, object{"person": "user:" + user, "updated_at": at(96 * time.Hour), "status": "delivered",
+		"lines": []object{{"product_id": "shirt", "quantity": 1, "returnable_until": at(-73 * time.Hour)}}})
+	for i := range times {
+		s.do("POST", "/v1/track", object{"userId": user, "event": "Fit Guide Viewed", "timestamp": at(time.Duration(times-1-i)*24*time.Hour + time.Minute)})
+	}
+}
+
+func foreseenOf(s *shop, user string) (open, done []object) {
+	s.t.Helper()
+	for _, f := range list(s.do("GET", "/v1/firings?person=user:"+user, nil), "items") {
+		if f["signal"] == "foreseen:aftersale.return_refund" {
+			if f["state"] == "open" {
+				open = append(open, f)
+			} else {
+				done = append(done, f)
+			}
+		}
+	}
+	return open, done
+}
+
+func TestAForeseenNeedIsSpokenOfUnaskedOnce(t *testing.T) {
+	t.Parallel()
+	next := sharedDatabases(t)
+	for name, on := range map[string]func() memory{"embedded": func() memory { return memory{dir: t.TempDir()} }, "shared": next} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			clock := &clockwork{}
+			noon := time.Date(2026, 7, 10, 12, 0, 0, 0, time.FixedZone("", 8*3600)) // in Shanghai
+			clock.set(noon)
+			m := on()
+			m.clock = clock.now
+			s, c := openShopOn(t, m, "base", "retail"), openCompany(t)
+			c.hook(s)
+			foresighted(s, clock.now())
+			conversation := s.do("POST", "/v1/conversations", object{"user_id": "mei"})["id"].(string)
+			said := s.listen(conversation, s.w.WriteKey, "X-Identity-Token", s.token("mei"))
+			lingers(s, clock.stamp, "li", "zh-CN", "Asia/Shanghai", 0) // never looked
+			lingers(s, clock.stamp, "mei", "zh-CN", "Asia/Shanghai", 3)
+			if text := fmt.Sprint(hears(t, said)["text"]); !strings.Contains(text, "还有 3 天可以退") {
+				t.Errorf("she hears %q", text)
+			}
+			call := c.next(t)
+			if call.parcel["signal"] != "foreseen:aftersale.return_refund" || len(call.parcel["events"].([]any)) < 3 {
+				t.Errorf("the company is told %v", call.parcel)
+			}
+			made := s.decided("mei")
+			if len(made) != 1 || !slices.Equal(actionsOf(made[0]), []string{"return_ahead"}) {
+				t.Fatalf("decided: %v", made)
+			}
+			n := find(list(made[0], "needs"), "origin", "predicted")
+			table := made[0]["evidence"].(object)
+			model, looked, cited := "", 0, []string{}
+			for _, name := range n["evidence"].([]any) {
+				ref := table[name.(string)].(object)["ref"].(string)
+				if strings.HasPrefix(ref, "model:foresight") {
+					model = ref
+				} else {
+					cited = append(cited, ref)
+				}
+				if opened := s.do("GET", "/v1/refs/"+strings.ReplaceAll(ref, "@", "%40"), nil); strings.Contains(fmt.Sprint(opened), "Fit Guide Viewed") {
+					looked++
+				}
+			}
+			if n["intent"] != "aftersale.return_refund" || model == "" || looked < 3 {
+				t.Errorf("the need %v cites the model %q and %d looks", n, model, looked)
+			}
+			why := s.do("GET", "/v1/decisions/"+made[0]["id"].(string)+"/explanation", nil)
+			if told := fmt.Sprint(why["procedure"]); !strings.Contains(told, "需求预测模型第 1 版预计") {
+				t.Errorf("it says it was made so: %s", told)
+			}
+			if x := find(list(why, "needs"), "id", n["id"]); x == nil || len(list(x, "parts")) == 0 {
+				t.Errorf("the explanation does not tell the parts: %v", why["needs"])
+			}
+
+			// English, and quiet hours by the customer's own clock.
+			lingers(s, clock.stamp, "kiri", "en", "America/Los_Angeles", 3)  // nine in the evening there
+			lingers(s, clock.stamp, "night", "zh-CN", "America/New_York", 3) // midnight there
+			lingers(s, clock.stamp, "asks", "zh-CN", "America/New_York", 3)
+			s.until("what is foreseen of kiri", func() bool { return len(s.decided("kiri")) > 0 })
+			if got := s.decided("kiri"); !strings.Contains(texts(got[0]), "can be returned for another 3 days") {
+				t.Errorf("kiri is told %q", texts(got[0]))
+			}
+			held := func(user string) bool {
+				open, _ := foreseenOf(s, user)
+				return len(open) == 1 && open[0]["reason"] == "quiet_hours"
+			}
+			s.until("the quiet of New York", func() bool { return held("night") && held("asks") })
+			// asks asks for it in the night: there is nothing left to say in the morning.
+			s.ask("asks", "我要退货", object{"scene": object{"time": clock.stamp(0)}})
+
+			// Over a restart, the next morning, and however often they look again: once.
+			s.restart()
+			clock.set(noon.Add(9 * time.Hour))
+			s.until("the morning in New York", func() bool { return len(s.decided("night")) > 0 })
+			s.until("asks is let alone", func() bool { _, done := foreseenOf(s, "asks"); return len(done) == 1 })
+			for _, user := range []string{"mei", "night", "asks"} {
+				s.do("POST", "/v1/track", object{"userId": user, "event": "Fit Guide Viewed", "timestamp": clock.stamp(0)})
+			}
+			lingers(s, clock.stamp, "last", "zh-CN", "Asia/Shanghai", 3) // who comes after them
+			s.until("what is foreseen of the last", func() bool { return len(s.decided("last")) > 0 })
+			for user, want := range map[string]int{"mei": 1, "night": 1, "kiri": 1, "asks": 0, "li": 0} {
+				if got := s.decided(user); len(got) != want {
+					t.Errorf("%s was written to %d times, wanted %d: %v", user, len(got), want, got)
+				}
+			}
+			if _, done := foreseenOf(s, "asks"); len(done) != 1 || done[0]["reason"] != "already_spoken" {
+				t.Errorf("asks: %v", done)
+			}
+			for _, d := range []object{made[0], s.decided("night")[0]} {
+				if r := s.do("POST", "/v1/decisions/"+d["id"].(string)+"/replay", object{}); r["identical"] != true {
+					t.Errorf("the replay differs at %v", r["changed"])
+				}
+			}
+			without := s.do("POST", "/v1/decisions/"+made[0]["id"].(string)+"/replay", object{"without": cited})
+			if d, _ := without["decision"].(object); len(list(d, "needs")) > 0 {
+				t.Errorf("without her looks it is foreseen all the same: %v", d["needs"])
+			}
+		})
+	}
+}
