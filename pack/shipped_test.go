@@ -68,7 +68,7 @@ func TestPacksReadAlikeByWhatTheyShipAndByTheirWords(t *testing.T) {
 			sentences := c.Sentences(strategy.Source{Packs: []string{industry}})
 			random := rand.New(rand.NewPCG(seed, 1))
 			joints := []string{"，", "，另外", "，但是不要", ". ", " and ", ", also "}
-			for range 500 {
+			for range 150 {
 				words := ""
 				for range 1 + random.IntN(3) {
 					words += sentences[random.IntN(len(sentences))].Text + joints[random.IntN(len(joints))]
