@@ -103,7 +103,7 @@ func (b *bench) signals(r *report) error {
 	step := 40 * 24 * time.Hour / time.Duration(persons*30)
 	// They come in groups, as batches bring them, and are made ahead of the clock.
 	const together = 50
-	ahead := make([]event.Event, 200*together)
+	ahead := make([]event.Event, 10*together)
 	of := make([]int, len(ahead))
 	var next [together]signal.Next
 	feed := func(n int) (spent time.Duration) {
