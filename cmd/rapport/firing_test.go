@@ -230,6 +230,7 @@ const together = `signals:
     where: event.properties.topic == 'returns'
     at_least: 3
     within: 7d
+    implies: {need: policy.rule/return_window}
 `
 
 // lives says that somebody is a member of a household since some time ago, or no more.
@@ -277,6 +278,16 @@ func TestASignalFiresForAHousehold(t *testing.T) {
 					t.Errorf("for %s it holds: %t", user, got)
 				}
 			}
+			// Her decision rests on what he did, too, and is made again as it was after more has happened.
+			decided := s.do("POST", "/v1/decisions", object{"user_id": "wang", "placement": "greeting"})
+			if n := find(list(decided, "needs"), "origin", "predicted"); n == nil || n["intent"] != "policy.rule" {
+				t.Errorf("what the family hesitates about is no need of hers: %v", decided["needs"])
+			}
+			defer func() {
+				if again := s.do("POST", "/v1/decisions/"+decided["id"].(string)+"/replay", object{}); again["identical"] != true {
+					t.Errorf("the replay differs at %v", again["changed"])
+				}
+			}()
 			// She had moved out before her view, as is heard later.
 			s.lives("wang", "", 4*hour)
 			s.settle()
