@@ -234,8 +234,9 @@ func (b *baseline) learn(s propensity.Sample) { b.naive.Add(s) }
 // PropensityRun is how one learner did in one world.
 type PropensityRun struct {
 	Seed        uint64             `json:"seed"`
-	Share60     float64            `json:"share_60k"` // of the achievable gain, averaged over the first 60,000 decisions
-	Share       float64            `json:"share"`     // over all of them
+	Achievable  float64            `json:"achievable"` // gain a decision over the best fixed action, of who knows every chance
+	Share60     float64            `json:"share_60k"`  // of the achievable gain, averaged over the first 60,000 decisions
+	Share       float64            `json:"share"`      // over all of them
 	Calibration float64            `json:"calibration"`
 	Regained    float64            `json:"regained,omitempty"`
 	Curve       []float64          `json:"curve,omitempty"`
@@ -294,7 +295,7 @@ func runPropensity(ctx context.Context, seed uint64, o PropensityOptions, l lear
 			out.Share60 = gain / possible
 		}
 	}
-	out.Share = gain / possible
+	out.Share, out.Achievable = gain/possible, possible/float64(o.Decisions)
 	if b, ok := l.(*bayesian); ok {
 		out.Drifts = b.model.About().Drifts
 	}
@@ -381,9 +382,24 @@ func (r PropensityReport) Summary() (learner, baseline PropensityRun) {
 	return mean(r.Learner), mean(r.Baseline)
 }
 
+// Spread is how far worlds lie apart: the worst share after 60,000 decisions and in
+// all, and the shares of all worlds together. In a world that one action rules there is
+// little to achieve, and what the first thousand decisions cost before any outcome is
+// known weighs many times that; a mean of shares is moved by the few such worlds.
+func Spread(runs []PropensityRun) (worst60, worst, together60, together float64) {
+	worst60, worst = math.Inf(1), math.Inf(1)
+	sum := 0.0
+	for _, x := range runs {
+		worst60, worst = min(worst60, x.Share60), min(worst, x.Share)
+		together60, together = together60+x.Achievable*x.Share60, together+x.Achievable*x.Share
+		sum += x.Achievable
+	}
+	return worst60, worst, together60 / sum, together / sum
+}
+
 func (r PropensityReport) String() string {
 	var b strings.Builder
-	row := func(name string, m PropensityRun) {
+	row := func(name string, m PropensityRun, runs []PropensityRun) {
 		fmt.Fprintf(&b, "%-9s share of the achievable gain", name)
 		if r.Decisions >= 60_000 {
 			fmt.Fprintf(&b, " %.3f after 60,000 decisions,", m.Share60)
@@ -392,12 +408,18 @@ func (r PropensityReport) String() string {
 		if m.Regained > 0 {
 			fmt.Fprintf(&b, "; %.1f %% of it regained 20,000 decisions after the flip", 100*m.Regained)
 		}
+		if worst60, worst, together60, together := Spread(runs); len(runs) > 1 {
+			fmt.Fprintf(&b, "; worst world %.3f", worst)
+			if r.Decisions >= 60_000 {
+				fmt.Fprintf(&b, " (%.3f after 60,000), all worlds together %.3f (%.3f)", worst60, together, together60)
+			}
+		}
 		b.WriteByte('\n')
 	}
 	learner, baseline := r.Summary()
-	row("learner", learner)
+	row("learner", learner, r.Learner)
 	if len(r.Baseline) > 0 {
-		row("baseline", baseline)
+		row("baseline", baseline, r.Baseline)
 	}
 	return strings.TrimRight(b.String(), "\n")
 }

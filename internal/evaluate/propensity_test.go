@@ -54,3 +54,11 @@ func TestCalibrationErrorIsTheDistanceOfPredictedAndHappened(t *testing.T) {
 		t.Errorf("%v", e)
 	}
 }
+
+func TestAWorldWithLittleToAchieveCountsLittleAmongAllTogether(t *testing.T) {
+	t.Parallel()
+	worst60, worst, together60, together := Spread([]PropensityRun{{Achievable: .3, Share60: .8, Share: .9}, {Achievable: .1, Share60: .4, Share: .5}})
+	if worst60 != .4 || worst != .5 || together60 < .699 || together60 > .701 || together < .799 || together > .801 {
+		t.Errorf("%v %v %v %v", worst60, worst, together60, together)
+	}
+}
