@@ -616,7 +616,7 @@ for (const locale of ['zh-CN', 'en']) {
         await look('an answer')
         const { id } = await decide('chen', '手机又自动关机了', { scene: { locale, device: { type: 'mobile' } } })
         await page.evaluate((key) => sessionStorage.setItem('rapport.key', key), electronics.secret_key)
-        for (const [path, there] of [['', '.ledger > li'], [`decisions/${id}`, '.seen'], ['people', '.ledger > li'], ['learning', '.section ~ .section .hint, .section ~ .section .waits'], ['strategies', '.ledger.actions > li'], ['strategies/1', '.columns'], ['strategies/new', '.draft'], ['people/user:chen', '.timeline li']]) {
+        for (const [path, there] of [['', '.ledger > li'], [`decisions/${id}`, '.seen'], ['people', '.ledger > li'], ['learning', '.section ~ .section .hint, .section ~ .section .waits'], ['strategies', '.ledger.actions > li'], ['strategies/1', '.columns'], ['strategies/new', '.draft'], ['data', '.ledger.sources > li'], ['people/user:chen', '.timeline li']]) {
           await page.goto(`${server.url}/console/${path}`)
           await page.locator(there).first().waitFor()
           await page.evaluate(() => document.querySelectorAll('details').forEach((d) => { d.open = true }))

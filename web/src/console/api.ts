@@ -3,7 +3,7 @@
 // secret key that this tab keeps for itself.
 
 import type { Answer, Locale, Problem } from '../contract'
-import type { Act, Action, Approval, Difference, Faults, FileText, Metric, Publication, Request, Settings, Simulation, Version } from './plan'
+import type { Act, Action, Approval, DeadLetter, Difference, Faults, FileText, Metric, Publication, Request, Settings, Simulation, Source, Suggestion, Untranslated, Version } from './plan'
 import type { Candidate, Explanation, Moment, Opened, Page, Person, Quality, Replayed, Suggestions, Summary, Variation, Workspace } from './explanation'
 
 const keptKey = 'rapport.key'
@@ -89,6 +89,16 @@ export class Api {
   judge = (id: string, intent: string) => this.#call<object>(`/v1/training-candidates/${encodeURIComponent(id)}`, { method: 'POST', body: JSON.stringify({ intent }) })
   teach = () => this.#call<{ version: number }>('/v1/classifier', { method: 'POST' })
   quality = () => this.#call<Quality>('/v1/classifier')
+
+  sources = () => this.#call<Page<Source>>('/v1/sources')
+  deadLetters = (source: string) => this.#call<Page<DeadLetter>>(`/v1/sources/${encodeURIComponent(source)}/dead-letters`)
+  playAgain = (source: string) => this.#change<{ taken: number; left: number }>('POST', `/v1/sources/${encodeURIComponent(source)}/dead-letters/replay`, {})
+  throwAway = (source: string, id: string) => this.#call<void>(`/v1/sources/${encodeURIComponent(source)}/dead-letters/${encodeURIComponent(id)}`, { method: 'DELETE' }, () => undefined)
+  states = () => this.#call<{ states: string[] }>('/v1/states')
+  untranslated = () => this.#call<Page<Untranslated>>('/v1/states/untranslated')
+  resolveState = (word: { source: string; kind: string; value: string; state: string }) => this.#change<{ applied: number }>('POST', '/v1/states/resolve', word)
+  lookalikes = () => this.#call<Page<Suggestion> & { open: number }>('/v1/people/suggestions?limit=20')
+  settleLookalike = (id: string, how: 'accept' | 'reject') => this.#call<unknown>(`/v1/people/suggestions/${encodeURIComponent(id)}/${how}`, { method: 'POST' })
 
   async signOut() {
     if (credentials.key) credentials.forget()

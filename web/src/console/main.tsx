@@ -27,6 +27,7 @@ import { createRootRoute, createRoute, createRouter, Link, Outlet, RouterProvide
 import { StrictMode, useEffect } from 'react'
 import { createRoot } from 'react-dom/client'
 import type { Locale } from '../contract'
+import { Data } from './data'
 import { DecisionPage } from './decision'
 import { Decisions, type Filter } from './decisions'
 import { Learning } from './learning'
@@ -57,7 +58,7 @@ function Header() {
   const { colorScheme, setColorScheme } = useMantineColorScheme()
   const navigate = useNavigate()
   const path = useLocation().pathname
-  const here = ['people', 'learning', 'strategies'].find((p) => path.startsWith(`/${p}`)) ?? ''
+  const here = ['people', 'learning', 'strategies', 'data'].find((p) => path.startsWith(`/${p}`)) ?? ''
   return (
     <header className="top">
       <p className="brand">
@@ -69,6 +70,7 @@ function Header() {
         <Link to="/people" className="tab" data-here={here === 'people' ? '' : undefined}>{w.nav.people}</Link>
         <Link to="/strategies" className="tab" data-here={here === 'strategies' ? '' : undefined}>{w.nav.strategies}</Link>
         <Link to="/learning" className="tab" data-here={here === 'learning' ? '' : undefined}>{w.nav.learning}</Link>
+        <Link to="/data" className="tab" data-here={here === 'data' ? '' : undefined}>{w.nav.data}</Link>
       </nav>
       <div className="tools">
         <NativeSelect aria-label={w.workspace} value={api.workspace} data={workspaces.map((x) => ({ value: x.id, label: x.name || x.id }))}
@@ -92,6 +94,7 @@ const router = createRouter({
     createRoute({ getParentRoute: () => root, path: '/people', component: People }),
     createRoute({ getParentRoute: () => root, path: '/people/$id', component: PersonPage }),
     createRoute({ getParentRoute: () => root, path: '/strategies', component: Strategies }),
+    createRoute({ getParentRoute: () => root, path: '/data', component: Data }),
     createRoute({ getParentRoute: () => root, path: '/strategies/new', component: NewDraft, validateSearch: (s): { from?: number } => (Number(s['from']) > 0 ? { from: Number(s['from']) } : {}) }),
     createRoute({ getParentRoute: () => root, path: '/strategies/$v', component: StrategyPage }),
   ]),

@@ -91,3 +91,21 @@ export function scale(all: Estimate[]): (x: number) => number {
   const width = high - low || 1
   return (x) => (x - low) / width
 }
+
+/** Where events and records come from, and what could not be taken. */
+export interface Source {
+  name: string
+  own: boolean
+  title?: string
+  path?: string
+  status: { state: 'waiting' | 'ok' | 'failing' | 'paused'; accepted: number; last_received_at: string | null; dead_letters: number; untranslated: number; last_error: { at: string; message: string } | null }
+}
+export interface DeadLetter { id: string; at: string; message: string; pointer?: string; body: string }
+export interface Untranslated { source: string; kind: string; value: string; count: number }
+/** Two persons who look like one. */
+export interface Suggestion {
+  id: string
+  probability: number
+  people: { id: string; ids: { kind: string; value: string }[]; card: Record<string, string> }[]
+  why: { field: string; bits: number; text: string }[]
+}
