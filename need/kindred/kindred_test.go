@@ -84,6 +84,16 @@ func TestEmbeddingsThatUnderstandHelp(t *testing.T) {
 	}
 }
 
+func TestEmbeddingsThatUnderstandALittleHelpALittle(t *testing.T) {
+	t.Parallel()
+	examples, vectors := world(11, 64, 0.25)
+	h := train(t, examples, vectors)
+	t.Logf("weight %v, %+v", h.Weight, h.About)
+	if h.Weight == 0 || h.About.Head > 0.9 || h.About.Joined <= max(h.About.Alone, h.About.Head) {
+		t.Errorf("the two together are not better than each: %v, %+v", h.Weight, h.About)
+	}
+}
+
 func TestEmbeddingsThatKnowNothingAreNotListenedTo(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(5) {

@@ -109,7 +109,9 @@ func gather(examples []classify.Example, vectors [][]float32) (*training, error)
 		t.intents = append(t.intents, e.Intent)
 	}
 	slices.Sort(t.intents)
-	t.intents = slices.Compact(t.intents)
+	if t.intents = slices.Compact(t.intents); len(t.intents) < 2 {
+		return nil, fmt.Errorf("%w: they are of one intent", ErrTooFew)
+	}
 	for i, e := range examples {
 		t.label[i], _ = slices.BinarySearch(t.intents, e.Intent)
 		sum := fnv.New32a()
@@ -278,19 +280,20 @@ func (t *training) classifier(ctx context.Context, o classify.Options) ([][]floa
 	return margins, nil
 }
 
-// standard moves and stretches scores, in place, to +1 for the right intent and −1 for the best of the
-// others, on average; useful is false when the two are not apart.
+// standard moves and stretches scores, in place, to +1 for the right intent and −1 for the others, on
+// average; useful is false when the two are not apart. It is not the best of the others that is held
+// against the right one: among many intents it is ahead, on average, even of a head that tells most
+// sentences right.
 func (t *training) standard(scores [][]float64) (center, scale float64, useful bool) {
 	own, other := 0.0, 0.0
 	for i, s := range scores {
-		rival := math.Inf(-1)
 		for c, v := range s {
-			if c != t.label[i] {
-				rival = max(rival, v)
+			if c == t.label[i] {
+				own += v / float64(len(scores))
+			} else {
+				other += v / float64(len(scores)*(len(s)-1))
 			}
 		}
-		own += s[t.label[i]] / float64(len(scores))
-		other += rival / float64(len(scores))
 	}
 	if !(own-other > 1e-3) {
 		return 0, 0, false
