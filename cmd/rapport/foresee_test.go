@@ -149,7 +149,7 @@ func TestAForeseenNeedIsSpokenOfUnaskedOnce(t *testing.T) {
 			lingers(s, clock.stamp, "night", "zh-CN", "America/New_York", 3) // midnight there
 			lingers(s, clock.stamp, "asks", "zh-CN", "America/New_York", 3)
 			s.until("what is foreseen of kiri", func() bool { return len(s.decided("kiri")) > 0 })
-			if got := s.decided("kiri"); !strings.Contains(texts(got[0]), "can be returned for another 3 days") {
+			if got := s.decided("kiri"); !strings.Contains(texts(got[0]), "can be returned for 3 more days") {
 				t.Errorf("kiri is told %q", texts(got[0]))
 			}
 			held := func(user string) bool {
