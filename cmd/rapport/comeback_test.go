@@ -124,23 +124,31 @@ func TestMission_3_6_WhoComesBackIsMetWithTheOpenMatterAndItsNews(t *testing.T) 
 
 func TestMission_3_6_AQuestionLeftWithoutAnAnswerIsTakenUpAgain(t *testing.T) {
 	t.Parallel()
-	s := openShop(t)
-	first := s.do("POST", "/v1/conversations", object{"user_id": "wu"})["id"].(string)
-	unanswered := s.do("POST", "/v1/conversations/"+first+"/messages", object{"user_id": "wu", "text": "海外漫游状态下净水器能联网吗，规则是什么"})
-	back := func() object {
-		next := s.do("POST", "/v1/conversations", object{"user_id": "wu"})["id"].(string)
-		return s.do("POST", "/v1/conversations/"+next+"/messages", object{"user_id": "wu", "text": "你好"})
-	}
-	answer := back()
-	n := find(list(answer, "needs"), "origin", "predicted")
-	if n == nil {
-		t.Fatalf("after %v nothing is taken up: %v", unanswered["needs"], answer["needs"])
-	}
-	if !strings.Contains(texts(answer), "还没有可靠的答案") {
-		t.Errorf("it says %q", texts(answer))
-	}
-	s.do("PUT", "/v1/articles/roaming", object{"title": "净水器海外漫游联网规则", "lang": "zh-CN", "body": "海外漫游状态下净水器可以联网，规则是先在应用里打开国际联网。"})
-	if answer := back(); !strings.Contains(texts(answer), "现在有答案了") || !strings.Contains(texts(answer), "国际联网") {
-		t.Errorf("once there is an answer it says %q", texts(answer))
+	for _, c := range []struct{ locale, question, hello, still, title, body, now, says string }{
+		{"zh-CN", "海外漫游状态下净水器能联网吗，规则是什么", "你好", "还没有可靠的答案", "净水器海外漫游联网规则", "海外漫游状态下净水器可以联网，规则是先在应用里打开国际联网。", "现在有答案了", "国际联网"},
+		{"en", "what is the rule for using the water purifier online while roaming abroad", "Hello", "I still don't have a reliable answer", "Water purifier online while roaming abroad: the rule", "The rule for using the water purifier online while roaming abroad: switch on international roaming in the app first.", "I have the answer now", "international roaming"},
+	} {
+		t.Run(c.locale, func(t *testing.T) {
+			t.Parallel()
+			s := openShop(t)
+			first := s.do("POST", "/v1/conversations", object{"user_id": "wu"})["id"].(string)
+			unanswered := s.do("POST", "/v1/conversations/"+first+"/messages", object{"user_id": "wu", "text": c.question})
+			back := func() object {
+				next := s.do("POST", "/v1/conversations", object{"user_id": "wu"})["id"].(string)
+				return s.do("POST", "/v1/conversations/"+next+"/messages", object{"user_id": "wu", "text": c.hello})
+			}
+			answer := back()
+			n := find(list(answer, "needs"), "origin", "predicted")
+			if n == nil {
+				t.Fatalf("after %v nothing is taken up: %v", unanswered["needs"], answer["needs"])
+			}
+			if !strings.Contains(texts(answer), c.still) {
+				t.Errorf("it says %q", texts(answer))
+			}
+			s.do("PUT", "/v1/articles/roaming", object{"title": c.title, "lang": c.locale, "body": c.body})
+			if answer := back(); !strings.Contains(texts(answer), c.now) || !strings.Contains(texts(answer), c.says) {
+				t.Errorf("once there is an answer it says %q", texts(answer))
+			}
+		})
 	}
 }
