@@ -566,6 +566,9 @@ func round(x float64) float64 { return float64(int(x*1000+0.5)) / 1000 }
 // without what is ruled out beside it.
 func (s *scratch) mainPart(span *split.Span) []rune {
 	part := s.plain.Runes[span.Plain.Start:span.Plain.End]
+	if span.Core.End > span.Core.Start {
+		part = s.plain.Runes[span.Core.Start:span.Core.End]
+	}
 	cut := func(r split.Range) {
 		from, to := s.plainPlace(r)
 		rest := slices.Concat(s.plain.Runes[span.Plain.Start:max(from, span.Plain.Start)], s.plain.Runes[min(to, span.Plain.End):span.Plain.End])

@@ -24,6 +24,8 @@ type Cues struct {
 	negator, act, actVerb, ask list
 	ordinal, speaks, polite    list
 	sharer, preposition        list
+	vain, vainBeside           list
+	wonder, guess, reason      list
 	// begin counts, for the first word (or the first two Han characters) of examples, how many begin
 	// with it; within, how many have it anywhere.
 	begin, within map[uint64]int32
@@ -48,8 +50,13 @@ func Compile(w Words, examples []string) *Cues {
 		speaks:  makeList(speakerWords),
 		polite:  makeList(politeWords),
 		sharer:  makeList(sharers), preposition: makeList(prepositions),
-		begin:  map[uint64]int32{},
-		within: map[uint64]int32{},
+		vain:       makeList(vainWords),
+		vainBeside: makeList(besideVain),
+		wonder:     makeList(wonderWords),
+		guess:      makeList(guessWords),
+		reason:     makeList(reasonWords),
+		begin:      map[uint64]int32{},
+		within:     map[uint64]int32{},
 	}
 	seen := map[uint64]bool{}
 	for _, e := range examples {

@@ -31,6 +31,7 @@ type Range struct{ Start, End int }
 type Span struct {
 	Range        // in the original text
 	Plain  Range // the same, in the plain form
+	Core   Range // of Plain, what says which need it is: without "怎么办" and "please check" at its ends
 	Label  int   // as Score gave it
 	Margin float64
 	// Condition is what has to be so before this need counts; nil: nothing.
@@ -63,11 +64,12 @@ var tune = struct {
 	conditional                                   float64 // price of a cut before a conditional clause
 	bothAsk, bothAct                              float64 // off the price of a cut between two pieces that both ask, or both ask or demand
 	strong                                        float64 // off the price of a cut at a joining word that seldom joins names ("and also", 顺便)
+	guess                                         float64 // price, besides, of a cut before "是不是"
 	andSame                                       float64 // price of two neighbours of one intent that a bare "and" joins, however the second begins
 }{
 	low: -0.6, high: 0.6, act: 0.3, begin: 0.05, same: 0.4, usual: 0.3, andBegin: 0.5,
 	and: 0.25, space: 0.1, comma: 0.4, hanComma: 0.3, sentence: 0, linked: -0.4, conditional: -0.2,
-	bothAsk: 0.3, bothAct: 0, strong: 0.6, andSame: 0.7,
+	bothAsk: 0.3, bothAct: 0, strong: 0.6, andSame: 0.7, guess: 0.4,
 }
 
 const (
@@ -99,7 +101,9 @@ type piece struct {
 	asks, acts  bool // it asks; it asks or demands, or states what is wrong
 	begin       float64
 	spaced      bool // it begins with a word of a script with blanks
+	guess       bool // it may be a guess at the cause of what stands before it
 	conditional bool // it begins with a conditional clause, after a mark
+	empty       bool // it asks without saying for what: "怎么办", "please check"
 }
 
 // Split cuts a text. It returns nothing for a text that says nothing, and one span for one that holds
@@ -128,12 +132,12 @@ func Split(n text.Normalised, score Score, c *Cues) []Span {
 				if i < j-1 {
 					break
 				}
-				part = part[:longest]
 			}
 			if j-i > many && len(part) > wordy {
 				break
 			}
-			label, margin := score(part)
+			said := core(pieces[i:j])
+			label, margin := score(n.Runes[said.Start:min(said.End, said.Start+longest)])
 			value := best[i].value + min(max(margin, tune.low), tune.high)
 			if act {
 				value += tune.act
@@ -170,12 +174,26 @@ func Split(n text.Normalised, score Score, c *Cues) []Span {
 		s := &spans[count]
 		s.Plain = Range{pieces[best[j].from].start, pieces[j-1].end}
 		s.Start, s.End = n.Source(s.Plain.Start, s.Plain.End)
+		s.Core = core(pieces[best[j].from:j])
 		s.Label, s.Margin = best[j].label, best[j].margin
 	}
 	for i := range spans {
 		c.attach(n, spans, i, score)
 	}
 	return spans
+}
+
+// core is where what pieces say begins and ends when those at either end that say nothing by themselves
+// are left out.
+func core(pieces []piece) Range {
+	from, to := 0, len(pieces)
+	for to > 1 && pieces[to-1].empty {
+		to--
+	}
+	for from < to-1 && pieces[from].empty {
+		from++
+	}
+	return Range{pieces[from].start, pieces[to-1].end}
 }
 
 func (p *piece) price() float64 {
@@ -197,6 +215,9 @@ func (p *piece) price() float64 {
 	}
 	if p.link && p.mark != markAnd {
 		cost = tune.linked
+	}
+	if p.guess {
+		cost += tune.guess
 	}
 	if p.strong && p.mark == markAnd {
 		cost -= tune.strong
@@ -224,6 +245,11 @@ func (c *Cues) pieces(runes []rune) []piece {
 		current.acts = current.asks || c.acts(runes, current.start, current.end)
 		current.conditional = current.mark >= markComma && max(c.opener.match(runes, current.start, current.end), c.unless.match(runes, current.start, current.end), c.given.match(runes, current.start, current.end)) > 0
 		current.spaced = text.Letter(runes[current.start])
+		current.guess = current.mark <= markHanComma && c.guess.match(runes, current.start, current.end) > 0
+		current.empty = c.empty(runes, current.start, current.end)
+		if len(all) > 0 && (current.empty || c.wonder.match(runes, current.start, current.end) > 0) || len(all) == 1 && all[0].empty {
+			current.joined = true // it asks about what stands before it
+		}
 		current.begin = c.beginning(runes, current.start, current.end)
 		all = append(all, current)
 		return true
@@ -423,8 +449,30 @@ func (c *Cues) opens(runes []rune, start, end int) bool {
 		}
 		return true
 	}
+	if c.reason.match(runes, start, end) > 0 {
+		return true
+	}
 	stop := c.trim(runes, start, end)
 	return stop > start+2 && runes[stop-1] == '话' && runes[stop-2] == '的'
+}
+
+// empty tells whether a piece asks without saying for what: it is made of nothing but empty words, one of
+// which asks or urges.
+func (c *Cues) empty(runes []rune, start, end int) bool {
+	asks := false
+	for i := start; i < end; {
+		if n := c.vain.match(runes, i, end); n > 0 {
+			asks = true
+			i += n
+		} else if n := c.vainBeside.match(runes, i, end); n > 0 {
+			i += n
+		} else if loose(runes[i]) || final(runes[i]) {
+			i++
+		} else {
+			return false
+		}
+	}
+	return asks
 }
 
 // consequence begins the second half of a conditional clause.

@@ -105,6 +105,24 @@ func TestAnOrdinalThatCountsIsNoListNumber(t *testing.T) {
 	}
 }
 
+func TestAQuestionThatSaysNothingBelongsToWhatItAsksAbout(t *testing.T) {
+	t.Parallel()
+	w := open(t)
+	for enquiry, want := range map[string][]string{
+		"机器不出水了，怎么办":                               {"机器不出水了，怎么办 → broken"},
+		"帮我看看，开不了机":                                {"帮我看看，开不了机 → broken"},
+		"插上电没有反应，是不是坏了，帮我开发票":                      {"插上电没有反应，是不是坏了 → broken", "帮我开发票 → invoice"},
+		"物流怎么不动了，是不是因为下雨":                          {"物流怎么不动了，是不是因为下雨 → track"},
+		"因为下周要出差，所以帮我退货":                           {"因为下周要出差，所以帮我退货 → refund"},
+		"My kettle stopped working, any idea why?": {"My kettle stopped working, any idea why → broken"},
+		"怎么办": {"怎么办 → "},
+	} {
+		if got := w.said(enquiry); len(got) != len(want) || !strings.HasPrefix(got[0], want[0]) {
+			t.Errorf("%s\n got %q\nwant %q", enquiry, got, want)
+		}
+	}
+}
+
 func TestASingleNeedStaysWhole(t *testing.T) {
 	t.Parallel()
 	w := open(t)
@@ -233,6 +251,9 @@ func check(t *testing.T, s string, spans []split.Span) {
 			t.Fatalf("span %d is [%d, %d) after %d in a text of %d: %q", i, p.Start, p.End, last, length, s)
 		}
 		last = p.End
+		if p.Core.Start < p.Plain.Start || p.Core.End > p.Plain.End || p.Core.Start >= p.Core.End {
+			t.Fatalf("core %v of [%d, %d): %q", p.Core, p.Start, p.End, s)
+		}
 		if k := p.Condition; k != nil && (k.Start < p.Start || k.End > p.End || k.Start >= k.End || k.On >= i || k.On < -1) {
 			t.Fatalf("condition %+v of span %d [%d, %d): %q", *k, i, p.Start, p.End, s)
 		}

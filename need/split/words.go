@@ -67,6 +67,29 @@ var (
 	prepositions = []string{"at", "in", "on", "for", "near", "to", "with", "from", "by", "around", "before", "after", "next", "tomorrow", "tonight", "today"}
 )
 
+// vainWords ask or urge without saying for what; besideVain may stand beside them.
+var (
+	vainWords = []string{
+		"查", "查查", "查下", "查一下", "查一查", "看", "看看", "看下", "看一下", "瞧瞧", "处理", "处理下", "处理一下", "解决", "解决下", "解决一下", "弄一下", "想想办法", "想个办法", "核实一下", "核实下", "确认一下", "确认下",
+		"怎么办", "咋办", "怎么弄", "咋弄", "咋整", "怎么整", "怎么搞", "怎么搞的", "怎么回事", "咋回事", "啥情况", "什么情况", "啥原因", "什么原因", "什么问题", "啥毛病", "什么毛病", "怎么处理", "怎么解决", "为什么", "为啥", "是不是坏了", "是不是坏", "是坏了吗", "是不是有问题", "是不是出问题了", "哪里出问题了", "哪里出了问题",
+		"急", "急用", "急着用", "着急", "等着用", "在线等", "挺急", "很急", "可以吗", "可以不", "可不可以", "行吗", "行不", "行不行", "成不", "成吗", "好吗", "好不好", "好不", "对吗", "对吧", "是吧", "是吗", "对不对", "是不是", "有办法吗", "有没有办法",
+		"what should i do", "what do i do", "what can i do", "what now", "please check", "can you check", "could you check", "please help", "can you help", "could you help", "help me", "what's going on", "what is going on", "is that ok", "is that okay", "is that possible", "is this possible", "would that be possible", "asap", "urgent", "it's urgent", "check it", "please look into it", "look into it", "can you look into it", "could you look into it", "can you look into this", "any idea", "any ideas", "any idea why", "is it broken", "what's wrong", "what is wrong", "what's wrong with it", "how come", "why is that", "why", "can you do that", "could you do that", "is that all right", "is that alright", "can you sort it out", "please sort it out", "sort it out", "is that normal", "is this normal", "right", "correct", "please advise", "can you fix it", "how do i fix it", "how do i fix this", "how can i fix it",
+	}
+	besideVain = []string{
+		"你们", "你", "您", "帮", "帮我", "帮忙", "给", "给我", "麻烦", "请", "能", "能不能", "可以", "快", "快点", "赶紧", "赶快", "尽快", "马上", "先", "到底", "究竟", "这", "那", "这个", "这是", "该", "应该", "我", "要", "得", "想", "都", "也", "又", "好", "的", "吗", "呢", "啊", "呀", "吧", "嘛", "呗", "哦", "咧", "了", "不", "没", "一下", "下", "真", "挺", "很", "比较", "有点",
+		"please", "pls", "so", "really", "then", "now", "for me", "me", "and", "just", "quite", "rather", "is it", "it's", "it is",
+	}
+)
+
+// wonderWords begin a guess at the cause of what was said before.
+var wonderWords = []string{"是不是因为", "是因为", "难道是", "难不成", "会不会是因为", "会不会是", "莫非", "is it because", "is that because", "maybe it's", "could it be"}
+
+// guessWords begin what is often such a guess, and sometimes a need: "是不是没放平", "是不是没货了".
+var guessWords = []string{"是不是", "会不会", "不会是"}
+
+// reasonWords open a reason that its request follows.
+var reasonWords = []string{"因为", "由于", "既然", "考虑到", "because", "due to", "owing to", "given that"}
+
 // measureWords follow an ordinal that counts. Single characters, so that "第二发票" stays a list.
 const measureWords = "次个天件台单款代批期年月季方轮名位条章节课版步页周号份只双套部张把杯瓶箱包盒层排站回遍手人时分笔间家种类档场届局段遭趟通封门块根顶副班级关"
 
