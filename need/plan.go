@@ -565,13 +565,14 @@ func round(x float64) float64 { return float64(int(x*1000+0.5)) / 1000 }
 // mainPart is what the customer wants, without the clause that conditions it and
 // without what is ruled out beside it.
 func (s *scratch) mainPart(span *split.Span) []rune {
-	part := s.plain.Runes[span.Plain.Start:span.Plain.End]
-	if span.Core.End > span.Core.Start {
-		part = s.plain.Runes[span.Core.Start:span.Core.End]
+	core := span.Core
+	if core.End <= core.Start {
+		core = span.Plain
 	}
+	part := s.plain.Runes[core.Start:core.End]
 	cut := func(r split.Range) {
 		from, to := s.plainPlace(r)
-		rest := slices.Concat(s.plain.Runes[span.Plain.Start:max(from, span.Plain.Start)], s.plain.Runes[min(to, span.Plain.End):span.Plain.End])
+		rest := slices.Concat(s.plain.Runes[core.Start:min(max(from, core.Start), core.End)], s.plain.Runes[max(min(to, core.End), core.Start):core.End])
 		if len(rest) >= 2 {
 			part = rest
 		}

@@ -144,7 +144,7 @@ func withOracle(t *testing.T, o *oracle, budget time.Duration, now *patientClock
 
 func TestEmbeddingsJoinTheClassifier(t *testing.T) {
 	t.Parallel()
-	const unclear, private, meant = "取消的钱", "卡里的那个 13912345678", "aftersale.refund_progress"
+	const unclear, private, meant = "快递的钱", "会员的那个 13912345678", "payment.issue"
 	o := newOracle(map[string]string{unclear: meant})
 	d := withOracle(t, o, time.Minute, &patientClock{at: noon})
 	l, ok, err := d.corridor.Liking("shop")
@@ -181,7 +181,7 @@ func TestEmbeddingsJoinTheClassifier(t *testing.T) {
 	// What names a customer stays in the house.
 	o.become(nil)
 	d.decides(private)
-	if sent := strings.Join(o.was(), "\n"); strings.Contains(sent, "13912345678") || !strings.Contains(sent, "卡里的那个") {
+	if sent := strings.Join(o.was(), "\n"); strings.Contains(sent, "13912345678") || !strings.Contains(sent, "会员的那个") {
 		t.Errorf("sent: %s", sent)
 	}
 	// What is read clearly is not asked about.
@@ -273,7 +273,7 @@ func TestEmbeddingsThatFailOrLieChangeNothing(t *testing.T) {
 		}
 		o.become(nil)
 		now.pass(time.Hour)
-		d.decides("取消的钱") // well again
+		d.decides("快递的钱") // well again
 	}
 	t.Run("a liar from the first day", func(t *testing.T) {
 		t.Parallel()

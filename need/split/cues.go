@@ -19,13 +19,13 @@ type Words struct {
 // They are immutable and safe for concurrent use.
 type Cues struct {
 	link, weak, filler, tail   list
-	strong                     list
+	strong, soft, address      list
 	opener, unless, given      list
 	negator, act, actVerb, ask list
 	ordinal, speaks, polite    list
 	sharer, preposition        list
 	vain, vainBeside           list
-	wonder, guess, reason      list
+	wonder, guess, reason, how list
 	// begin counts, for the first word (or the first two Han characters) of examples, how many begin
 	// with it; within, how many have it anywhere.
 	begin, within map[uint64]int32
@@ -37,6 +37,8 @@ func Compile(w Words, examples []string) *Cues {
 		link:    makeList(linkWords, w.Link),
 		weak:    makeList(weakWords),
 		strong:  makeList(strongWords),
+		soft:    makeList(softWords),
+		address: makeList(addressWords),
 		filler:  makeList(fillerWords, w.Greeting),
 		tail:    makeList(tailWords),
 		opener:  makeList(conditionOpeners, w.Condition),
@@ -54,6 +56,7 @@ func Compile(w Words, examples []string) *Cues {
 		vainBeside: makeList(besideVain),
 		wonder:     makeList(wonderWords),
 		guess:      makeList(guessWords),
+		how:        makeList(howWords),
 		reason:     makeList(reasonWords),
 		begin:      map[uint64]int32{},
 		within:     map[uint64]int32{},
@@ -124,7 +127,7 @@ func (c *Cues) skip(runes []rune, i, end int) int {
 		}
 		if n := listMark(runes, i, end); n > 0 {
 			i += n
-		} else if n := c.filler.match(runes, i, end); n > 0 {
+		} else if n := c.filler.match(runes, i, end); n > 0 && !(c.address.match(runes, i, i+n) == n && i+n < end && text.Han(runes[i+n])) {
 			i += n
 		} else if n := c.linkAt(runes, i, end); n > 0 {
 			i += n

@@ -64,12 +64,14 @@ var tune = struct {
 	conditional                                   float64 // price of a cut before a conditional clause
 	bothAsk, bothAct                              float64 // off the price of a cut between two pieces that both ask, or both ask or demand
 	strong                                        float64 // off the price of a cut at a joining word that seldom joins names ("and also", 顺便)
+	soft                                          float64 // price of a cut before a joining word after a mark that goes on with the same matter as often
+	bareHow                                       float64 // price, besides, of a cut between a statement and a bare "怎么改"
 	guess                                         float64 // price, besides, of a cut before "是不是"
 	andSame                                       float64 // price of two neighbours of one intent that a bare "and" joins, however the second begins
 }{
-	low: -0.6, high: 0.6, act: 0.3, begin: 0.05, same: 0.4, usual: 0.3, andBegin: 0.5,
-	and: 0.25, space: 0.1, comma: 0.4, hanComma: 0.3, sentence: 0, linked: -0.4, conditional: -0.2,
-	bothAsk: 0.3, bothAct: 0, strong: 0.6, andSame: 0.7, guess: 0.4,
+	low: -0.6, high: 0.6, act: 0.3, begin: 0.15, same: 0.5, usual: 0.2, andBegin: 0.5,
+	and: 0.35, space: 0.1, comma: 0.3, hanComma: 0.3, sentence: -0.15, linked: -0.3, conditional: -0.1,
+	bothAsk: 0.45, bothAct: 0, strong: 0.6, andSame: 0.7, guess: 0.5, bareHow: 0.4, soft: 0.5,
 }
 
 const (
@@ -78,6 +80,7 @@ const (
 	wordy      = 70  // … has no more runes than these: nobody says one need at such length (no enquiry of ours or theirs is cut otherwise)
 	longest    = 600 // runes that are scored of one span
 	mostPieces = 4096
+	shortHow   = 6 // Han characters of a "how" that has no object of its own, at most
 )
 
 type mark uint8
@@ -96,11 +99,13 @@ type piece struct {
 	start, end  int
 	mark        mark
 	link        bool // a joining word stands after the mark
+	soft        bool // one that goes on with the same matter as often: "but", 所以
 	strong      bool // one that seldom joins names
 	joined      bool
 	asks, acts  bool // it asks; it asks or demands, or states what is wrong
 	begin       float64
 	spaced      bool // it begins with a word of a script with blanks
+	bare        bool // it asks how without saying what: "怎么改"
 	guess       bool // it may be a guess at the cause of what stands before it
 	conditional bool // it begins with a conditional clause, after a mark
 	empty       bool // it asks without saying for what: "怎么办", "please check"
@@ -144,6 +149,9 @@ func Split(n text.Normalised, score Score, c *Cues) []Span {
 			}
 			if i > 0 {
 				value -= first.price()
+				if first.bare && !pieces[i-1].asks {
+					value -= tune.bareHow
+				}
 				if before := &pieces[i-1]; first.asks && before.asks {
 					value += tune.bothAsk
 				} else if first.acts && before.acts {
@@ -214,7 +222,9 @@ func (p *piece) price() float64 {
 		cost = min(cost, tune.conditional)
 	}
 	if p.link && p.mark != markAnd {
-		cost = tune.linked
+		if cost = tune.linked; p.soft {
+			cost = tune.soft
+		}
 	}
 	if p.guess {
 		cost += tune.guess
@@ -246,6 +256,7 @@ func (c *Cues) pieces(runes []rune) []piece {
 		current.conditional = current.mark >= markComma && max(c.opener.match(runes, current.start, current.end), c.unless.match(runes, current.start, current.end), c.given.match(runes, current.start, current.end)) > 0
 		current.spaced = text.Letter(runes[current.start])
 		current.guess = current.mark <= markHanComma && c.guess.match(runes, current.start, current.end) > 0
+		current.bare = current.end-current.start <= shortHow && c.how.match(runes, current.start, current.end) > 0
 		current.empty = c.empty(runes, current.start, current.end)
 		if len(all) > 0 && (current.empty || c.wonder.match(runes, current.start, current.end) > 0) || len(all) == 1 && all[0].empty {
 			current.joined = true // it asks about what stands before it
@@ -283,12 +294,14 @@ func (c *Cues) pieces(runes []rune) []piece {
 			continue
 		}
 		linked, strong := word > 0, word > 0 && c.strong.match(runes, i, i+word) == word
+		soft := false
 		for k := stop; k < next && !linked; k++ {
-			linked = c.linkAt(runes, k, end) > 0
+			n := c.linkAt(runes, k, end)
+			linked, soft = n > 0, n > 0 && c.soft.match(runes, k, k+n) == n
 		}
-		joined := c.opens(runes, current.start, i) && kind != markSentence
+		joined := c.opens(runes, current.start, i) && kind != markSentence || runes[i] == ' ' && kind == markComma && topic(runes, current.start, i)
 		if finish(i) {
-			current = piece{start: next, mark: kind, link: linked, strong: strong, joined: joined}
+			current = piece{start: next, mark: kind, link: linked, soft: soft, strong: strong, joined: joined}
 		} else {
 			current.start = next
 		}
@@ -298,6 +311,18 @@ func (c *Cues) pieces(runes []rune) []piece {
 		finish(end)
 	}
 	return all
+}
+
+// topic tells whether what stands before " - " is short enough to be what the rest speaks of: "the blue
+// one - cancel it".
+func topic(runes []rune, from, to int) bool {
+	blanks := 0
+	for _, r := range runes[from:to] {
+		if r == ' ' {
+			blanks++
+		}
+	}
+	return blanks < 5
 }
 
 // particles end a verb of two words that has no object yet: "look up and find it".

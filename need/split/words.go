@@ -26,12 +26,21 @@ var strongWords = []string{
 	"and also", "and then", "then", "also", "after that", "by the way", "btw", "and after that", "besides", "and finally", "and next", "oh and",
 }
 
+// softWords are linking words that go on with the same matter as often as they begin another.
+var softWords = []string{
+	"但是", "但", "可是", "不过", "所以", "而且", "并且", "同时", "并", "且", "之后", "接着", "然后", "加上",
+	"but", "so", "as well",
+}
+
 // fillerWords open a message or a clause and carry no need.
 var fillerWords = []string{
 	"你好", "您好", "你们好", "哈喽", "嗨", "喂", "亲", "亲亲", "在吗", "在不在", "有人吗", "客服你好", "客服您好", "你好啊", "老板", "客服", "请问", "请问一下", "请问下", "想问下", "想问一下", "我想问下", "我想问一下", "问一下", "问下", "问一句", "问句", "再问一句", "说一下", "说说",
-	"嗯", "嗯嗯", "哦", "噢", "啊", "哎", "唉", "诶", "那个啥", "就是说", "话说", "好的", "好吧", "行", "谢谢", "多谢", "感谢", "谢谢啦", "谢谢了", "谢谢你", "麻烦了", "辛苦了",
+	"侬好", "雷猴", "你好呀", "您好呀", "在么", "在嘛", "老师好", "师傅好", "老板好", "小姐姐", "小哥哥", "师傅", "老师", "各位", "麻烦问下", "麻烦问一下", "打扰一下", "打扰了", "嗯", "嗯嗯", "哦", "噢", "啊", "哎", "唉", "诶", "那个啥", "就是说", "话说", "好的", "好吧", "行", "谢谢", "多谢", "感谢", "谢谢啦", "谢谢了", "谢谢你", "麻烦了", "辛苦了",
 	"hi", "hello", "hey", "hi there", "hello there", "hey there", "good morning", "good afternoon", "good evening", "ok", "okay", "well", "um", "uh", "thanks", "thank you", "many thanks", "cheers", "dear sir", "dear team", "excuse me", "quick question",
 }
+
+// addressWords are fillers only before a mark or a blank: in "客服说…" they are what is spoken of.
+var addressWords = []string{"客服", "老板", "亲", "亲亲", "师傅", "老师", "各位", "小姐姐", "小哥哥", "行"}
 
 // tailWords close a message and carry no need.
 var tailWords = []string{
@@ -72,11 +81,11 @@ var (
 	vainWords = []string{
 		"查", "查查", "查下", "查一下", "查一查", "看", "看看", "看下", "看一下", "瞧瞧", "处理", "处理下", "处理一下", "解决", "解决下", "解决一下", "弄一下", "想想办法", "想个办法", "核实一下", "核实下", "确认一下", "确认下",
 		"怎么办", "咋办", "怎么弄", "咋弄", "咋整", "怎么整", "怎么搞", "怎么搞的", "怎么回事", "咋回事", "啥情况", "什么情况", "啥原因", "什么原因", "什么问题", "啥毛病", "什么毛病", "怎么处理", "怎么解决", "为什么", "为啥", "是不是坏了", "是不是坏", "是坏了吗", "是不是有问题", "是不是出问题了", "哪里出问题了", "哪里出了问题",
-		"急", "急用", "急着用", "着急", "等着用", "在线等", "挺急", "很急", "可以吗", "可以不", "可不可以", "行吗", "行不", "行不行", "成不", "成吗", "好吗", "好不好", "好不", "对吗", "对吧", "是吧", "是吗", "对不对", "是不是", "有办法吗", "有没有办法",
+		"急", "急用", "急着用", "着急", "等着用", "在线等", "挺急", "很急", "可以吗", "可以不", "可不可以", "行吗", "行不", "行不行", "成不", "成吗", "好吗", "好不好", "好不", "对吗", "对吧", "是吧", "是吗", "对不对", "是不是", "有办法吗", "有没有办法", "不对", "不对不对", "等等", "等一下", "等下", "算了", "就算了",
 		"what should i do", "what do i do", "what can i do", "what now", "please check", "can you check", "could you check", "please help", "can you help", "could you help", "help me", "what's going on", "what is going on", "is that ok", "is that okay", "is that possible", "is this possible", "would that be possible", "asap", "urgent", "it's urgent", "check it", "please look into it", "look into it", "can you look into it", "could you look into it", "can you look into this", "any idea", "any ideas", "any idea why", "is it broken", "what's wrong", "what is wrong", "what's wrong with it", "how come", "why is that", "why", "can you do that", "could you do that", "is that all right", "is that alright", "can you sort it out", "please sort it out", "sort it out", "is that normal", "is this normal", "right", "correct", "please advise", "can you fix it", "how do i fix it", "how do i fix this", "how can i fix it",
 	}
 	besideVain = []string{
-		"你们", "你", "您", "帮", "帮我", "帮忙", "给", "给我", "麻烦", "请", "能", "能不能", "可以", "快", "快点", "赶紧", "赶快", "尽快", "马上", "先", "到底", "究竟", "这", "那", "这个", "这是", "该", "应该", "我", "要", "得", "想", "都", "也", "又", "好", "的", "吗", "呢", "啊", "呀", "吧", "嘛", "呗", "哦", "咧", "了", "不", "没", "一下", "下", "真", "挺", "很", "比较", "有点",
+		"你们", "你", "您", "帮", "帮我", "帮忙", "给", "给我", "麻烦", "请", "能", "能不能", "可以", "快", "快点", "赶紧", "赶快", "尽快", "马上", "先", "到底", "究竟", "这", "那", "这个", "这是", "该", "应该", "我", "要", "得", "想", "都", "也", "又", "好", "的", "吗", "呢", "啊", "呀", "吧", "嘛", "呗", "哦", "咧", "了", "不", "没", "一下", "下", "真", "挺", "很", "比较", "有点", "那", "就", "不能的话", "不行的话", "没有的话", "没的话", "不然",
 		"please", "pls", "so", "really", "then", "now", "for me", "me", "and", "just", "quite", "rather", "is it", "it's", "it is",
 	}
 )
@@ -87,6 +96,9 @@ var wonderWords = []string{"是不是因为", "是因为", "难道是", "难不�
 // guessWords begin what is often such a guess, and sometimes a need: "是不是没放平", "是不是没货了".
 var guessWords = []string{"是不是", "会不会", "不会是"}
 
+// howWords begin a question that has no object of its own when it is short.
+var howWords = []string{"怎么", "咋", "如何", "该怎么", "那怎么", "你们看怎么", "要怎么", "应该怎么", "你看怎么", "可以怎么"}
+
 // reasonWords open a reason that its request follows.
 var reasonWords = []string{"因为", "由于", "既然", "考虑到", "because", "due to", "owing to", "given that"}
 
@@ -94,7 +106,7 @@ var reasonWords = []string{"因为", "由于", "既然", "考虑到", "because",
 const measureWords = "次个天件台单款代批期年月季方轮名位条章节课版步页周号份只双套部张把杯瓶箱包盒层排站回遍手人时分笔间家种类档场届局段遭趟通封门块根顶副班级关"
 
 // linkNot are characters after 还有 that make it a verb: "还有货吗" asks whether some is left.
-const linkNot = "货没多几库现名余剩券优折活位空票效用啥什哪别其人房车机红"
+const linkNot = "钱货没多几库现名余剩券优折活位空票效用啥什哪别其人房车机红"
 
 // negators rule out the act that follows them.
 var negators = []string{
