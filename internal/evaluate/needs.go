@@ -135,7 +135,8 @@ type NeedReport struct {
 	Enquiries int    `json:"enquiries"`
 	Needs     int    `json:"needs"`
 	// Exact is the share of enquiries whose multiset of intents is right; SetExact counts each intent of
-	// an enquiry once.
+	// an enquiry once. Where the source's intents are a set (MixSNIPS joins different ones only), the
+	// figures published for it compare sets, so SetExact is the one to hold against them.
 	Exact    float64 `json:"intents_exact"`
 	SetExact float64 `json:"intent_sets_exact"`
 	// Counted is the share of enquiries cut into the right number of needs.
