@@ -71,7 +71,6 @@ type Model struct {
 	step    []float32 // of each row, what one unit of its levels weighs
 	levels  []uint8   // the rows, each weight as a whole number of its row's steps, −127 to 127 in two's complement
 	bias    []float32
-	common  float32 // no larger is the inverse of a word that many examples have
 	even    float32 // evenness of the voices
 
 	confidence confidence
@@ -116,45 +115,17 @@ func Train(examples []Example, o Options) (*Model, error) {
 
 // bagsOf gives the features of each example, each once and in order.
 func bagsOf(examples []Example) [][]feature {
-	raw := make([][]feature, len(examples))
+	bags := make([][]feature, len(examples))
 	const chunk = 64
-	chunks := (len(examples) + chunk - 1) / chunk
-	inParallel(chunks, func(c int) {
+	inParallel((len(examples)+chunk-1)/chunk, func(c int) {
 		var arena []feature
 		for i := c * chunk; i < min(len(examples), (c+1)*chunk); i++ {
 			from := len(arena)
-			arena = featuresOf(text.Normalise(examples[i].Text).Runes, arena)
-			raw[i] = arena[from:len(arena):len(arena)]
+			arena = bagOf(text.Normalise(examples[i].Text).Runes, arena)
+			bags[i] = arena[from:len(arena):len(arena)]
 		}
 	})
-	common := commonIn(raw)
-	inParallel(chunks, func(c int) {
-		for i := c * chunk; i < min(len(examples), (c+1)*chunk); i++ {
-			raw[i] = bagOf(shapeOf(raw[i], common, raw[i]))
-		}
-	})
-	return raw
-}
-
-// manyOf is how many of n examples have a word that counts as common.
-func manyOf(n int) int { return max(3, int(math.Ceil(rare*float64(n)))) }
-
-// commonIn tells the words and characters that many of these examples have.
-func commonIn(raw [][]feature) func(feature) bool {
-	last, df := map[feature]int{}, map[feature]int{}
-	for i, features := range raw {
-		for _, f := range features {
-			if kind := f >> 60; kind != kindWord && kind != kindHan {
-				continue
-			}
-			if at, met := last[f]; !met || at != i {
-				last[f] = i
-				df[f]++
-			}
-		}
-	}
-	many := manyOf(len(raw))
-	return func(f feature) bool { return df[f] >= many }
+	return bags
 }
 
 func fit(bags [][]feature, label []int32, intents []string, o Options) *Model {
@@ -164,7 +135,7 @@ func fit(bags [][]feature, label []int32, intents []string, o Options) *Model {
 		total += len(b)
 	}
 	m := &Model{intents: intents, width: (len(intents) + lanes - 1) / lanes * lanes,
-		common: float32(inverse(n, manyOf(n))), even: float32(evennessOf(n, len(intents)))}
+		even: float32(evennessOf(n, len(intents)))}
 	m.table = newTable(total)
 	var df []int32
 	var weight []float32
@@ -241,12 +212,6 @@ func fit(bags [][]feature, label []int32, intents []string, o Options) *Model {
 	return m
 }
 
-// isCommon says whether many of the examples have this word or character.
-func (m *Model) isCommon(h feature) bool {
-	f := m.table.find(h)
-	return f >= 0 && m.weight[f] <= float32(kindWeight[h>>60])*m.common
-}
-
 // mostWhole is what the whole values of a text's features come to: 256 times as much, a level being less
 // than that, fits the 32 bits of one intent's sum.
 const mostWhole = 1<<24 - 1
@@ -301,8 +266,7 @@ func (m *Model) ScoreRunes(runes []rune, dst []float64) []float64 {
 	if s == nil {
 		s = &scratch{sum: make([]uint64, m.width/2)}
 	}
-	s.features = featuresOf(runes, s.features[:0])
-	s.features = s.once(shapeOf(s.features, m.isCommon, s.features))
+	s.features = s.once(featuresOf(runes, s.features[:0]))
 	s.row, s.value, s.voice = s.row[:0], s.value[:0], s.voice[:0]
 	var square [voices]float64
 	for _, h := range s.features {

@@ -25,7 +25,6 @@ const (
 	kindConcept
 	kindConceptPair
 	kindTogether
-	kindShape
 	kinds
 )
 
@@ -68,7 +67,7 @@ func evennessOf(n, intents int) float64 {
 // training parts); which stands right before which then adds little.
 var kindWeight = [kinds]float64{
 	kindWord: 1, kindWordPair: 1.3, kindGram: 0.5, kindHan: 1.2, kindHanPair: 1, kindEdge: 1,
-	kindFirst: 1, kindStem: 1, kindConcept: 1, kindConceptPair: 0.5, kindTogether: 1, kindShape: 0.8,
+	kindFirst: 1, kindStem: 1, kindConcept: 1, kindConceptPair: 0.5, kindTogether: 1,
 }
 
 // longestGram is the number of characters of the longest piece of a word, its edges counted.
@@ -223,57 +222,12 @@ func at(runes []rune, k, from, to int, edge rune) rune {
 	return runes[k]
 }
 
-// shapeOf appends to dst what kind of sentence it is whatever it names: how many words and characters it
-// has, and where words stand that hardly any example has, the names of things: between which common words,
-// and how long they are. "play" and then a gap is a wish for any song; a gap alone is a title. features are
-// those of featuresOf, in their order; common tells the words and characters that many examples have.
-// (Chinese domains: 93.3 to 93.7 %; English within noise; on training parts.)
-func shapeOf(features []feature, common func(feature) bool, dst []feature) []feature {
-	const begin, end = 1, 2
-	var words, signs, gap int
-	before := uint64(begin)
-	close := func(next uint64) {
-		if gap > 0 {
-			h := mix(mix(seed(kindShape), 1)+before, 1)
-			dst = append(dst, tag(kindShape, h), tag(kindShape, mix(mix(seed(kindShape), 2)+next, 2)),
-				tag(kindShape, mix(h+next, 3)), tag(kindShape, mix(mix(seed(kindShape), 4), bucket(gap))))
-		}
-		before, gap = next, 0
-	}
-	for _, f := range features {
-		switch f >> 60 {
-		case kindWord:
-			words++
-		case kindHan:
-			signs++
-		default:
-			continue
-		}
-		if common(f) {
-			close(f)
-		} else {
-			gap++
-		}
-	}
-	close(end)
-	return append(dst, tag(kindShape, mix(mix(mix(seed(kindShape), 5), bucket(signs)), bucket(words))))
-}
-
-// bucket gives the step of a length: each of the first eight its own, then every fourth.
-func bucket(n int) rune {
-	if n > 8 {
-		n = 8 + (n-8)/4
-	}
-	return rune(n)
-}
-
-// rare is the share of the examples below which a word or character is no common one; it takes at
-// least three.
-const rare = 0.01
-
-// bagOf sorts features and leaves each once. How often a feature occurs in one sentence says nothing more:
-// counting it changed no accuracy by more than noise.
-func bagOf(features []feature) []feature {
-	slices.Sort(features)
-	return slices.Compact(features)
+// bagOf appends to dst the features of a plain text, each once and in order. How often a feature
+// occurs in one sentence says nothing more: counting it changed no accuracy by more than noise.
+func bagOf(runes []rune, dst []feature) []feature {
+	from := len(dst)
+	dst = featuresOf(runes, dst)
+	part := dst[from:]
+	slices.Sort(part)
+	return dst[:from+len(slices.Compact(part))]
 }

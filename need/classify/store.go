@@ -11,14 +11,14 @@ import (
 )
 
 // A stored model is: magic, version, mark of the list of concepts, counts (intents, features, rows, shared rows), confidence, thresholds, the
-// intents, the bias, the inverse of a common word, the evenness, the distinct weights of features, the features, the rows' steps and levels, all little endian, and a CRC-32C of all that.
+// intents, the bias, the evenness, the distinct weights of features, the features, the rows' steps and levels, all little endian, and a CRC-32C of all that.
 //
 // A feature is its hash in 8 bytes, and a varint: twice the number of its weight, plus one for a feature of one example alone, which is followed
 // by how many examples further than the last such one, and its scale. The others have the shared rows in order, at scale one.
 // The levels of a row are a bit for each that is not zero, then those.
 const (
 	magic   = "RCLS"
-	version = 5
+	version = 6
 )
 
 // ErrStored is wrapped by every error of UnmarshalBinary: the bytes are no model of this build, or are
@@ -46,7 +46,7 @@ func (m *Model) MarshalBinary() ([]byte, error) {
 		b = append(b, name...)
 	}
 	b = appendFloats(b, m.bias)
-	b = appendFloats(b, []float32{m.common, m.even})
+	b = appendFloats(b, []float32{m.even})
 	weights := slices.Compact(slices.Sorted(slices.Values(m.weight)))
 	b = binary.AppendUvarint(b, uint64(len(weights)))
 	b = appendFloats(b, weights)
@@ -115,7 +115,7 @@ func (m *Model) UnmarshalBinary(b []byte) error {
 		n.intents = append(n.intents, string(in.bytes(int(in.uvarint()))))
 	}
 	n.bias = in.floats(n.width)
-	common := in.floats(2)
+	even := in.floats(1)
 	weights := in.floats(int(in.uvarint()))
 	n.table = newTable(2 * features)
 	n.weight, n.row, n.scale = make([]float32, features), make([]int32, features), make([]float32, features)
@@ -161,12 +161,12 @@ func (m *Model) UnmarshalBinary(b []byte) error {
 			}
 		}
 	}
-	if in.failed || len(in.rest) > 0 || len(common) < 2 {
+	if in.failed || len(in.rest) > 0 || len(even) < 1 {
 		return fmt.Errorf("%w: cut off, or %d bytes too long", ErrStored, len(in.rest))
 	}
 	m.intents, m.width, m.table, m.shared = n.intents, n.width, n.table, n.shared
 	m.weight, m.row, m.scale, m.step, m.levels, m.bias = n.weight, n.row, n.scale, n.step, n.levels, n.bias
-	m.common, m.even, m.confidence, m.tail = common[0], common[1], n.confidence, n.tail
+	m.even, m.confidence, m.tail = even[0], n.confidence, n.tail
 	return nil
 }
 
