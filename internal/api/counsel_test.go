@@ -156,7 +156,7 @@ func TestNothingThatASecondReaderSaysMovesADecision(t *testing.T) {
 		return q.Intents[random.IntN(len(q.Intents))].Label
 	}
 	worded, preferred := 0, 0
-	for range 12 {
+	for round := range 12 {
 		h.become(func(q engine.Question) (engine.Opinion, error) {
 			o := engine.Opinion{Parts: map[string][]need.Part{}, Wording: map[int]string{}}
 			for _, dt := range q.Doubts {
@@ -166,6 +166,10 @@ func TestNothingThatASecondReaderSaysMovesADecision(t *testing.T) {
 			}
 			o.Parts["n99"] = []need.Part{{Text: "x", Intent: intent(&q)}}
 			for i, w := range q.Wording {
+				if round == 0 { // once it is only polite, so that it is listened to
+					o.Wording[i] = "谢谢您。" + w
+					continue
+				}
 				o.Wording[i+random.IntN(2)*random.IntN(3)] = made(&q, w)
 			}
 			return o, nil
