@@ -40,7 +40,7 @@ func readAsked(t *testing.T, path string) (all []asked) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for block := range strings.SplitSeq(strings.TrimSpace(string(raw)), "\n\n") {
+	for block := range strings.SplitSeq(strings.Trim(string(raw), "\n"), "\n\n") {
 		var a asked
 		for line := range strings.SplitSeq(block, "\n") {
 			switch {

@@ -452,8 +452,25 @@ func (c *Cues) asks(runes []rune, start, end int) bool {
 	if end < len(runes) && runes[end] == '?' {
 		return true
 	}
-	at, _ := c.ask.find(runes, start, end)
-	return at >= 0
+	if at, _ := c.ask.find(runes, start, end); at >= 0 {
+		return true
+	}
+	return leavesOpen(runes, start, end)
+}
+
+// leavesOpen tells whether Chinese words ask by yes or no without a word for it: they
+// end in one ("能退不", "到了没"), or say a verb and its denial ("送不送").
+func leavesOpen(runes []rune, start, end int) bool {
+	no := func(r rune) bool { return r == '不' || r == '没' }
+	if end-start > 2 && no(runes[end-1]) && text.Han(runes[end-2]) && !no(runes[end-2]) {
+		return true
+	}
+	for i := start + 1; i+1 < end; i++ {
+		if no(runes[i]) && runes[i-1] == runes[i+1] && text.Han(runes[i-1]) {
+			return true
+		}
+	}
+	return false
 }
 
 // acts tells whether a piece demands something, or states what is wrong.

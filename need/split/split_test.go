@@ -105,6 +105,23 @@ func TestAnOrdinalThatCountsIsNoListNumber(t *testing.T) {
 	}
 }
 
+func TestAQuestionNeedsNoQuestionWord(t *testing.T) {
+	t.Parallel()
+	w := open(t)
+	for enquiry, want := range map[string]int{
+		"红色什么时候补货，这款有货不": 2,
+		"红色什么时候补货，这款有货没": 2,
+		"包裹到哪里了，快递送不送上楼": 2,
+		"红色什么时候补货，补了说一声": 1,
+		"包裹到哪里了，快递送上楼就行": 1,
+		"包裹到哪里了，我等着用呢不急": 1,
+	} {
+		if got := w.said(enquiry); len(got) != want {
+			t.Errorf("%s: %q, wanted %d needs", enquiry, got, want)
+		}
+	}
+}
+
 func TestAQuestionThatSaysNothingBelongsToWhatItAsksAbout(t *testing.T) {
 	t.Parallel()
 	w := open(t)
