@@ -105,24 +105,28 @@ func (e *Engine) reachOut(ctx context.Context) {
 	defer look.Stop()
 	defer tidy.Stop()
 	defer sends.wait()
-	letters := true
+	letters, after := true, uint64(0)
 	looks := lookouts{}
 	for {
 		if err := e.lookOut(ctx, looks); err != nil && ctx.Err() == nil {
 			e.Report(err)
 			pause(ctx, time.Second)
 		}
-		if err := e.actOnFirings(ctx); err != nil && ctx.Err() == nil {
+		var err error
+		if after, err = e.actOnFirings(ctx, after); err != nil && ctx.Err() == nil {
 			e.Report(err)
 			pause(ctx, time.Second)
 		}
-		if letters {
+		if letters || after > 0 {
 			if err := e.recallLetters(ctx, sends); err != nil && ctx.Err() == nil {
 				e.Report(err)
 			}
 			sends.due(ctx)
 		}
 		letters = false
+		if after > 0 && ctx.Err() == nil {
+			continue // what was decided leaves before more is decided
+		}
 		select {
 		case <-ctx.Done():
 			return
@@ -139,40 +143,37 @@ func (e *Engine) reachOut(ctx context.Context) {
 	}
 }
 
-// actOnFirings acts on every firing that is open and due, persons side by side,
-// those of one person in their order.
-func (e *Engine) actOnFirings(ctx context.Context) error {
-	after := uint64(0)
-	for ctx.Err() == nil {
-		all, err := e.Store.Firings(ctx, journal.FiringQuery{States: []journal.FiringState{journal.FiringOpen}, DueBy: e.now(), After: after, Limit: atOnce})
-		if err != nil {
-			return fmt.Errorf("open firings: %w", err)
-		}
-		if len(all) == 0 {
-			return nil
-		}
-		work, ctx := errgroup.WithContext(ctx)
-		for lane := range uint32(lanes) {
-			work.Go(func() error {
-				for i := range all {
-					h := fnv.New32a()
-					h.Write([]byte(all[i].Workspace + "\x00" + string(all[i].Person)))
-					if h.Sum32()%lanes != lane {
-						continue
-					}
-					if err := e.actOn(ctx, &all[i]); err != nil {
-						return fmt.Errorf("firing %s of %s: %w", all[i].ID, all[i].Signal, err)
-					}
-				}
-				return nil
-			})
-		}
-		if err := work.Wait(); err != nil {
-			return err
-		}
-		after = all[len(all)-1].Number
+// actOnFirings acts on the next firings after a number that are open and due, persons
+// side by side, those of one person in their order. It gives the number to go on after,
+// 0 when none was left.
+func (e *Engine) actOnFirings(ctx context.Context, after uint64) (last uint64, err error) {
+	all, err := e.Store.Firings(ctx, journal.FiringQuery{States: []journal.FiringState{journal.FiringOpen}, DueBy: e.now(), After: after, Limit: atOnce})
+	if err != nil {
+		return 0, fmt.Errorf("open firings: %w", err)
 	}
-	return ctx.Err()
+	if len(all) == 0 {
+		return 0, nil
+	}
+	work, ctx := errgroup.WithContext(ctx)
+	for lane := range uint32(lanes) {
+		work.Go(func() error {
+			for i := range all {
+				h := fnv.New32a()
+				h.Write([]byte(all[i].Workspace + "\x00" + string(all[i].Person)))
+				if h.Sum32()%lanes != lane {
+					continue
+				}
+				if err := e.actOn(ctx, &all[i]); err != nil {
+					return fmt.Errorf("firing %s of %s: %w", all[i].ID, all[i].Signal, err)
+				}
+			}
+			return nil
+		})
+	}
+	if err := work.Wait(); err != nil {
+		return 0, err
+	}
+	return all[len(all)-1].Number, nil
 }
 
 // actOn decides what to say about one firing and makes the decision, the message and
