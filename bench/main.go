@@ -2,7 +2,7 @@
 // the server's process, and the ratio to a bare loop measured in the same run.
 // Wall times are printed for orientation; on a shared machine they are noise.
 //
-//	go run ./bench [-binary bin/rapport] [-seconds 4] [-only ingest,postgres,decide,rules,signals,ready,size]
+//	go run ./bench [-binary bin/rapport] [-seconds 4] [-only ingest,postgres,decide,needs,rules,signals,ready,size]
 package main
 
 import (
@@ -39,7 +39,7 @@ func main() {
 	}
 	binary := flag.String("binary", "bin/rapport", "the server to measure")
 	seconds := flag.Int("seconds", 4, "how long each load lasts")
-	only := flag.String("only", "ingest,postgres,decide,rules,signals,ready,size", "which measurements")
+	only := flag.String("only", "ingest,postgres,decide,needs,rules,signals,ready,size", "which measurements")
 	events := flag.Int("events", 1_000_000, "how many events the restart is measured after")
 	people := flag.Int("persons", 0, "of how many people signals are remembered; 0: a million, or as many as two thirds of the free memory hold")
 	flag.Parse()
@@ -48,7 +48,7 @@ func main() {
 		name string
 		do   func(*report) error
 	}{
-		{"ingest", b.ingest}, {"postgres", b.postgres}, {"decide", b.decide}, {"rules", b.rules}, {"signals", b.signals}, {"ready", b.ready}, {"size", b.size},
+		{"ingest", b.ingest}, {"postgres", b.postgres}, {"decide", b.decide}, {"needs", b.needs}, {"rules", b.rules}, {"signals", b.signals}, {"ready", b.ready}, {"size", b.size},
 	}
 	var r report
 	wanted := strings.Split(*only, ",")

@@ -1,95 +1,14 @@
 package need_test
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/rapport-cx/rapport/need"
-	"github.com/rapport-cx/rapport/need/text"
 	"github.com/rapport-cx/rapport/scene"
 )
-
-// A plan with 150 intents: each of the packs' 26 in six trades, told apart by the trade's own word.
-func wide(tb testing.TB) *need.Plan {
-	tb.Helper()
-	def, err := definition()
-	if err != nil {
-		tb.Fatal(err)
-	}
-	def.Subintents = nil
-	var all []need.IntentDefinition
-	for k, trade := range []string{"", "船", "琴", "茶", "棋", "鞋"} {
-		for _, d := range def.Intents {
-			one := need.IntentDefinition{Label: d.Label, Examples: map[scene.Locale][]string{}}
-			if k > 0 {
-				one.Label = fmt.Sprintf("%s_%d", d.Label, k)
-			}
-			for l, sentences := range d.Examples {
-				for i, s := range sentences {
-					if i%6 == k {
-						one.Examples[l] = append(one.Examples[l], s+trade)
-					}
-				}
-			}
-			all = append(all, one)
-		}
-	}
-	def.Intents = all[:min(150, len(all))]
-	p, _, err := need.Compile(def, nil)
-	if err != nil {
-		tb.Fatal(err)
-	}
-	return p
-}
-
-// rows is a catalogue of many names, found by their longest stretch of letters and digits.
-type rows map[string]need.Entity
-
-func (r rows) Find(runes []rune) (found []need.Entity) {
-	for i := 0; i < len(runes); i++ {
-		if !text.Letter(runes[i]) {
-			continue
-		}
-		j := i
-		for j < len(runes) && text.Letter(runes[j]) {
-			j++
-		}
-		if e, ok := r[string(runes[i:j])]; ok {
-			e.Text, e.Span = string(runes[i:j]), need.Span{i, j}
-			found = append(found, e)
-		}
-		i = j
-	}
-	return found
-}
-
-func manyNames() rows {
-	all := rows{}
-	for i := range 100_000 {
-		all[fmt.Sprintf("m%d", i)] = need.Entity{Type: "product", ID: fmt.Sprint(i)}
-	}
-	return all
-}
-
-// BenchmarkRecogniseWide is what issue 4 asks of speed: 150 intents and a catalogue of 100,000 names.
-func BenchmarkRecogniseWide(b *testing.B) {
-	p, names := wide(b), manyNames()
-	for _, words := range []string{
-		"我的快递到哪了，顺便帮我开张发票，型号M26净化器有货吗",
-		"Where is my order, can I change it now?",
-		"我上个月在你们这里买的那台净化器M77，用了不到两个星期就开始有很大的噪音，风也小了很多，滤网我也换过了还是没有用，联系客服两次都说会有人回电话但是到现在都没有人打给我，我现在要么你们马上派人上门来修，要么就直接给我换一台新的，换不了的话就把钱退给我，另外上次的发票也一直没有给我，麻烦发到我的邮箱里，还有我想问一下你们那个以旧换新的活动现在还有没有，我妈家里也想买一台小一点的，三千以内有没有推荐的",
-	} {
-		b.Run(fmt.Sprint(len([]rune(words))), func(b *testing.B) {
-			b.ReportAllocs()
-			for b.Loop() {
-				p.Recognise(need.Enquiry{Text: words}, nil, scene.Scene{Time: now}, names)
-			}
-		})
-	}
-}
 
 // Whatever is written, the spans stay inside the text, in order, and say what stands there.
 func TestHostileWritingIsReadInBoundsAndInPlace(t *testing.T) {
