@@ -111,70 +111,75 @@ func (e *Engine) cleared(ctx context.Context, workspace string, number int) erro
 	return nil
 }
 
-// AskApproval asks for somebody else's approval of a version, or with the number 0 of
-// the end of asking for two approvers.
-func (e *Engine) AskApproval(ctx context.Context, workspace string, number int, by strategy.Actor, note string) (r strategy.Request, err error) {
+// inTurn changes what is approved or in force in a workspace, one change at a time.
+func (e *Engine) inTurn(workspace string, change func(t *tenant) error) error {
 	t, err := e.tenant(workspace)
 	if err != nil {
-		return r, err
+		return err
 	}
 	t.settling.Lock()
 	defer t.settling.Unlock()
-	a, err := e.Approval(ctx, workspace, number)
-	if err != nil {
-		return r, err
-	}
-	if number != 0 {
-		if _, _, err := e.compile(ctx, workspace, number); err != nil {
-			return r, err // what cannot be published is nobody's to approve
+	return change(t)
+}
+
+// request changes how the request for approval of a version stands, given how it stood,
+// and returns it as it stands then.
+func (e *Engine) request(ctx context.Context, workspace string, number int, change func(t *tenant, a Approval) error) (r strategy.Request, err error) {
+	err = e.inTurn(workspace, func(t *tenant) error {
+		a, err := e.Approval(ctx, workspace, number)
+		if err != nil {
+			return err
 		}
-	}
-	if !a.Needed {
-		return r, ErrNothingToDo
-	}
-	if a.Request != nil && a.Request.State == strategy.RequestOpen && a.Request.By.ID != by.ID {
-		return r, fmt.Errorf("approval of version %d is asked for already: %w", number, ErrState)
-	}
-	if err := e.did(ctx, t, strategy.Act{Deed: strategy.Requested, Version: number, By: by, Note: note, Against: a.Against, Changes: a.Changes}); err != nil {
-		return r, err
-	}
-	r, _ = e.Acts.Request(workspace, number)
-	return r, nil
+		if err := change(t, a); err != nil {
+			return err
+		}
+		r, _ = e.Acts.Request(workspace, number)
+		return nil
+	})
+	return r, err
+}
+
+// AskApproval asks for somebody else's approval of a version, or with the number 0 of
+// the end of asking for two approvers.
+func (e *Engine) AskApproval(ctx context.Context, workspace string, number int, by strategy.Actor, note string) (strategy.Request, error) {
+	return e.request(ctx, workspace, number, func(t *tenant, a Approval) error {
+		if number != 0 {
+			if err := e.Validate(ctx, workspace, number); err != nil {
+				return err // what cannot be published is nobody's to approve
+			}
+		}
+		if !a.Needed {
+			return ErrNothingToDo
+		}
+		if a.Request != nil && a.Request.State == strategy.RequestOpen && a.Request.By.ID != by.ID {
+			return fmt.Errorf("approval of version %d is asked for already: %w", number, ErrState)
+		}
+		return e.did(ctx, t, strategy.Act{Deed: strategy.Requested, Version: number, By: by, Note: note, Against: a.Against, Changes: a.Changes})
+	})
 }
 
 // Settle approves, rejects or withdraws the open request for a version. Only somebody
 // else than who asked approves or rejects it, and only who asked withdraws it.
-func (e *Engine) Settle(ctx context.Context, workspace string, number int, deed strategy.Deed, by strategy.Actor, note string) (r strategy.Request, err error) {
-	t, err := e.tenant(workspace)
-	if err != nil {
-		return r, err
-	}
-	t.settling.Lock()
-	defer t.settling.Unlock()
-	a, err := e.Approval(ctx, workspace, number)
-	if err != nil {
-		return r, err
-	}
-	switch {
-	case a.Request == nil || a.Request.State != strategy.RequestOpen:
-		return r, ErrNoRequest
-	case deed == strategy.Withdrawn && by.ID != a.Request.By.ID:
-		return r, fmt.Errorf("the request is %s's: %w", a.Request.By.Name, ErrForbidden)
-	case deed != strategy.Withdrawn && !by.Approver:
-		return r, ErrNoApprover
-	case deed != strategy.Withdrawn && !by.Apart(&a.Request.By):
-		return r, ErrSameActor
-	}
-	if err := e.did(ctx, t, strategy.Act{Deed: deed, Version: number, By: by, Note: note}); err != nil {
-		return r, err
-	}
-	if number == 0 && deed == strategy.Approved {
-		if err := e.did(ctx, t, strategy.Act{Deed: strategy.Unguarded, By: by, Note: note}); err != nil {
-			return r, err
+func (e *Engine) Settle(ctx context.Context, workspace string, number int, deed strategy.Deed, by strategy.Actor, note string) (strategy.Request, error) {
+	return e.request(ctx, workspace, number, func(t *tenant, a Approval) error {
+		switch {
+		case a.Request == nil || a.Request.State != strategy.RequestOpen:
+			return ErrNoRequest
+		case deed == strategy.Withdrawn && by.ID != a.Request.By.ID:
+			return fmt.Errorf("the request is %s's: %w", a.Request.By.Name, ErrForbidden)
+		case deed != strategy.Withdrawn && !by.Approver:
+			return ErrNoApprover
+		case deed != strategy.Withdrawn && !by.Apart(&a.Request.By):
+			return ErrSameActor
 		}
-	}
-	r, _ = e.Acts.Request(workspace, number)
-	return r, nil
+		if err := e.did(ctx, t, strategy.Act{Deed: deed, Version: number, By: by, Note: note}); err != nil {
+			return err
+		}
+		if number == 0 && deed == strategy.Approved {
+			return e.did(ctx, t, strategy.Act{Deed: strategy.Unguarded, By: by, Note: note})
+		}
+		return nil
+	})
 }
 
 // Guard begins to ask for two approvers. To end it, AskApproval with the number 0.

@@ -125,74 +125,70 @@ func (e *Engine) compile(ctx context.Context, workspace string, number int) (*st
 // promotes it. Where two approvers are asked for, one that changes what is of major
 // impact is refused until it is approved: *Unapproved.
 func (e *Engine) Publish(ctx context.Context, workspace string, number int, p Publication) (strategy.Source, error) {
-	t, err := e.tenant(workspace)
-	if err != nil {
-		return strategy.Source{}, err
-	}
-	t.settling.Lock()
-	defer t.settling.Unlock()
-	s, err := e.source(ctx, workspace, number)
-	if err != nil {
-		return s, err
-	}
-	if s.State == StatePublished || s.State == StateSuperseded {
-		return s, fmt.Errorf("publish of version %d, which is %s: %w", number, s.State, ErrState)
-	}
-	v, s, err := e.Compiler.Compile(ctx, s)
-	if err != nil {
-		return s, err
-	}
-	if err := e.cleared(ctx, workspace, number); err != nil {
-		return s, err
-	}
-	if p.Canary > 0 || p.At.After(e.now()) {
-		return e.rollOut(ctx, t, s, p)
-	}
-	s.State, s.At, s.Note = StatePublished, e.now(), p.Note
-	if err := e.Store.SaveStrategy(ctx, workspace, s); err != nil {
-		return s, err
-	}
-	if err := e.endRollout(ctx, t, number, "published"); err != nil {
-		return s, err
-	}
-	if err := e.enforce(ctx, t, s, v); err != nil {
-		return s, err
-	}
-	return s, e.did(ctx, t, strategy.Act{Deed: strategy.Published, Version: number, By: p.By, Note: p.Note})
+	return e.restate(ctx, workspace, number, func(t *tenant, s strategy.Source) (strategy.Source, error) {
+		if s.State == StatePublished || s.State == StateSuperseded {
+			return s, fmt.Errorf("publish of version %d, which is %s: %w", number, s.State, ErrState)
+		}
+		v, s, err := e.Compiler.Compile(ctx, s)
+		if err != nil {
+			return s, err
+		}
+		if err := e.cleared(ctx, workspace, number); err != nil {
+			return s, err
+		}
+		if p.Canary > 0 || p.At.After(e.now()) {
+			return e.rollOut(ctx, t, s, p)
+		}
+		s.State, s.At, s.Note = StatePublished, e.now(), p.Note
+		if err := e.Store.SaveStrategy(ctx, workspace, s); err != nil {
+			return s, err
+		}
+		if err := e.endRollout(ctx, t, number, "published"); err != nil {
+			return s, err
+		}
+		if err := e.enforce(ctx, t, s, v); err != nil {
+			return s, err
+		}
+		return s, e.did(ctx, t, strategy.Act{Deed: strategy.Published, Version: number, By: p.By, Note: p.Note})
+	})
 }
 
 // Rollback puts an older published version in force again, and ends whatever canary
 // runs beside the one in force. It waits for nobody's approval: what it brings back was
 // in force before.
 func (e *Engine) Rollback(ctx context.Context, workspace string, number int, by strategy.Actor, note string) (strategy.Source, error) {
-	t, err := e.tenant(workspace)
-	if err != nil {
-		return strategy.Source{}, err
-	}
-	t.settling.Lock()
-	defer t.settling.Unlock()
-	s, err := e.source(ctx, workspace, number)
-	if err != nil {
-		return s, err
-	}
-	if s.State != StatePublished && s.State != StateSuperseded {
-		return s, fmt.Errorf("rollback to version %d, which was never published: %w", number, ErrState)
-	}
-	if e.Rollouts != nil {
-		if x, ok := e.Rollouts.Canary(workspace); ok {
-			if err := e.takeBack(ctx, t, x.Version, fmt.Sprintf("rolled back to version %d", number)); err != nil {
-				return s, err
+	return e.restate(ctx, workspace, number, func(t *tenant, s strategy.Source) (strategy.Source, error) {
+		if s.State != StatePublished && s.State != StateSuperseded {
+			return s, fmt.Errorf("rollback to version %d, which was never published: %w", number, ErrState)
+		}
+		if e.Rollouts != nil {
+			if x, ok := e.Rollouts.Canary(workspace); ok {
+				if err := e.takeBack(ctx, t, x.Version, fmt.Sprintf("rolled back to version %d", number)); err != nil {
+					return s, err
+				}
 			}
 		}
-	}
-	v, err := e.version(ctx, t, number)
-	if err != nil {
-		return s, err
-	}
-	if err := e.enforce(ctx, t, s, v); err != nil {
-		return s, err
-	}
-	return s, e.did(ctx, t, strategy.Act{Deed: strategy.RolledBack, Version: number, By: by, Note: note})
+		v, err := e.version(ctx, t, number)
+		if err != nil {
+			return s, err
+		}
+		if err := e.enforce(ctx, t, s, v); err != nil {
+			return s, err
+		}
+		return s, e.did(ctx, t, strategy.Act{Deed: strategy.RolledBack, Version: number, By: by, Note: note})
+	})
+}
+
+// restate changes, in turn, how a version stands, and returns it as it stands then.
+func (e *Engine) restate(ctx context.Context, workspace string, number int, change func(*tenant, strategy.Source) (strategy.Source, error)) (s strategy.Source, err error) {
+	err = e.inTurn(workspace, func(t *tenant) error {
+		if s, err = e.source(ctx, workspace, number); err != nil {
+			return err
+		}
+		s, err = change(t, s)
+		return err
+	})
+	return s, err
 }
 
 // enforce swaps the version served, in the store first.
