@@ -97,6 +97,7 @@ type Answer struct {
 	Facts          *Facts          `json:"facts,omitempty"`
 	Passage        *Passage        `json:"passage,omitempty"`
 	Status         *Status         `json:"status,omitempty"`
+	Which          *Which          `json:"which,omitempty"`
 }
 
 // ItemName is an item as an answer names it, at the revision it was read.
@@ -215,6 +216,12 @@ type Facts struct {
 	// Available and Promotions are set when the need was stock or price.
 	Available  *bool       `json:"available,omitempty"`
 	Promotions []Promotion `json:"promotions,omitempty"`
+}
+
+// Which says that a question is about one product and names none: it is asked back.
+// Items are those that may be meant, the likeliest first.
+type Which struct {
+	Items []ItemName `json:"items"`
 }
 
 // Promotion is a public promotion in force.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/rapport-cx/rapport/need"
 	plain "github.com/rapport-cx/rapport/need/text"
@@ -21,7 +22,15 @@ const (
 	mostSheets = 3  // items of one need
 	mostOffers = 5  // promotions told to who asks about none in particular
 	mostRows   = 12 // of a sheet that answers no particular question
+	// mostMeant are asked about when it is not clear which product is meant, of so
+	// many that were looked through.
+	mostMeant    = 3
+	mostSearched = 50
 )
+
+// lately is how long a product that the customer looked at may be the one that a
+// question without a name is about. It is asked and never taken for granted.
+const lately = 30 * 24 * time.Hour
 
 // Propose answers each question about products from their records.
 func (FactSheet) Propose(_ context.Context, r *Request) ([]Answer, error) {
@@ -38,8 +47,13 @@ func (FactSheet) Propose(_ context.Context, r *Request) ([]Answer, error) {
 			}
 		}
 		if len(items) == 0 {
-			if f := promotions(r, n); f != nil {
+			switch f := promotions(r, n); {
+			case f != nil:
 				answers = append(answers, Answer{Need: n.ID, Facts: f})
+			case asksPrice(n) || n.Intent == "presale.stock":
+				if w := r.choices(n); w != nil {
+					answers = append(answers, Answer{Need: n.ID, Which: w})
+				}
 			}
 			continue
 		}
@@ -52,9 +66,82 @@ func (FactSheet) Propose(_ context.Context, r *Request) ([]Answer, error) {
 	return answers, nil
 }
 
+// shopOffers are the kinds of question about prices that the offers of a whole shop
+// answer. What a thing costs, in one sum or by the month, is none of them.
+var shopOffers = []string{"coupon", "price_protection"}
+
+// offerWords speak of offers where no kind was recognised.
+var offerWords = []string{"优惠", "活动", "促销", "折", "券", "满减", "红包", "特价", "便宜", "省钱", "福利",
+	"offer", "discount", "coupon", "voucher", "promo", "promotion", "deal", "sale", "bargain", "cheaper", "save"}
+
+// asksOffers tells whether a question about prices wants to hear of offers.
+func asksOffers(n *need.Need) bool {
+	if n.Intent != "presale.price_promo" {
+		return false
+	}
+	if n.Sub() != "" {
+		return slices.Contains(shopOffers, n.Sub())
+	}
+	said := []rune(plain.Plain(n.Text))
+	return slices.ContainsFunc(offerWords, func(w string) bool { return hasWord(said, w) || hasWord(said, w+"s") })
+}
+
+// priceWords ask what a thing costs. A question about prices that has none of them is
+// about something else, as whether fitting is free.
+var priceWords = []string{"多少钱", "多少块", "几块", "几钱", "价", "怎么卖", "卖多少", "贵", "how much", "price", "cost", "expensive", "pricey", "charge"}
+
+// asksPrice tells whether a question wants to know what one thing costs.
+func asksPrice(n *need.Need) bool {
+	if n.Intent != "presale.price_promo" || n.Sub() != "" || asksOffers(n) {
+		return false
+	}
+	said := []rune(plain.Plain(n.Text))
+	return slices.ContainsFunc(priceWords, func(w string) bool { return hasWord(said, w) || hasWord(said, w+"s") })
+}
+
+// choices are the products that a question without one may be about: those of the
+// category that it names; else those that the customer looked at, the newest first,
+// then those that were spoken of; nil when none is known.
+func (r *Request) choices(n *need.Need) *Which {
+	w := &Which{}
+	add := func(it *Item) {
+		if it.VariantOf != "" {
+			if parent, ok := r.Catalogue.Item(it.VariantOf); ok {
+				it = parent
+			}
+		}
+		if len(w.Items) < mostMeant && !slices.ContainsFunc(w.Items, func(o ItemName) bool { return o.ID == it.ID }) {
+			w.Items = append(w.Items, it.Name())
+		}
+	}
+	for i := range n.Entities {
+		if e := &n.Entities[i]; e.Type == "category" && e.ID != "" {
+			for _, it := range r.Catalogue.Category(e.ID, mostSearched) {
+				add(it)
+			}
+		}
+	}
+	if len(w.Items) > 0 {
+		return w
+	}
+	for _, it := range r.seen(mostMeant, lately) {
+		add(it)
+	}
+	spoken := r.Catalogue.Find(plain.Normalise(r.Said).Runes)
+	for i := len(spoken) - 1; i >= 0; i-- {
+		if it, ok := r.Catalogue.Item(spoken[i].ID); ok && spoken[i].Type != "category" {
+			add(it)
+		}
+	}
+	if len(w.Items) == 0 {
+		return nil
+	}
+	return w
+}
+
 // promotions answers what is on offer in the whole shop, or in a category.
 func promotions(r *Request, n *need.Need) *Facts {
-	if n.Intent != "presale.price_promo" {
+	if !asksOffers(n) {
 		return nil
 	}
 	all := r.Catalogue.InForce(r.Scene.Time)

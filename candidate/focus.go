@@ -150,13 +150,20 @@ func several(n *need.Need) int {
 // viewed are the newest items that the customer looked at a moment ago, in the order
 // in which they came, at most so many.
 func (r *Request) viewed(most int) []*Item {
+	items := r.seen(most, justLooked)
+	slices.Reverse(items)
+	return items
+}
+
+// seen are the items that the customer looked at within a time, the newest first,
+// each once, at most so many.
+func (r *Request) seen(most int, within time.Duration) (items []*Item) {
 	if r.Person == nil {
 		return nil
 	}
-	var items []*Item
 	seen := r.Person.History["Product Viewed"]
 	for i := len(seen) - 1; i >= 0 && len(items) < most; i-- {
-		if age := r.Scene.Time.Sub(seen[i].Time); age < 0 || age > justLooked {
+		if age := r.Scene.Time.Sub(seen[i].Time); age < 0 || age > within {
 			continue
 		}
 		id, _ := seen[i].Properties()["product_id"].(string)
@@ -164,7 +171,6 @@ func (r *Request) viewed(most int) []*Item {
 			items = append(items, it)
 		}
 	}
-	slices.Reverse(items)
 	return items
 }
 

@@ -225,7 +225,10 @@ func Failures(entries []Entry) (n int) {
 	return n
 }
 
-// onlyAsksBack tells whether nothing was understood of what was asked.
+// onlyAsksBack tells whether nothing was understood of what was asked. Who was asked
+// which product is meant was understood.
 func onlyAsksBack(asked []Matter) bool {
-	return len(asked) > 0 && !slices.ContainsFunc(asked, func(m Matter) bool { return m.Status != "clarify" && m.Intent != "" })
+	return len(asked) > 0 && !slices.ContainsFunc(asked, func(m Matter) bool {
+		return (m.Status != "clarify" || len(m.Readings) == 0) && m.Intent != ""
+	})
 }

@@ -83,13 +83,14 @@ func TestAtOneInstantAPersonAcceptsBeforeSpeaking(t *testing.T) {
 
 func TestFailuresAreCountedUntilSomethingWasUnderstood(t *testing.T) {
 	t.Parallel()
-	asksBack := conversation.Body{Asked: []conversation.Matter{{Status: "clarify", Intent: "order.cancel"}}}
+	asksBack := conversation.Body{Asked: []conversation.Matter{{Status: "clarify", Intent: "order.cancel", Readings: []conversation.Reading{{Intent: "order.cancel"}, {Intent: "order.modify"}}}}}
+	whichOne := conversation.Body{Asked: []conversation.Matter{{Status: "clarify", Intent: "presale.price_promo"}}}
 	understood := conversation.Body{Asked: []conversation.Matter{{Status: "answered", Intent: "order.cancel"}, {Status: "clarify"}}}
 	var events []*event.Event
 	for i, step := range []struct {
 		body conversation.Body
 		want int
-	}{{asksBack, 1}, {asksBack, 2}, {understood, 0}, {asksBack, 1}} {
+	}{{asksBack, 1}, {asksBack, 2}, {understood, 0}, {asksBack, 1}, {whichOne, 0}} {
 		events = append(events, said("u1", conversation.Sent, 2*i, conversation.Body{Text: "hm"}), said("u1", conversation.Received, 2*i+1, step.body))
 		if got := conversation.Failures(conversation.Read("c1", events)); got != step.want {
 			t.Errorf("after answer %d: %d, want %d", i, got, step.want)

@@ -92,6 +92,7 @@ type proposal struct {
 // service is what stands at a need after the choice.
 type service struct {
 	answer   bool
+	which    bool // our question which product is meant is all that the sources had
 	resolved bool // by an offer that resolves
 	offered  bool
 	helped   bool // by an offer that is more than our own question
@@ -99,7 +100,7 @@ type service struct {
 }
 
 // onlyAsked tells whether a need got nothing but our own question.
-func (s *service) onlyAsked() bool { return s.offered && !s.helped && !s.answer }
+func (s *service) onlyAsked() bool { return (s.offered || s.which) && !s.helped && !s.answer }
 
 type chooser struct {
 	*moment
@@ -131,6 +132,10 @@ func (c *chooser) answered() {
 				continue // no cooling tips to somebody whose battery swells
 			}
 			c.answers = append(c.answers, a)
+			if a.Which != nil {
+				c.served[i].which = true
+				continue
+			}
 			c.served[i].answer = c.in.Needs[i].Origin != need.Predicted || c.in.Needs[i].Matter != nil
 			if a.Recommendation != nil && c.in.Needs[i].Origin == need.Implied {
 				c.decided(i)
@@ -720,7 +725,7 @@ func (c *chooser) done(i int) bool {
 	case exhausted(n) || c.lost(n):
 		return s.handover
 	}
-	return s.answer || s.offered || len(n.Readings) > 0
+	return s.answer || s.which || s.offered || len(n.Readings) > 0
 }
 
 // fallback hands what nothing serves to a person.
@@ -968,6 +973,8 @@ func (c *chooser) status(i int) need.Status {
 		return need.Clarify
 	case s.answer:
 		return need.Answered
+	case s.which:
+		return need.Clarify
 	case s.offered:
 		return need.Partly
 	}

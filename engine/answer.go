@@ -255,7 +255,7 @@ func (e *Engine) prepare(ctx context.Context, t *tenant, r Request) (id string, 
 	if len(r.Enquiry.Messages) == 0 {
 		r.Enquiry.Messages = m.talk.turns()
 	}
-	m.talk.about(&r.Enquiry)
+	m.talk.about(&r.Enquiry, m.catalogue)
 	r.Enquiry.Messages = before(r.Enquiry.Messages, r.Enquiry.About)
 	in = Inputs{
 		Asker: r.Asker, Conversation: r.Conversation, Placement: r.Placement, Enquiry: r.Enquiry,

@@ -51,8 +51,34 @@ func (d *dialogue) asked() *conversation.Entry {
 	return nil
 }
 
+// beside are the words that may stand beside a name when it answers "which one?".
+var beside = regexp.MustCompile(`^((我|我说的|我问的|我要问的|就|就是|是|那|这|款|个|件|台|种|的|吧|啊|呢|哦|i|mean|meant|it's|it is|its|that's|the|that|this|one|please|would be|[ .。!！,，'’]))*$`)
+
+// justNamed tells whether a message is the name of a product and little else.
+func justNamed(message string, names need.Lexicon) bool {
+	said := text.Normalise(message).Runes
+	for _, e := range names.Find(said) {
+		switch e.Type {
+		case "category", "brand", "attribute", "order_id", need.UnknownProduct:
+			continue
+		}
+		rest := string(said[:e.Span[0]]) + " " + string(said[e.Span[1]:])
+		return e.ID != "" && beside.MatchString(rest)
+	}
+	return false
+}
+
+// lacksName tells whether a question about one product stayed open because nobody
+// said which.
+func lacksName(m *conversation.Matter) bool {
+	if m.Status == string(need.Clarify) {
+		return true
+	}
+	return m.Status == string(need.Partly) && len(m.About) == 0 && slices.Contains([]string{"presale.product_info", "presale.price_promo", "presale.stock"}, m.Intent)
+}
+
 // about reads an enquiry as the answer to a question of ours, if it is one.
-func (d *dialogue) about(e *need.Enquiry) {
+func (d *dialogue) about(e *need.Enquiry, names need.Lexicon) {
 	if e.About != "" || e.Text == "" || utf8.RuneCountInString(e.Text) > longestReply {
 		return
 	}
@@ -63,7 +89,14 @@ func (d *dialogue) about(e *need.Enquiry) {
 	said := plainReply(e.Text)
 	for i := range last.Asked {
 		m := &last.Asked[i]
-		if len(m.Readings) == 0 || m.Text == "" {
+		if m.Text == "" {
+			continue
+		}
+		if len(m.Readings) == 0 {
+			if lacksName(m) && justNamed(e.Text, names) {
+				e.About = e.Text + " " + m.Text
+				return
+			}
 			continue
 		}
 		at := slices.IndexFunc(m.Readings, func(r conversation.Reading) bool { return plainReply(r.Label) == said })

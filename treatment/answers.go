@@ -80,7 +80,7 @@ func (c *composer) comparison(n *need.Need, cmp *candidate.Comparison) {
 	if c.form.SpeakOnly || n.Repeated > 0 { // who was shown the table is told it in words
 		b = c.spoken(b)
 	}
-	c.add(b)
+	c.answer(b)
 }
 
 // spoken reads a table out as text, for a device without a screen.
@@ -148,7 +148,7 @@ func (c *composer) fit(n *need.Need, f *candidate.Fit) {
 			{Label: c.words.say("assumed_no"), Send: c.words.say("assumed_no")},
 		}
 	}
-	c.add(b)
+	c.answer(b)
 }
 
 func withBasis(item, basis evidence.Ref) []evidence.Ref {
@@ -193,7 +193,7 @@ func (c *composer) recommendation(n *need.Need, r *candidate.Recommendation) {
 		}
 	}
 	b.Cards = []Card{card}
-	c.add(b)
+	c.answer(b)
 }
 
 // mostBetter is how many attributes speak for a recommended item.
@@ -256,8 +256,31 @@ func (c *composer) facts(n *need.Need, f *candidate.Facts) {
 			b.Ev = append(b.Ev, p.Ref)
 		}
 	}
+	at, lines := c.unsaid(b.Title, lines)
+	if len(lines) == 0 && at >= 0 {
+		c.alsoServes(at, n.ID)
+		return
+	}
 	b.Text = strings.Join(lines, "\n")
-	c.add(b)
+	c.answer(b)
+}
+
+// unsaid are the lines that were not said under a title yet, and the block that said
+// the first of the others, -1 for none.
+func (c *composer) unsaid(title string, lines []string) (at int, fresh []string) {
+	at = -1
+	for _, line := range lines {
+		said := slices.IndexFunc(c.blocks, func(b Block) bool {
+			return b.Kind == "text" && b.Title == title && slices.Contains(strings.Split(b.Text, "\n"), line)
+		})
+		switch {
+		case said < 0:
+			fresh = append(fresh, line)
+		case at < 0:
+			at = said
+		}
+	}
+	return at, fresh
 }
 
 func (c *composer) price(f *candidate.Facts, name string) (lines []string) {
@@ -289,11 +312,12 @@ func (c *composer) state(s string) (name string, known bool) {
 
 // status shows where the customer's own record stands, once an answer.
 func (c *composer) status(n *need.Need, s *candidate.Status) {
-	if record := string(s.Kind) + " " + s.ID; c.told[record] {
+	record := string(s.Kind) + " " + s.ID
+	if at, told := c.told[record]; told {
+		c.alsoServes(at, n.ID)
 		return
-	} else {
-		c.told[record] = true
 	}
+	c.told[record] = len(c.blocks)
 	b := Block{Need: n.ID, Kind: "status", Ev: s.Evidence}
 	if title := "status_title_" + string(s.Kind); c.words.has(title) {
 		b.Title = c.words.say(title, "id", s.ID)
@@ -332,10 +356,10 @@ func (c *composer) passage(n *need.Need, p *candidate.Passage) {
 		return
 	}
 	if c.form.Voice && p.Voice != "" {
-		c.add(Block{Need: n.ID, Kind: "voice", Title: c.words.say("voice_title", "title", p.Title), URL: p.Voice, Ev: ev})
+		c.answer(Block{Need: n.ID, Kind: "voice", Title: c.words.say("voice_title", "title", p.Title), URL: p.Voice, Ev: ev})
 	}
 	if c.form.Video && p.Video != "" && c.form.Condensed {
-		c.add(Block{Need: n.ID, Kind: "video", Title: c.words.say("video_title", "title", p.Title), URL: p.Video, Ev: ev})
+		c.answer(Block{Need: n.ID, Kind: "video", Title: c.words.say("video_title", "title", p.Title), URL: p.Video, Ev: ev})
 	}
 	b := Block{Need: n.ID, Kind: "text", Title: p.Title, Text: p.Text, Marks: p.Marks, Source: c.words.say("from_article", "title", p.Title), Ev: ev}
 	if len(p.Steps) > 0 {
@@ -362,9 +386,9 @@ func (c *composer) passage(n *need.Need, p *candidate.Passage) {
 			b.Kind, b.Text, b.Options = "text", c.words.say("steps_all_tried"), []Option{c.personOption()}
 		}
 	}
-	c.add(b)
+	c.answer(b)
 	if c.form.Video && p.Video != "" && !c.form.Condensed {
-		c.add(Block{Need: n.ID, Kind: "video", Title: c.words.say("video_title", "title", p.Title), URL: p.Video, Ev: ev})
+		c.answer(Block{Need: n.ID, Kind: "video", Title: c.words.say("video_title", "title", p.Title), URL: p.Video, Ev: ev})
 	}
 }
 

@@ -1,6 +1,7 @@
 package treatment
 
 import (
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -46,9 +47,9 @@ type composer struct {
 	words  wording
 	form   Form
 	d      *decision.Decision
-	danger bool            // somebody could get hurt: nothing is asked that can wait
-	told   map[string]bool // records whose state was told already
-	asked  bool            // the size of the household was asked for
+	danger bool           // somebody could get hurt: nothing is asked that can wait
+	told   map[string]int // where a record's state was told, as an index of blocks
+	asked  bool           // the size of the household was asked for
 	blocks []Block
 }
 
@@ -56,7 +57,7 @@ type composer struct {
 // sentence. Safety comes first, then rights, then each need in the order of the
 // text with what answers it, then what else is offered. Nothing is said twice.
 func Compose(p *Plan, d *decision.Decision, at scene.Scene) Solution {
-	c := composer{plan: p, words: wordingOf(at), form: FormOf(at), d: d, told: map[string]bool{}}
+	c := composer{plan: p, words: wordingOf(at), form: FormOf(at), d: d, told: map[string]int{}}
 	c.danger = slices.ContainsFunc(d.Needs, func(n need.Need) bool { return n.Danger })
 	actions := make([]Action, len(d.Chosen))
 	for i := range d.Chosen {
@@ -155,12 +156,40 @@ func (c *composer) served(id string) bool {
 	return slices.ContainsFunc(c.d.Chosen, func(ch decision.Chosen) bool { return ch.Need == id || slices.Contains(ch.Serves, id) })
 }
 
-// asksBack tells whether a need is answered by a question.
+// asksBack tells whether a need is answered by the question which of two readings is
+// meant.
 func (c *composer) asksBack(id string) bool {
-	return slices.ContainsFunc(c.d.Needs, func(n need.Need) bool { return n.ID == id && n.Status == need.Clarify })
+	return slices.ContainsFunc(c.d.Needs, func(n need.Need) bool { return n.ID == id && unread(&n) })
 }
 
+// unread tells that a need waits for the customer to say what is meant at all. Which
+// product is meant may be open although the need is understood.
+func unread(n *need.Need) bool { return n.Status == need.Clarify && len(n.Readings) > 0 }
+
 func (c *composer) add(b Block) { c.blocks = append(c.blocks, b) }
+
+// answer adds what answers a need. What was said to an earlier one already is not said
+// again: its block answers this need, too.
+func (c *composer) answer(b Block) {
+	for i := range c.blocks {
+		said := c.blocks[i]
+		by := said.Need
+		said.Need, said.Serves = b.Need, nil
+		if by != "" && by != b.Need && reflect.DeepEqual(said, b) {
+			c.alsoServes(i, b.Need)
+			return
+		}
+	}
+	c.add(b)
+}
+
+// alsoServes notes that a block answers a further need.
+func (c *composer) alsoServes(block int, id string) {
+	b := &c.blocks[block]
+	if b.Need != id && !slices.Contains(b.Serves, id) {
+		b.Serves = append(b.Serves, id)
+	}
+}
 
 // action is a chosen action in the customer's language.
 func (c *composer) action(ch *decision.Chosen) Action {
@@ -237,7 +266,7 @@ func (c *composer) understood() {
 	var options []Option
 	for i := range c.d.Needs {
 		n := &c.d.Needs[i]
-		if n.Origin != need.Spoken || n.Status == need.Clarify {
+		if n.Origin != need.Spoken || unread(n) {
 			continue
 		}
 		title := c.called(n)
@@ -290,7 +319,7 @@ func (c *composer) titled(needs []need.Need) []need.Need {
 func (c *composer) unanswered(n *need.Need, served bool) {
 	switch n.Status {
 	case need.Clarify:
-		if !c.danger {
+		if !c.danger && unread(n) {
 			c.clarify(n)
 		}
 	case need.Handover:
@@ -450,8 +479,26 @@ func (c *composer) answers(n *need.Need) {
 			c.status(n, a.Status)
 		case a.Passage != nil:
 			c.passage(n, a.Passage)
+		case a.Which != nil && n.Status == need.Clarify:
+			c.which(n, a.Which)
 		}
 	}
+}
+
+// which asks which product a question is about; a choice that is pressed is a question
+// that names it.
+func (c *composer) which(n *need.Need, w *candidate.Which) {
+	b := Block{Need: n.ID, Kind: "clarify", Text: c.words.say("which_item")}
+	send := "which_price_send"
+	if n.Intent == "presale.stock" {
+		send = "which_stock_send"
+	}
+	for _, it := range w.Items {
+		name := c.itemTitle(it)
+		b.Options = append(b.Options, Option{Label: name, Send: c.words.say(send, "item", name)})
+		b.Ev = append(b.Ev, it.Ref)
+	}
+	c.answer(b)
 }
 
 func refsOf(items []candidate.ItemName) []evidence.Ref {

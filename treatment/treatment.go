@@ -18,6 +18,7 @@ import (
 type Block struct {
 	ID      string         `json:"id"`
 	Need    string         `json:"need,omitempty"`
+	Serves  []string       `json:"serves,omitempty"` // further needs that it answers as well: nothing is said twice
 	Kind    string         `json:"kind"`
 	Title   string         `json:"title,omitempty"`
 	Text    string         `json:"text,omitempty"`
