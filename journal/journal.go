@@ -12,6 +12,7 @@
 package journal
 
 import (
+	"errors"
 	"time"
 
 	"github.com/rapport-cx/rapport/event"
@@ -30,6 +31,10 @@ type Batch struct {
 	Settle  []Settlement
 	Acts    []Act // firings that this batch acts on
 }
+
+// ErrKnownDecision says that the ledger has a decision of this id. No event of the
+// batch is stored.
+var ErrKnownDecision = errors.New("a decision of this id is already in the ledger")
 
 // Receipt tells what a commit did.
 type Receipt struct {

@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/rapport-cx/rapport/internal/storage/queue"
 	"github.com/rapport-cx/rapport/journal"
 )
 
@@ -24,16 +25,16 @@ func until(t time.Time) int64 {
 }
 
 // spends tells that a group touches budgets.
-func spends(group []*request) bool {
-	return slices.ContainsFunc(group, func(r *request) bool { return len(r.batch.Reserve)+len(r.batch.Settle) > 0 })
+func spends(group []*queue.Request) bool {
+	return slices.ContainsFunc(group, func(r *queue.Request) bool { return len(r.Batch.Reserve)+len(r.Batch.Settle) > 0 })
 }
 
 // budgets makes and ends the reservations of a group in the transaction at hand, and
 // refuses the requests whose budgets have not enough left. The rows of the budgets
 // are locked in the order of their ids, so that nodes cannot wait for each other.
-func (w *writer) budgets(ctx context.Context, c *pgxpool.Conn, group []*request) error {
+func (w *writer) budgets(ctx context.Context, c *pgxpool.Conn, group []*queue.Request) error {
 	for _, r := range group {
-		b := &r.batch
+		b := &r.Batch
 		if len(b.Reserve) > 0 {
 			if err := reserve(ctx, c, r); err != nil {
 				return fmt.Errorf("budgets of %s: %w", b.Decision.ID, err)
@@ -52,8 +53,8 @@ func (w *writer) budgets(ctx context.Context, c *pgxpool.Conn, group []*request)
 	return nil
 }
 
-func reserve(ctx context.Context, c *pgxpool.Conn, r *request) error {
-	b := &r.batch
+func reserve(ctx context.Context, c *pgxpool.Conn, r *queue.Request) error {
+	b := &r.Batch
 	var known bool
 	if err := c.QueryRow(ctx, "SELECT EXISTS (SELECT FROM decision WHERE id = $1)", b.Decision.ID).Scan(&known); err != nil || known {
 		return err // the ledger refuses it, and nothing is held for it
@@ -91,7 +92,7 @@ func reserve(ctx context.Context, c *pgxpool.Conn, r *request) error {
 		}
 	}
 	if len(short) > 0 {
-		r.err = &journal.Exhausted{Budgets: short}
+		r.Err = &journal.Exhausted{Budgets: short}
 		return nil
 	}
 	for _, x := range b.Reserve {

@@ -12,6 +12,7 @@ import (
 	"github.com/rapport-cx/rapport/event"
 	"github.com/rapport-cx/rapport/identity"
 	"github.com/rapport-cx/rapport/internal/storage/fired"
+	"github.com/rapport-cx/rapport/internal/storage/queue"
 	"github.com/rapport-cx/rapport/journal"
 )
 
@@ -111,16 +112,16 @@ func timeOf(milliseconds int64) time.Time {
 
 // act does what a request does about firings, in the transaction at hand: the rows stay
 // locked until it ends, so that of many who act on the same one succeeds.
-func act(ctx context.Context, c *pgxpool.Conn, r *request) error {
-	for _, x := range r.batch.Acts {
+func act(ctx context.Context, c *pgxpool.Conn, r *queue.Request) error {
+	for _, x := range r.Batch.Acts {
 		tag, err := c.Exec(ctx, "UPDATE firing SET state = $3, due = $4, decision = $5, reason = $6 WHERE id = $1 AND workspace = $2 AND state = 'open'",
-			x.ID, r.batch.Workspace, string(x.State), milliseconds(x.Due), x.Decision, []byte(x.Reason))
+			x.ID, r.Batch.Workspace, string(x.State), milliseconds(x.Due), x.Decision, []byte(x.Reason))
 		if err != nil {
 			return err
 		}
 		if tag.RowsAffected() == 0 {
-			r.err = fmt.Errorf("firing %s: %w", x.ID, journal.ErrActed)
-			return r.err
+			r.Err = fmt.Errorf("firing %s: %w", x.ID, journal.ErrActed)
+			return r.Err
 		}
 	}
 	return nil

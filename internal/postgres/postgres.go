@@ -36,11 +36,9 @@ import (
 
 	"github.com/rapport-cx/rapport/candidate"
 	"github.com/rapport-cx/rapport/internal/storage/hot"
+	"github.com/rapport-cx/rapport/internal/storage/queue"
 	"github.com/rapport-cx/rapport/journal"
 )
-
-// ErrClosed says that the store was closed.
-var ErrClosed = errors.New("the store is closed")
 
 // Shelf is the catalogue as the store keeps it supplied: every record that belongs
 // to no person, each once, in the order of the log. Follow is called by one goroutine
@@ -80,13 +78,8 @@ type Store struct {
 	pool    *pgxpool.Pool
 	channel string // of notices
 
-	// The gate is held for reading while a request is put into the queue and for
-	// writing once, to close it.
-	gate   sync.RWMutex
-	closed bool
-	queue  chan *request
-	ended  chan struct{} // the writer has returned
-	w      *writer
+	queue *queue.Queue
+	w     *writer
 
 	stop    context.CancelFunc // ends what runs beside
 	beside  sync.WaitGroup
@@ -143,7 +136,7 @@ func openHouse(ctx context.Context, o Options, rebuild bool) (_ *Store, err erro
 		return nil, err
 	}
 	s := &Store{
-		options: o, pool: pool, queue: make(chan *request, queueLength), ended: make(chan struct{}),
+		options: o, pool: pool, queue: queue.New(),
 		notices: make(chan journal.Notice, 64), tenants: map[string]*tenant{}, people: hot.New(o.ProfileBytes),
 	}
 	for _, f := range o.Followers {
@@ -226,16 +219,9 @@ func (s *Store) Alone(ctx context.Context, name string, job func() error) error 
 // Close answers what waits, saves what a next start would have to read again, and
 // lets the database go.
 func (s *Store) Close() error {
-	s.gate.Lock()
-	if s.closed {
-		s.gate.Unlock()
-		<-s.ended
+	if !s.queue.Close() {
 		return nil
 	}
-	s.closed = true
-	close(s.queue)
-	s.gate.Unlock()
-	<-s.ended
 	s.stop()
 	s.beside.Wait()
 	close(s.notices)

@@ -9,8 +9,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"sync"
-	"sync/atomic"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -18,90 +16,21 @@ import (
 
 	"github.com/rapport-cx/rapport/event"
 	"github.com/rapport-cx/rapport/identity"
+	"github.com/rapport-cx/rapport/internal/storage/queue"
 	"github.com/rapport-cx/rapport/journal"
 	"github.com/rapport-cx/rapport/ledger"
 )
 
-const (
-	// A group takes requests until it has this many events: larger ones make the
-	// commit no cheaper, but later, and hold other nodes up.
-	groupEvents = 4096
-	queueLength = 1024
-
-	// BatchLimit is the largest batch that is committed as one.
-	BatchLimit = 65536
-)
-
-// request is one Commit on its way through the writer.
-type request struct {
-	batch   journal.Batch
-	receipt journal.Receipt
-	err     error
-	state   atomic.Int32
-	done    chan struct{}
-}
-
-const (
-	waiting = iota
-	taken
-	abandoned
-)
-
-var requests = sync.Pool{New: func() any { return &request{done: make(chan struct{}, 1)} }}
-
 // Commit appends a batch; see engine.Store. It returns early with ctx's error only
 // when nothing of the batch was, or will be, stored.
 func (s *Store) Commit(ctx context.Context, b journal.Batch) (journal.Receipt, error) {
-	if len(b.Events) > BatchLimit {
-		return journal.Receipt{}, fmt.Errorf("commit %d events of %s: at most %d go into one batch", len(b.Events), b.Workspace, BatchLimit)
-	}
-	r := requests.Get().(*request)
-	r.batch = b
-	receipt, err, again := s.submit(ctx, r)
-	if again {
-		*r = request{done: r.done}
-		requests.Put(r)
-	}
-	if err != nil {
-		return journal.Receipt{}, fmt.Errorf("commit to %s: %w", b.Workspace, err)
-	}
-	return receipt, nil
-}
-
-// submit hands a request to the writer and waits. again tells that nobody else
-// holds the request any more.
-func (s *Store) submit(ctx context.Context, r *request) (_ journal.Receipt, err error, again bool) {
-	if err := ctx.Err(); err != nil {
-		return journal.Receipt{}, err, true
-	}
-	s.gate.RLock()
-	if s.closed {
-		s.gate.RUnlock()
-		return journal.Receipt{}, ErrClosed, true
-	}
-	select {
-	case s.queue <- r:
-		s.gate.RUnlock()
-	case <-ctx.Done():
-		s.gate.RUnlock()
-		return journal.Receipt{}, ctx.Err(), true
-	}
-	select {
-	case <-r.done:
-		return r.receipt, r.err, true
-	case <-ctx.Done():
-		if r.state.CompareAndSwap(waiting, abandoned) {
-			return journal.Receipt{}, ctx.Err(), false
-		}
-		<-r.done // the writer has it, and reads the caller's memory
-		return r.receipt, r.err, true
-	}
+	return s.queue.Commit(ctx, b)
 }
 
 // writer is the one goroutine of a node that appends to the log.
 type writer struct {
 	s     *Store
-	group []*request
+	group []*queue.Request
 	ids   [][16]byte // of the group, in the order of its events
 	known map[event.ID]bool
 	copy  []byte // the group's rows as COPY reads them
@@ -126,33 +55,10 @@ func newWriter(s *Store) *writer {
 
 // run is the writer's life. It ends when the queue is closed and empty.
 func (w *writer) run() {
-	defer close(w.s.ended)
-	for r := range w.s.queue {
-		w.take(r)
+	defer w.s.queue.End()
+	for r := range w.s.queue.Waiting() {
+		w.group, _ = w.s.queue.Group(w.group[:0], r) // nobody sends jobs
 		w.commit()
-	}
-}
-
-// take collects a group behind its first request.
-func (w *writer) take(r *request) {
-	w.group = w.group[:0]
-	for events := 0; ; {
-		if r.state.CompareAndSwap(waiting, taken) {
-			w.group = append(w.group, r)
-			events += len(r.batch.Events)
-		}
-		if events >= groupEvents {
-			return
-		}
-		select {
-		case next, ok := <-w.s.queue:
-			if !ok {
-				return
-			}
-			r = next
-		default:
-			return
-		}
 	}
 }
 
@@ -164,27 +70,17 @@ func (w *writer) commit() {
 	if len(group) == 0 {
 		return
 	}
-	alone := len(group) > 1 && slices.ContainsFunc(group, func(r *request) bool { return len(r.batch.Acts) > 0 })
+	alone := len(group) > 1 && slices.ContainsFunc(group, func(r *queue.Request) bool { return len(r.Batch.Acts) > 0 })
 	var err error
 	if !alone {
 		err = w.try(group)
 		alone = len(group) > 1 && refused(err, "22", "23")
 	}
-	if alone {
-		for _, r := range group {
-			if err := w.try([]*request{r}); err != nil {
-				r.err = err
-			}
-			r.done <- struct{}{}
-		}
-		clear(group)
-		return
-	}
 	for _, r := range group {
-		if err != nil {
-			r.err = err
+		if alone {
+			err = w.try([]*queue.Request{r})
 		}
-		r.done <- struct{}{}
+		r.Answer(err)
 	}
 	clear(group)
 }
@@ -193,14 +89,14 @@ func (w *writer) commit() {
 // that was cut before anything could have been committed.
 const tries = 4
 
-func (w *writer) try(group []*request) (err error) {
+func (w *writer) try(group []*queue.Request) (err error) {
 	for range tries {
 		w.committing = false
 		err = w.store(group)
 		switch {
 		case err == nil:
 			return nil
-		case err == group[0].err: // refused for what it asks
+		case err == group[0].Err: // refused for what it asks
 			return err
 		case refused(err, "40"): // a deadlock, or a serialization failure
 		case !w.committing && (refused(err, "57", "08") || !refused(err, "")):
@@ -218,11 +114,9 @@ func refused(err error, classes ...string) bool {
 	return errors.As(err, &e) && slices.ContainsFunc(classes, func(c string) bool { return strings.HasPrefix(e.Code, c) })
 }
 
-var errKnownDecision = errors.New("a decision of this id is already in the ledger")
-
 // store puts requests into one transaction, commits it, and takes what was committed
 // into this node's memory.
-func (w *writer) store(group []*request) error {
+func (w *writer) store(group []*queue.Request) error {
 	ctx := context.Background()
 	if err := w.rooms(ctx, group); err != nil {
 		return err
@@ -251,15 +145,15 @@ func (w *writer) store(group []*request) error {
 }
 
 // rooms makes the workspaces of a group ready, new ones in the database, too.
-func (w *writer) rooms(ctx context.Context, group []*request) error {
+func (w *writer) rooms(ctx context.Context, group []*queue.Request) error {
 	clear(w.place)
 	for _, r := range group {
-		r.err, r.receipt = nil, journal.Receipt{}
-		id := r.batch.Workspace
+		r.Err, r.Receipt = nil, journal.Receipt{}
+		id := r.Batch.Workspace
 		if w.place[id] == nil {
 			w.place[id] = &room{id: id}
 		}
-		if len(r.batch.Events) == 0 || w.s.tenant(id) != nil {
+		if len(r.Batch.Events) == 0 || w.s.tenant(id) != nil {
 			continue
 		}
 		if _, err := w.s.pool.Exec(ctx, "INSERT INTO tenant (id) VALUES ($1) ON CONFLICT (id) DO NOTHING", id); err != nil {
@@ -272,10 +166,10 @@ func (w *writer) rooms(ctx context.Context, group []*request) error {
 	return nil
 }
 
-func (w *writer) transact(ctx context.Context, c *pgxpool.Conn, group []*request) error {
+func (w *writer) transact(ctx context.Context, c *pgxpool.Conn, group []*queue.Request) error {
 	var writes, asks []string
-	var decided []*request
-	money, acts := spends(group), len(group[0].batch.Acts) > 0 // who acts is alone in a group
+	var decided []*queue.Request
+	money, acts := spends(group), len(group[0].Batch.Acts) > 0 // who acts is alone in a group
 	if money || acts {
 		if _, err := c.Exec(ctx, "begin"); err != nil {
 			return err
@@ -293,22 +187,22 @@ func (w *writer) transact(ctx context.Context, c *pgxpool.Conn, group []*request
 	}
 	w.ids = w.ids[:0]
 	for _, r := range group {
-		for i := range r.batch.Events {
-			w.ids = append(w.ids, r.batch.Events[i].ID)
+		for i := range r.Batch.Events {
+			w.ids = append(w.ids, r.Batch.Events[i].ID)
 		}
 		list := &asks
-		if len(r.batch.Events) > 0 {
+		if len(r.Batch.Events) > 0 {
 			list = &writes
 		}
-		if !slices.Contains(*list, r.batch.Workspace) {
-			*list = append(*list, r.batch.Workspace)
+		if !slices.Contains(*list, r.Batch.Workspace) {
+			*list = append(*list, r.Batch.Workspace)
 		}
-		if r.batch.Decision != nil && r.err == nil {
+		if r.Batch.Decision != nil && r.Err == nil {
 			decided = append(decided, r)
 		}
 	}
 	// One order for all nodes: workspaces by name, then decisions by id.
-	slices.SortStableFunc(decided, func(a, b *request) int { return cmp.Compare(a.batch.Decision.ID, b.batch.Decision.ID) })
+	slices.SortStableFunc(decided, func(a, b *queue.Request) int { return cmp.Compare(a.Batch.Decision.ID, b.Batch.Decision.ID) })
 	var b pgx.Batch
 	switch {
 	case money || acts:
@@ -343,9 +237,9 @@ func (w *writer) transact(ctx context.Context, c *pgxpool.Conn, group []*request
 		})
 	}
 	for _, r := range decided {
-		queueDecision(&b, r.batch.Decision).Exec(func(tag pgconn.CommandTag) error {
+		queueDecision(&b, r.Batch.Decision).Exec(func(tag pgconn.CommandTag) error {
 			if tag.RowsAffected() == 0 {
-				r.err = fmt.Errorf("decision %s: %w", r.batch.Decision.ID, errKnownDecision)
+				r.Err = fmt.Errorf("decision %s: %w", r.Batch.Decision.ID, journal.ErrKnownDecision)
 			}
 			return nil
 		})
@@ -356,8 +250,8 @@ func (w *writer) transact(ctx context.Context, c *pgxpool.Conn, group []*request
 	if err := c.SendBatch(ctx, &b).Close(); err != nil {
 		return err
 	}
-	if acts && group[0].err != nil {
-		return group[0].err
+	if acts && group[0].Err != nil {
+		return group[0].Err
 	}
 	w.append(group)
 	if len(writes) == 0 && !money && !acts {
@@ -389,24 +283,24 @@ var (
 )
 
 // append makes the rows of the events that are new.
-func (w *writer) append(group []*request) {
+func (w *writer) append(group []*queue.Request) {
 	w.copy = w.copy[:0]
 	size := 0
 	for _, r := range group {
-		for i := range r.batch.Events {
-			e := &r.batch.Events[i]
+		for i := range r.Batch.Events {
+			e := &r.Batch.Events[i]
 			size += 64 + len(e.Name) + len(e.Subject) + len(e.UserID) + len(e.AnonymousID) + len(e.Context) + len(e.Body)
 		}
 	}
 	frames := make([]byte, 0, size) // what followers keep of events stays here
 	for _, r := range group {
-		m := w.place[r.batch.Workspace]
-		if r.err == nil && len(r.batch.Events) > 0 {
-			r.receipt.Duplicates = make([]bool, len(r.batch.Events))
-			for i := range r.batch.Events {
-				e := &r.batch.Events[i]
+		m := w.place[r.Batch.Workspace]
+		if r.Err == nil && len(r.Batch.Events) > 0 {
+			r.Receipt.Duplicates = make([]bool, len(r.Batch.Events))
+			for i := range r.Batch.Events {
+				e := &r.Batch.Events[i]
 				if w.known[e.ID] {
-					r.receipt.Duplicates[i] = true
+					r.Receipt.Duplicates[i] = true
 					continue
 				}
 				w.known[e.ID] = true
@@ -422,7 +316,7 @@ func (w *writer) append(group []*request) {
 				w.copy = x.appendCopy(w.copy, m.number)
 			}
 		}
-		r.receipt.Position = m.last
+		r.Receipt.Position = m.last
 	}
 	if len(w.copy) > 0 {
 		w.copy = append(w.copy, copyEnd...)

@@ -413,7 +413,7 @@ func (b *behind) save(w *writer, i int) error {
 				x.took = time.Since(began)
 				select {
 				case b.states <- x:
-				case <-w.s.ended:
+				case <-w.s.queue.Ended():
 				}
 			}()
 			return nil

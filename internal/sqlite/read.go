@@ -8,6 +8,7 @@ import (
 
 	"github.com/rapport-cx/rapport/event"
 	"github.com/rapport-cx/rapport/identity"
+	"github.com/rapport-cx/rapport/internal/storage/queue"
 	"github.com/rapport-cx/rapport/journal"
 )
 
@@ -45,7 +46,7 @@ func (p *readers) with(ctx context.Context, f func(r *reader) error) (err error)
 	select {
 	case r = <-p.free:
 	case <-p.closed:
-		return ErrClosed
+		return queue.ErrClosed
 	case <-ctx.Done():
 		return ctx.Err()
 	}

@@ -31,14 +31,13 @@ import (
 
 	"github.com/rapport-cx/rapport/candidate"
 	"github.com/rapport-cx/rapport/internal/storage/hot"
+	"github.com/rapport-cx/rapport/internal/storage/queue"
 	"github.com/rapport-cx/rapport/journal"
 )
 
 var (
 	// ErrLocked says that another process has the data folder open.
 	ErrLocked = errors.New("the data folder is in use by another process")
-	// ErrClosed says that the store was closed.
-	ErrClosed = errors.New("the store is closed")
 	// ErrFailed says that an earlier commit failed, so that the store takes nothing
 	// more until it is opened anew.
 	ErrFailed = errors.New("the store takes no more writes after a failed commit; restart to recover")
@@ -94,12 +93,7 @@ type Store struct {
 	clock   func() time.Time
 	lock    *os.File
 
-	// The gate is held for reading while a request is put into the queue and for
-	// writing once, to close it.
-	gate   sync.RWMutex
-	closed bool
-	queue  chan *request
-	ended  chan struct{} // the writer has returned
+	queue  *queue.Queue
 	failed atomic.Pointer[error]
 
 	w *writer
@@ -166,7 +160,7 @@ func open(ctx context.Context, o Options, rebuild bool) (_ *Store, err error) {
 	}
 	s := &Store{
 		options: o, path: filepath.Join(dir, "rapport.db"), clock: o.Clock,
-		queue: make(chan *request, queueLength), ended: make(chan struct{}),
+		queue: queue.New(),
 		words: newWords(), ids: &seen{}, heads: make([]head, 1),
 		rows: newRowCache(o.RowBytes),
 	}
@@ -217,16 +211,9 @@ func open(ctx context.Context, o Options, rebuild bool) (_ *Store, err error) {
 
 // Close answers what waits, writes what restarts need, and lets the folder go.
 func (s *Store) Close() error {
-	s.gate.Lock()
-	if s.closed {
-		s.gate.Unlock()
-		<-s.ended
+	if !s.queue.Close() {
 		return nil
 	}
-	s.closed = true
-	close(s.queue)
-	s.gate.Unlock()
-	<-s.ended
 	s.readers.close()
 	err := s.w.close()
 	if e := s.lock.Close(); err == nil {

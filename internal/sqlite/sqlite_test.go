@@ -23,6 +23,7 @@ import (
 	"github.com/rapport-cx/rapport/engine"
 	"github.com/rapport-cx/rapport/event"
 	"github.com/rapport-cx/rapport/identity"
+	"github.com/rapport-cx/rapport/internal/storage/queue"
 	"github.com/rapport-cx/rapport/internal/storage/storetest"
 	"github.com/rapport-cx/rapport/journal"
 	"github.com/rapport-cx/rapport/ledger"
@@ -465,10 +466,11 @@ func TestClosingInTheMiddleOfWhatIsWrittenBehind(t *testing.T) {
 			w.behind.begin(w, false)
 			w.slice()
 			go func() { ended <- s.Close() }()
+			over, cancel := context.WithCancel(context.Background())
+			cancel()
 			for closed := false; !closed; runtime.Gosched() {
-				s.gate.RLock()
-				closed = s.closed
-				s.gate.RUnlock()
+				_, err := s.Commit(over, journal.Batch{})
+				closed = errors.Is(err, queue.ErrClosed)
 			}
 		}, nil
 	})

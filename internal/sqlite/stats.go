@@ -86,7 +86,7 @@ func (s *Store) Stats() Stats {
 		ColdFolds: c.coldFolds.Load(), Refolds: c.refolds.Load(), Unsaved: c.unsaved.Load(),
 		CommitSeconds: histogram(commitBounds[:], c.seconds[:], time.Duration(c.nanos.Load()).Seconds()),
 		GroupEvents:   histogram(groupBounds[:], c.groups[:], float64(c.events.Load())),
-		Queued:        len(s.queue),
+		Queued:        s.queue.Len(),
 		Failed:        s.failed.Load() != nil,
 	}
 	s.mu.RLock()

@@ -5,112 +5,26 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/rapport-cx/rapport/event"
 	"github.com/rapport-cx/rapport/identity"
 	"github.com/rapport-cx/rapport/internal/storage/fired"
+	"github.com/rapport-cx/rapport/internal/storage/queue"
 	"github.com/rapport-cx/rapport/journal"
 	"github.com/rapport-cx/rapport/ledger"
 )
 
-const (
-	// A group takes requests until it has this many events: larger ones make the
-	// fsync no cheaper, but later.
-	groupEvents = 4096
-	queueLength = 1024
-
-	// BatchLimit is the largest batch that is committed as one.
-	BatchLimit = 65536
-)
-
-// request is one Commit, or one job, on its way through the writer.
-type request struct {
-	batch   journal.Batch
-	job     func(w *writer) (after func(), err error) // runs in a transaction of its own
-	receipt journal.Receipt
-	err     error
-	state   atomic.Int32
-	done    chan struct{}
-}
-
-const (
-	waiting = iota
-	taken
-	abandoned
-)
-
-var requests = sync.Pool{New: func() any { return &request{done: make(chan struct{}, 1)} }}
-
 // Commit appends a batch; see engine.Store. It returns early with ctx's error only
 // when nothing of the batch was, or will be, stored.
 func (s *Store) Commit(ctx context.Context, b journal.Batch) (journal.Receipt, error) {
-	if len(b.Events) > BatchLimit {
-		return journal.Receipt{}, fmt.Errorf("commit %d events of %s: at most %d go into one batch", len(b.Events), b.Workspace, BatchLimit)
-	}
-	r := requests.Get().(*request)
-	r.batch = b
-	receipt, err, again := s.submit(ctx, r)
-	if again {
-		*r = request{done: r.done}
-		requests.Put(r)
-	}
-	if err != nil {
-		return journal.Receipt{}, fmt.Errorf("commit to %s: %w", b.Workspace, err)
-	}
-	return receipt, nil
+	return s.queue.Commit(ctx, b)
 }
 
 // do runs a job in the writer, in a transaction of its own. What the job returns
 // is called after the commit, still in the writer.
 func (s *Store) do(ctx context.Context, job func(w *writer) (after func(), err error)) error {
-	r := &request{job: job, done: make(chan struct{}, 1)}
-	_, err, _ := s.submit(ctx, r)
-	return err
-}
-
-// submit hands a request to the writer and waits. again tells that nobody else
-// holds the request any more.
-func (s *Store) submit(ctx context.Context, r *request) (_ journal.Receipt, err error, again bool) {
-	if err := ctx.Err(); err != nil {
-		return journal.Receipt{}, err, true
-	}
-	s.gate.RLock()
-	if s.closed {
-		s.gate.RUnlock()
-		return journal.Receipt{}, ErrClosed, true
-	}
-	select {
-	case s.queue <- r:
-		s.gate.RUnlock()
-	default:
-		select {
-		case s.queue <- r:
-			s.gate.RUnlock()
-		case <-ctx.Done():
-			s.gate.RUnlock()
-			return journal.Receipt{}, ctx.Err(), true
-		}
-	}
-	select {
-	case <-r.done:
-		return r.receipt, r.err, true
-	case <-ctx.Done():
-		if r.state.CompareAndSwap(waiting, abandoned) {
-			return journal.Receipt{}, ctx.Err(), false
-		}
-		<-r.done // the writer has it, and reads the caller's memory
-		return r.receipt, r.err, true
-	}
-}
-
-func (r *request) answer(err error) {
-	if err != nil {
-		r.err = err
-	}
-	r.done <- struct{}{}
+	return s.queue.Do(ctx, func() (func(), error) { return job(s.w) })
 }
 
 // writer is the one goroutine that changes anything. Its fields are its own.
@@ -127,7 +41,7 @@ type writer struct {
 
 	row    rowBuilder
 	seq    int64 // of the row in work
-	group  []*request
+	group  []*queue.Request
 	out    []outRow // the rows of the group
 	touch  []touched
 	staged []int32 // by key number: index in touch + 1 while the group is in work
@@ -196,11 +110,11 @@ func newWriter(s *Store, c *conn) (*writer, error) {
 
 // run is the writer's life. It ends when the queue is closed and empty.
 func (w *writer) run() {
-	defer close(w.s.ended)
+	defer w.s.queue.End()
 	tick := time.NewTicker(restEvery)
 	defer tick.Stop()
 	for {
-		var r *request
+		var r *queue.Request
 		var ok bool
 		select {
 		case <-tick.C:
@@ -210,7 +124,7 @@ func (w *writer) run() {
 		default:
 		}
 		select {
-		case r, ok = <-w.s.queue:
+		case r, ok = <-w.s.queue.Waiting():
 		default:
 			// Nobody waits: a good moment for what is written behind.
 			if w.behind.busy() && w.failure() == nil {
@@ -218,7 +132,7 @@ func (w *writer) run() {
 				continue
 			}
 			select {
-			case r, ok = <-w.s.queue:
+			case r, ok = <-w.s.queue.Waiting():
 			case <-tick.C:
 				w.behind.rest(w)
 				continue
@@ -236,36 +150,13 @@ func (w *writer) run() {
 }
 
 // take collects a group behind its first request and commits it.
-func (w *writer) take(r *request) {
-	w.group = w.group[:0]
-	events := 0
-	for {
-		switch {
-		case !r.state.CompareAndSwap(waiting, taken):
-			// abandoned by its caller
-		case r.job != nil:
-			// A job ends the group: what was asked before it happens before it.
-			w.commitGroup()
-			w.work(r)
-			return
-		default:
-			w.group = append(w.group, r)
-			events += len(r.batch.Events)
-		}
-		if events >= groupEvents {
-			break
-		}
-		var ok bool
-		select {
-		case r, ok = <-w.s.queue:
-			if ok {
-				continue
-			}
-		default:
-		}
-		break
-	}
+func (w *writer) take(r *queue.Request) {
+	var job *queue.Request
+	w.group, job = w.s.queue.Group(w.group[:0], r)
 	w.commitGroup()
+	if job != nil {
+		w.work(job)
+	}
 }
 
 func (w *writer) failure() error {
@@ -283,29 +174,29 @@ func (w *writer) fail(err error) error {
 	return w.failure()
 }
 
-func (w *writer) work(r *request) {
+func (w *writer) work(r *queue.Request) {
 	if err := w.failure(); err != nil {
-		r.answer(err)
+		r.Answer(err)
 		return
 	}
 	if _, err := w.begin.exec(); err != nil {
-		r.answer(w.fail(err))
+		r.Answer(w.fail(err))
 		return
 	}
-	after, err := r.job(w)
+	after, err := r.Job()
 	if err != nil {
 		w.rollback.exec()
-		r.answer(err)
+		r.Answer(err)
 		return
 	}
 	if _, err := w.commit.exec(); err != nil {
-		r.answer(w.fail(err))
+		r.Answer(w.fail(err))
 		return
 	}
 	if after != nil {
 		after()
 	}
-	r.answer(nil)
+	r.Answer(nil)
 }
 
 func (w *writer) commitGroup() {
@@ -321,17 +212,17 @@ func (w *writer) commitGroup() {
 	}
 	if err != nil {
 		for _, r := range w.group {
-			r.answer(err)
+			r.Answer(err)
 		}
 		return
 	}
 	w.publish()
 	w.s.stats.group(len(w.group), w.touchedEvents(), time.Since(started))
 	for _, r := range w.group {
-		if d := r.batch.Decision; d != nil {
+		if d := r.Batch.Decision; d != nil {
 			w.uncopied += len(d.Bytes) + decisionPages
 		}
-		r.answer(nil)
+		r.Answer(nil)
 	}
 	clear(w.group)
 	for _, o := range w.out {
@@ -386,20 +277,18 @@ func (w *writer) store() error {
 
 var errFull = errors.New("the log has used up its positions")
 
-var errKnownDecision = errors.New("a decision of this id is already in the ledger")
-
-func (w *writer) storeRequest(r *request) error {
-	b := &r.batch
+func (w *writer) storeRequest(r *queue.Request) error {
+	b := &r.Batch
 	if err := w.actable(b); err != nil {
 		if errors.Is(err, journal.ErrActed) {
-			r.err = err
+			r.Err = err
 			return nil
 		}
 		return err
 	}
 	if len(b.Reserve) > 0 {
 		if err := w.reserve(b); overdrawn(err) {
-			r.err = err
+			r.Err = err
 			return nil
 		} else if err != nil {
 			return fmt.Errorf("budgets of %s: %w", b.Decision.ID, err)
@@ -414,7 +303,7 @@ func (w *writer) storeRequest(r *request) error {
 			return fmt.Errorf("decision %s: %w", b.Decision.ID, err)
 		}
 		if known {
-			r.err = fmt.Errorf("decision %s: %w", b.Decision.ID, errKnownDecision)
+			r.Err = fmt.Errorf("decision %s: %w", b.Decision.ID, journal.ErrKnownDecision)
 			return nil
 		}
 	}
@@ -422,17 +311,17 @@ func (w *writer) storeRequest(r *request) error {
 		return err
 	}
 	if len(b.Events) > 0 {
-		r.receipt.Duplicates = make([]bool, len(b.Events))
+		r.Receipt.Duplicates = make([]bool, len(b.Events))
 		t := w.tenant(b.Workspace)
 		for i := range b.Events {
 			known, err := w.append(t, &b.Events[i])
 			if err != nil {
 				return err
 			}
-			r.receipt.Duplicates[i] = known
+			r.Receipt.Duplicates[i] = known
 		}
 	}
-	r.receipt.Position = w.last()
+	r.Receipt.Position = w.last()
 	return nil
 }
 
