@@ -37,6 +37,7 @@ export interface Block {
   title?: string
   text?: string
   /** Says that a model worded the text, in the answer's language. */
+  serves?: string[]
   generated?: string
   columns?: { id: string; title: string }[]
   rows?: Row[]
