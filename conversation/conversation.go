@@ -79,6 +79,7 @@ type Body struct {
 	Attachments  json.RawMessage `json:"attachments,omitempty"`
 	About        string          `json:"about,omitempty"`   // of Received: the earlier words that it answers again
 	Asked        []Matter        `json:"asked,omitempty"`   // of Received: the needs it answers
+	Offered      bool            `json:"offered,omitempty"` // of Received: something in it waits for the customer's yes
 	Brief        json.RawMessage `json:"brief,omitempty"`   // of Requested: what the person must know
 	Reason       string          `json:"reason,omitempty"`  // of Requested: the action that asked for a person
 	Ahead        int             `json:"ahead,omitempty"`   // of Requested: how many waited before

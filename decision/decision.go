@@ -250,6 +250,8 @@ type Dialogue struct {
 	// Denied are traits that were assumed and that the customer says are wrong: they
 	// are asked for.
 	Denied []string `json:"denied,omitempty"`
+	// Offered: the last thing said to the customer waits for their yes.
+	Offered bool `json:"offered,omitempty"`
 }
 
 // Reason is a statement with exactly the records that make it true.

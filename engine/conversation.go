@@ -162,6 +162,9 @@ func (e *Engine) standing(workspace, id string, d *dialogue) decision.Dialogue {
 	if k.Waiting {
 		k.Since = d.state.Since
 	}
+	if last := d.asked(); last != nil {
+		k.Offered = last.Offered
+	}
 	ahead, wait := e.Desk.Ahead(workspace, id)
 	k.Ahead, k.Minutes = ahead, minutes(wait)
 	return k
@@ -216,7 +219,7 @@ func (e *Engine) Converse(ctx context.Context, r Request, m Message) (*Answer, e
 func (e *Engine) said(in *Inputs, talk *dialogue, m *Message, sent event.Event, a *Answer, w *walked) ([]event.Event, error) {
 	asked := matters(a, in.Results, in.Enquiry.Denied)
 	all := []event.Event{sent, m.event(in, answerID(m.ID, conversation.Received), conversation.Received, conversation.Body{
-		Text: treatment.Plain(a.Blocks), Decision: a.ID, Author: m.Author, About: in.Enquiry.About, Asked: asked, Locale: string(in.Scene.Locale),
+		Text: treatment.Plain(a.Blocks), Decision: a.ID, Author: m.Author, About: in.Enquiry.About, Asked: asked, Offered: offers(a.Blocks), Locale: string(in.Scene.Locale),
 	}, true)}
 	by := callsPerson(w)
 	if by == nil || talk.state.Phase != conversation.WithAdviser {
@@ -229,6 +232,11 @@ func (e *Engine) said(in *Inputs, talk *dialogue, m *Message, sent event.Event, 
 	return append(all, m.event(in, answerID(m.ID, conversation.Requested), conversation.Requested, conversation.Body{
 		Decision: a.ID, Reason: by.Action, Brief: brief, Locale: string(in.Scene.Locale), Ahead: in.Dialogue.Ahead, Minutes: in.Dialogue.Minutes,
 	}, true)), nil
+}
+
+// offers tells whether an answer waits for the customer's yes.
+func offers(blocks []treatment.Block) bool {
+	return slices.ContainsFunc(blocks, func(b treatment.Block) bool { return b.Action != "" && (b.Kind == "form" || b.Kind == "offer") })
 }
 
 // decisionDismissed is the event of a refusal.

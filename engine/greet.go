@@ -34,7 +34,7 @@ func (e *Engine) Greet(ctx context.Context, r Request, key identity.Key) (*Answe
 	in.Results = nil // asked again, so that what is kept is of one walk
 	a, _, err := e.settle(ctx, t, id, &in, m, func(a *Answer, _ *walked, b *Batch) error {
 		b.Events = []event.Event{conversationEvent(key, answerID(event.ID(idBytes(id)), conversation.Received), conversation.Received, in.Scene.Time, conversation.Body{
-			Conversation: r.Conversation, Text: treatment.Plain(a.Blocks), Decision: a.ID, Locale: string(in.Scene.Locale),
+			Conversation: r.Conversation, Text: treatment.Plain(a.Blocks), Decision: a.ID, Offered: offers(a.Blocks), Locale: string(in.Scene.Locale),
 		}, true)}
 		return nil
 	})

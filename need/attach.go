@@ -1,6 +1,7 @@
 package need
 
 import (
+	"regexp"
 	"slices"
 	"strings"
 
@@ -186,18 +187,24 @@ func (s *scratch) answersAgent(n *Need) bool {
 	return words <= 12 && (strings.HasSuffix(asked, "?") || strings.HasSuffix(asked, "？"))
 }
 
+// persists are words that say no more than that what was asked last is not over.
+var persists = regexp.MustCompile(`^(还是|依然|仍然|照样|依旧|又|也|都|但|可是|可|但是)*(不行|不好使|不管用|没用|没有用|没效果|没反应|连不上|打不开|老样子|一样|那样|这样|没解决|没好|没有解决)(啊|呀|呢|的|了|诶)*$|^(我)?(都|已经|早就|早|全都|全)+(试|弄|做|照做)过?(了|啦|的|一遍|好几遍)*$|^(but |and )?(it|that|this|they)?( ?(still|also))+( (doesn't|does not|won't|isn't|is not|can't|don't|not|no)( \w+){0,2}| the same( thing)?| no luck| happens| happening| broken)$|^(it|that|this) (didn't|did not|doesn't|does not) (work|help)( either)?$|^(i've |i have |i |we )?(already |have )?(tried|did|done) (that|it|this|those|them|all|everything)( (of )?(that|it|this|them|those))?( already)?$|^(no luck|same (problem|thing|issue)( again)?)$`)
+
 var ellipses = []string{"what about", "how about", "and what about", "and how about", "and the", "and in", "and for"}
 
 // ellipsis lends a text that only varies the last question ("白色的呢", "what
 // about the white one") the intent of that question.
 func (s *scratch) ellipsis(needs []Need) {
-	if len(needs) != 1 || needs[0].Danger || len(s.plain.Runes) > 40 {
+	if len(needs) != 1 || len(s.plain.Runes) > 40 {
+		return
+	}
+	if s.onlyAttribute() && s.ofWhat(&needs[0]) || needs[0].Danger {
 		return
 	}
 	whole := strings.TrimRight(string(s.plain.Runes), "?!. ")
 	short := strings.HasSuffix(whole, "呢") && len([]rune(whole)) <= 12 && !slices.ContainsFunc([]string{"怎么", "多少", "什么", "哪", "几", "谁", "为"}, func(w string) bool { return strings.Contains(whole, w) }) ||
 		slices.ContainsFunc(ellipses, func(w string) bool { return strings.HasPrefix(whole, w+" ") }) && len(strings.Fields(whole)) <= 8
-	if !short && !s.answersAgent(&needs[0]) {
+	if !short && !persists.MatchString(strings.TrimSpace(strings.ReplaceAll(whole, ",", " "))) && !s.answersAgent(&needs[0]) {
 		return
 	}
 	b := s.lastAsked()
@@ -213,4 +220,56 @@ func (s *scratch) ellipsis(needs []Need) {
 	if len(thingIDs(n.Entities)) == 0 {
 		n.point(thingIDs(b.Entities)...)
 	}
+}
+
+// aroundAttributes is what stands beside the name of an attribute in a question that
+// holds nothing else: "and battery life?", "那重量呢", "what about its weight".
+var aroundAttributes = []string{"那", "那么", "它的", "它", "的", "呢", "怎么样", "如何", "多少", "有多", "是", "什么", "情况", "吗", "and", "what about", "how about", "what is", "what's", "what are", "its", "it's", "the", "their", "of", "is", "like", "then", "so", "for", "it", "both"}
+
+// onlyAttribute tells whether the text is the name of an attribute and nothing else but
+// things and the words around it: no fault is meant by "battery life".
+func (s *scratch) onlyAttribute() bool {
+	named := false
+	for i := 0; i < len(s.plain.Runes); {
+		if at := slices.IndexFunc(s.mentions, func(m mention) bool {
+			return m.start <= i && i < m.end && (m.Type == "attribute" || m.Type == "count" || m.Type == "number" || thing(&m.Entity))
+		}); at >= 0 {
+			named = named || s.mentions[at].Type == "attribute"
+			i = s.mentions[at].end
+			continue
+		}
+		if !text.Han(s.plain.Runes[i]) && !text.Letter(s.plain.Runes[i]) {
+			i++
+			continue
+		}
+		width := 0
+		for _, w := range aroundAttributes {
+			word := []rune(w)
+			end := i + len(word)
+			if end <= len(s.plain.Runes) && slices.Equal(s.plain.Runes[i:end], word) && (text.Han(word[0]) || end == len(s.plain.Runes) || !text.Letter(s.plain.Runes[end])) {
+				width = max(width, len(word))
+			}
+		}
+		if width == 0 {
+			return false
+		}
+		i += width
+	}
+	return named
+}
+
+// ofWhat makes a need that only names an attribute a question about it: of the things
+// it names, else of those that the last question was about.
+func (s *scratch) ofWhat(n *Need) bool {
+	if len(thingIDs(n.Entities)) == 0 {
+		if b := s.lastAsked(); b != nil && intentGroup(b.Intent) != "presale" {
+			return false // what a repair costs is no matter of the catalogue
+		}
+	}
+	if !shopping(n.Intent) || n.Intent == "presale.compare" && len(thingIDs(n.Entities)) < 2 || n.Status != "" {
+		n.Intent = "presale.product_info"
+	}
+	n.Subintent, n.Status, n.Readings, n.Danger, n.Outside = nil, "", nil, false, false
+	n.Confidence = round(max(n.Confidence, cueBelief))
+	return true
 }

@@ -2,7 +2,9 @@ package need
 
 import (
 	"regexp"
+	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/rapport-cx/rapport/need/text"
 )
@@ -10,51 +12,196 @@ import (
 // Courtesy is what people say without needing anything.
 type Courtesy string
 
-// The courtesies; Wordless is a message that holds no words at all.
+// The courtesies; Wordless is a message that holds no words at all. Assent and Refusal
+// answer what was offered last, if anything was.
 const (
 	Greeting Courtesy = "greeting"
 	Thanks   Courtesy = "thanks"
+	Praise   Courtesy = "praise"
 	Goodbye  Courtesy = "goodbye"
+	Refusal  Courtesy = "refusal"
 	Assent   Courtesy = "assent"
 	Wordless Courtesy = "wordless"
+	Garbled  Courtesy = "garbled" // keys pressed at random
 )
 
-// courtesies are read in this order: "好的，谢谢" thanks, "谢谢，再见" takes leave.
-var courtesies = []struct {
-	kind  Courtesy
-	words []string
-}{
-	{Goodbye, []string{"再见", "拜拜", "先这样", "没事了", "没别的了", "没有了", "不用了", "bye", "goodbye", "that's all", "thats all", "see you", "nothing else", "no thanks"}},
-	{Thanks, []string{"谢", "感谢", "辛苦", "麻烦了", "thank", "thx", "cheers", "appreciate"}},
-	{Greeting, []string{"你好", "您好", "哈喽", "哈啰", "嗨", "在吗", "在么", "在不在", "有人吗", "早上好", "上午好", "中午好", "下午好", "晚上好", "早安", "早", "hi", "hello", "hey", "good morning", "good afternoon", "good evening", "anyone there", "you there"}},
-	{Assent, []string{"好", "嗯", "行", "可以", "知道", "明白", "收到", "了解", "对", "是", "ok", "okay", "alright", "got it", "i see", "fine", "great", "sure", "yes", "right"}},
+// courtesies are the phrases of each courtesy, Han ones and those of Latin letters. A
+// message that is made of such phrases alone is a courtesy, whatever the classifier
+// makes of it; of several kinds the first of this list is meant ("好的，谢谢" thanks,
+// "不用了谢谢" refuses, "谢谢，没别的事了" takes leave).
+var courtesies = []phrased{
+	phrases(Refusal,
+		`(先|暂时|还是|那|那就)?(不用|不需要|不必)(了|啦|吧)?|(那|那就|还是)?算了(吧)?|(那|那就|这)?.{0,6}?(我|就|先|还是)*(留着|留下)(吧|了)?|再说吧|下次吧|下次再说`,
+		`no(,)? thank(s| you)|not (now|today|interested)|never ?mind|forget it|no need|don't bother|(i'll |i will |i want to |i'd rather |let me )?keep (it|the \w+|my \w+)|maybe later|no`),
+	phrases(Goodbye,
+		`(暂时|目前|我|就|也|都)?没(有)?(什么|啥)?(别的|其他的?|其它的?)?(什么|啥)?(事情?|问题)?(了|啦)|先这样(吧|了)?|(那|那就|就)?这样(吧|了)|就这些(了|吧)?|(再|拜)(见|拜)|拜|回头见|回聊|晚安|祝您?你?.{0,4}(愉快|顺利)`,
+		`(good)?bye|bye bye|good night|see (you|ya)( later| soon)?|that's (it|all)|that is all|that will be all|that'll be all|nothing else|no more questions|have a (nice|good|great|lovely) (day|one|evening|weekend|night)|i'm (good|all set|fine|ok|okay)( now)?|all good`),
+	phrases(Thanks,
+		`(真的?|太|非常|十分|多|很)?(谢|感谢|辛苦|麻烦)(谢)?(了|你|您|你们|您们|啦|啊|哈|哦|呀|的|帮忙|帮助|帮我|支持|小姐姐|小哥|客服|老师|这么|耐心|解答)*|费心了`,
+		`(many |ok |okay )?thank(s| you|u)?( (you|a lot|a bunch|a million|so much|very much|again|anyway|for (that|this|your help|the help|all your help|everything|your time|your patience|helping( me)?|the quick (reply|answer))))*|thx|thnx|ty|cheers|(i )?(really |much )?appreciated?( it| that| your help)?|merci( beaucoup)?|gracias|danke`),
+	phrases(Praise,
+		`(这|那|你|您|你们|您们|的|服务|态度|客服|讲|说|解释|回答|回复|处理|解决|得|就|也|都|还|可)*(挺|很|太|真|真是|非常|好|超|超级|蛮|特别|真的|确实|实在|这么|够|十分)+(清楚|明白|详细|快|棒|好|专业|耐心|贴心|及时|厉害|满意|有用|有帮助|靠谱|给力|不错|细心|热情|周到|暖心)(了|的|啊|呀|哦|呢|啦)*|真?不错|(真|太)?(棒|赞|厉害|给力)(了|啊|呀)*|帮(了|到)?(我)?(很大的?|大)?忙了?|(给|为)?(你|您|你们)?(点个?赞|好评|五星)`,
+		`(you|it|that|this|they|the service|your service|service)('s| is| was| were| are|'ve been| have been|'re)?( been| all| really| so| very| super| most| pretty| quite| extremely| incredibly)*( a)? (quick|fast|helpful|great|clear|perfect|good|nice|kind|excellent|amazing|awesome|brilliant|lovely|wonderful|useful|big help|great help|fantastic|impressive)( of you| to know| service| work| job)?|(very|so|really|super|most|how) (quick|fast|helpful|great|clear|good|nice|kind|useful|impressive)|(great|good|excellent|amazing|awesome|brilliant|fantastic|nice)( service| job| work| one| help)|perfect|excellent|awesome|brilliant|lovely|wonderful|amazing|fantastic|impressive|well done|you rock|good to know|(you've been|you have been|what) a (star|great help|big help|help)`),
+	phrases(Greeting,
+		`你好|您好|哈喽|哈啰|嗨|在吗|在么|在不在|有人吗|有人在吗|早上好|上午好|中午好|下午好|晚上好|早安|早`,
+		`hi|hello|hey|hi there|hello there|hey there|good (morning|afternoon|evening)|(is )?any(one|body) there|(are )?you there`),
+	phrases(Assent,
+		`(那|那就|就|我)?(好|行|嗯+|对|是|可以|没错|没事|没问题|同意|确认|需要|要|要的|知道|明白|收到|了解|清楚|懂|这样办|这么办|办|听你|听您)(的|了|吧|啊|嘞|呀|哒|滴|哦|啦|呢)*|(请|麻烦|那就|就)?(帮我|替我|给我)(办|弄|填|处理|安排)(吧|了|一下)*|(哈|呵|嘿|嘻)+`,
+		`ok|okay|kk|ok then|yes|yep|yeah|yup|sure|please|please do|go ahead|do it|sounds (good|great|fine)|fine|right|correct|got it|i see|understood|al?l ?right|great|good|nice|cool|let's do (it|that|this)|i agree|agreed|i'd (like|love) (that|it|to)|that('s| is)? (works|fine|ok|okay|right|correct|good)( for me)?|works for me|of course|absolutely|(ha)+h?|lol`),
 }
 
-// onlyCourtesy is a message that is nothing but a courtesy, though it reads like words
-// of a need that was not understood.
-var onlyCourtesy = regexp.MustCompile(`^(好|好的|好吧|好啊|好嘞|嗯+|嗯嗯|行|行吧|可以|知道了|明白|明白了|收到|了解|了解了|对|对的|是|是的|没错|没事|没事了|谢谢|谢谢你|谢谢您|多谢|感谢|辛苦了|再见|拜拜|在吗|在么|在不在|有人吗|你好|您好|ok|okay|yes|yeah|yep|no|sure|fine|great|got it|i see|all right|alright|thanks|thank you|thank you very much|thanks a lot|bye|goodbye|that's all|nothing else|hi|hello|hey|hi there|hello there|anyone there)$`)
+type phrased struct {
+	kind       Courtesy
+	han, latin *regexp.Regexp
+}
 
-// courteous takes a message without a need for the courtesy that it is.
-func courteous(needs []Need, message string) ([]Need, Courtesy) {
-	switch {
-	case message == "":
-		return needs, ""
-	case len(needs) == 0:
-		return needs, courtesyOf(message)
-	case len(needs) == 1 && needs[0].Sub() != WhoAreYou && (needs[0].Status != "" || needs[0].Intent == "service.human") && onlyCourtesy.MatchString(strings.Trim(text.Plain(message), " .。!！,，?？~")):
-		return needs[:0], courtesyOf(message)
+func phrases(kind Courtesy, han, latin string) phrased {
+	return phrased{kind, regexp.MustCompile(`^(` + han + `)$`), regexp.MustCompile(`^(` + latin + `)$`)}
+}
+
+// fillers stand around a courtesy and mean nothing alone.
+var fillers = regexp.MustCompile(`^(那|那个|哦|噢|喔|啊|呀|呃|额|哎|well|oh|ah|so|then|and|but|anyway|um|mm+|hm+)+$`)
+
+// longestCourtesy bounds a phrase, mostPhrases how many a message is read as.
+const (
+	longestCourtesy = 40
+	mostPhrases     = 8
+)
+
+// courtesyIn tells which courtesy a text is that is made of nothing else; "" when it
+// says anything besides, or asks.
+func courtesyIn(s string) Courtesy {
+	kinds := map[Courtesy]bool{}
+	for _, piece := range strings.FieldsFunc(text.Plain(s), func(r rune) bool { return strings.ContainsRune(",，。.!！~～;；、…\n:：", r) || symbol(r) }) {
+		if !phrasesOf(strings.TrimSpace(piece), kinds, 0) {
+			return ""
+		}
 	}
-	return needs, ""
+	for _, c := range courtesies {
+		if kinds[c.kind] {
+			return c.kind
+		}
+	}
+	return ""
+}
+
+// phrasesOf reads a piece as one phrase after the other, the longest first.
+func phrasesOf(piece string, kinds map[Courtesy]bool, depth int) bool {
+	if piece = strings.TrimSpace(piece); piece == "" {
+		return true
+	}
+	runes := []rune(piece)
+	if depth >= mostPhrases || len(runes) > 3*longestCourtesy {
+		return false
+	}
+	for end := min(len(runes), longestCourtesy); end > 0; end-- {
+		if end < len(runes) && !text.Han(runes[end-1]) && !text.Han(runes[end]) && runes[end] != ' ' {
+			continue // inside a word
+		}
+		kind, ok := phrase(string(runes[:end]))
+		if !ok {
+			continue
+		}
+		before := kinds[kind]
+		if kind != "" {
+			kinds[kind] = true
+		}
+		if phrasesOf(string(runes[end:]), kinds, depth+1) {
+			return true
+		}
+		if kind != "" && !before {
+			delete(kinds, kind)
+		}
+	}
+	return false
+}
+
+// phrase tells the courtesy of one phrase; "" for a filler.
+func phrase(s string) (Courtesy, bool) {
+	if s = strings.TrimSpace(s); s == "" {
+		return "", true
+	}
+	if fillers.MatchString(s) {
+		return "", true
+	}
+	for _, c := range courtesies {
+		if c.han.MatchString(s) || c.latin.MatchString(s) {
+			return c.kind, true
+		}
+	}
+	return "", false
+}
+
+// symbol tells what is neither a letter nor a digit nor a mark that asks: a smiley.
+func symbol(r rune) bool {
+	return r != '?' && r != '？' && !text.Han(r) && !text.Letter(r) && !unicode.IsDigit(r) && r > 0x7f && (unicode.IsSymbol(r) || unicode.Is(unicode.Mn, r) || unicode.Is(unicode.Cf, r))
+}
+
+// courteous takes a message that only is polite for the courtesy that it is, and leaves
+// the polite part of another message out of its needs.
+func courteous(needs []Need, message string) ([]Need, Courtesy) {
+	if message == "" {
+		return needs, ""
+	}
+	if len(needs) == 0 {
+		return needs, courtesyOf(message)
+	}
+	if slices.ContainsFunc(needs, func(n Need) bool { return n.Danger || n.Sub() == WhoAreYou }) {
+		return needs, ""
+	}
+	if kind := courtesyIn(message); kind != "" {
+		return needs[:0], kind
+	}
+	if !worded(message) {
+		return needs[:0], Wordless
+	}
+	if len(needs) == 1 && needs[0].Status == Unanswered && !needs[0].Outside && garbled(message) {
+		return needs[:0], Garbled
+	}
+	if len(needs) == 1 || slices.ContainsFunc(needs, func(n Need) bool { return n.Condition != nil }) {
+		return needs, "" // what a need depends on is named by its place
+	}
+	kept := slices.DeleteFunc(slices.Clone(needs), func(n Need) bool { return n.Origin == Spoken && courtesyIn(n.Text) != "" })
+	if !slices.ContainsFunc(kept, func(n Need) bool { return n.Origin == Spoken }) {
+		return needs, ""
+	}
+	return kept, ""
+}
+
+// garbled tells whether a message of Latin letters has too few vowels to be of any
+// language's words: about two letters of five are vowels in those.
+func garbled(message string) bool {
+	letters, vowels := 0, 0
+	for _, r := range text.Plain(message) {
+		switch {
+		case text.Han(r):
+			return false
+		case strings.ContainsRune("aeiouy", r):
+			vowels++
+			letters++
+		case text.Letter(r):
+			letters++
+		}
+	}
+	return letters >= 5 && vowels*5 < letters
+}
+
+// worded tells whether a message holds any word or number.
+func worded(message string) bool {
+	return strings.ContainsFunc(text.Plain(message), func(r rune) bool { return text.Han(r) || text.Letter(r) || unicode.IsDigit(r) })
 }
 
 // courtesyOf tells which courtesy a message is that holds no need.
 func courtesyOf(message string) Courtesy {
-	plain := text.Plain(message)
-	if plain == "" || !strings.ContainsFunc(plain, func(r rune) bool { return text.Han(r) || text.Letter(r) }) {
+	if !worded(message) {
 		return Wordless
 	}
+	if kind := courtesyIn(message); kind != "" {
+		return kind
+	}
+	plain := text.Plain(message)
 	runes := []rune(plain)
-	for _, c := range courtesies {
+	for _, c := range told {
 		for _, w := range c.words {
 			if i := strings.Index(plain, w); i >= 0 && (w[0] >= 0x80 || wordEdge(runes, len([]rune(plain[:i])))) {
 				return c.kind
@@ -62,6 +209,18 @@ func courtesyOf(message string) Courtesy {
 		}
 	}
 	return Assent
+}
+
+// told are words by which a message without a need is known that says a little more
+// than a courtesy ("谢谢小林昨天打来").
+var told = []struct {
+	kind  Courtesy
+	words []string
+}{
+	{Goodbye, []string{"再见", "拜拜", "先这样", "没事了", "没别的了", "没有了", "bye", "that's all", "see you", "nothing else"}},
+	{Refusal, []string{"不用了", "不需要", "no thanks"}},
+	{Thanks, []string{"谢", "感谢", "辛苦", "麻烦了", "thank", "thx", "cheers", "appreciate"}},
+	{Greeting, []string{"你好", "您好", "哈喽", "哈啰", "嗨", "在吗", "在么", "在不在", "有人吗", "早上好", "上午好", "中午好", "下午好", "晚上好", "早安", "hi", "hello", "hey", "good morning", "good afternoon", "good evening", "anyone there", "you there"}},
 }
 
 // WhoAreYou is the subintent of a question about the adviser itself ("are you a

@@ -17,7 +17,7 @@ var joints = []string{"和", "与", "跟", "对比", "还是", "或者", "、", 
 
 // aroundNames is what stands beside a name in a question that compares.
 var aroundNames = []string{
-	"帮我", "请", "麻烦", "想问", "问一下", "我想", "一下", "对比", "比较", "比一比", "区别", "差别", "不同", "差异", "功能", "参数", "哪个", "哪款", "哪一个", "哪一款", "更好", "好一点", "好些", "好用", "好", "值得买", "值得", "买", "选", "有什么", "有啥", "什么", "的", "比", "吗", "呢", "之间", "型号", "两款", "哪", "怎么选", "怎么样",
+	"帮我", "请", "麻烦", "想问", "问一下", "我想", "一下", "对比", "比较", "比一比", "区别", "差别", "不同", "差异", "功能", "参数", "哪个", "哪款", "哪一个", "哪一款", "更好", "好一点", "好些", "好用", "好", "值得买", "值得", "买", "选", "有什么", "有啥", "什么", "的", "比", "吗", "呢", "之间", "型号", "两款", "哪", "怎么选", "怎么样", "差在哪儿", "差在哪里", "差在哪", "差在", "差多少", "差", "贵在哪", "强在哪", "好在哪", "有没有",
 	"compare", "the difference between", "difference between", "differences between", "what is", "what's", "which one is", "which is", "which one", "better", "should i get", "should i buy", "the", "between", "please", "can you", "me", "of", "for", "my", "a", "an", "features", "versus",
 }
 

@@ -356,10 +356,23 @@ func (c *composer) courtesy() {
 		return // who returns is met with the open matter
 	}
 	key := string(talk.Courtesy)
-	if talk.Courtesy == need.Greeting && talk.Turns > 0 {
+	b := Block{Kind: "text"}
+	switch {
+	case talk.Courtesy == need.Greeting && talk.Turns > 0:
 		key = "greeting_again"
+	case talk.Courtesy == need.Assent && talk.Offered:
+		key, b.Options = "assent_offered", []Option{c.personOption()}
+	case talk.Courtesy == need.Refusal && !talk.Offered:
+		key = string(need.Goodbye)
+	case talk.Courtesy == need.Wordless && talk.Waiting:
+		key = "" // who waits asks where the person is
 	}
-	c.add(Block{Kind: "text", Text: c.branded(key)})
+	if key == "" {
+		b.Text = c.sought("")
+	} else {
+		b.Text = c.branded(key)
+	}
+	c.add(b)
 }
 
 // branded is a sentence in which the adviser names itself, with the brand if there is one.
