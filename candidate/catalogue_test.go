@@ -247,6 +247,7 @@ func TestAttributeValues(t *testing.T) {
 		`7`:                                  "7–7",
 		`{"value":"4-6","unit":"人"}`:         "4–6 人",
 		`["红","白"]`:                          "words",
+		`{"zh":"冬季","en":"winter"}`:          "冬季 / winter",
 	} {
 		it, err := candidate.DecodeItem("p", fmt.Appendf(nil, `{"attributes":{"x":%s}}`, body))
 		if err != nil {
@@ -260,6 +261,9 @@ func TestAttributeValues(t *testing.T) {
 			if v.Unit != "" {
 				got += " " + v.Unit
 			}
+		}
+		if v.Said != nil {
+			got = v.Said.Zh + " / " + v.Said.En
 		}
 		if !ok || got != want {
 			t.Errorf("%s reads as %q, wanted %q", body, got, want)
@@ -423,5 +427,14 @@ func BenchmarkArticlesAmong1000(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		v.Articles("退货的运费谁来承担，退款几天到账", scene.Chinese, opening, 3)
+	}
+}
+
+func TestManyZerosAreGrouped(t *testing.T) {
+	t.Parallel()
+	for digits, want := range map[string]string{"299": "299", "5699": "5699", "10000": "10,000", "500000": "500,000", "1234567.50": "1,234,567.50", "-20000": "-20,000"} {
+		if got := candidate.Grouped(digits); got != want {
+			t.Errorf("%s is written %s, want %s", digits, got, want)
+		}
 	}
 }

@@ -1,6 +1,7 @@
 package candidate
 
 import (
+	"cmp"
 	"encoding/json"
 	"math"
 	"strconv"
@@ -19,6 +20,7 @@ type Value struct {
 	Max     float64
 	Unit    string // as the item states it, "" for none
 	List    bool   // a list of words, joined in Text
+	Said    *Text  // words in both languages; Text is one of them
 }
 
 // measure is a unit's dimension and its size in the dimension's own unit.
@@ -147,12 +149,28 @@ func spell(min, max float64, unit string) string {
 	return s + " " + unit
 }
 
-// pennies writes an amount of money: 59, 50.90.
+// pennies writes an amount of money: 59, 50.90, 500,000.
 func pennies(x float64) string {
 	if x == math.Trunc(x) {
-		return figure(x)
+		return Grouped(figure(x))
 	}
-	return strconv.FormatFloat(x, 'f', 2, 64)
+	return Grouped(strconv.FormatFloat(x, 'f', 2, 64))
+}
+
+// Grouped sets commas between the thousands of an amount of five digits and more, for
+// zeros in a row are miscounted.
+func Grouped(digits string) string {
+	whole, rest, _ := strings.Cut(digits, ".")
+	if strings.ContainsAny(whole, "eE") || len(strings.TrimPrefix(whole, "-")) < 5 {
+		return digits
+	}
+	for i := len(whole) - 3; i > 0 && whole[i-1] != '-'; i -= 3 {
+		whole = whole[:i] + "," + whole[i:]
+	}
+	if rest == "" {
+		return whole
+	}
+	return whole + "." + rest
 }
 
 // unitWords are the units that are written as words: in Chinese, in English for
@@ -167,6 +185,7 @@ var unitWords = func() map[string]*[3]string {
 		{"小时", "hour", "hours", "个小时", "h", "hr"},
 		{"分钟", "minute", "minutes", "min"},
 		{"秒", "second", "seconds", "s", "sec"},
+		{"英寸", "inch", "inches", "in", "寸"},
 	} {
 		entry := &[3]string{w[0], w[1], w[2]}
 		for _, name := range w {
@@ -199,6 +218,8 @@ func (v *Value) textIn(lang scene.Locale) string {
 		return "✗"
 	case v.Numeric && v.Unit != "":
 		return spellIn(v.Min, v.Max, v.Unit, lang)
+	case v.Said != nil:
+		return v.Said.In(lang)
 	}
 	return v.Text
 }
@@ -310,7 +331,12 @@ func (r *reading) readValue(n *node, way *step) (v Value, stated bool) {
 	return r.readMeasured(n, way)
 }
 
+// readMeasured reads {value, unit}, {min, max, unit}, and words in both languages: {zh, en}.
 func (r *reading) readMeasured(n *node, way *step) (v Value, stated bool) {
+	if n.field("zh") != nil || n.field("en") != nil {
+		said := r.bilingual(n, way)
+		return Value{Text: cmp.Or(said.Zh, said.En), Said: &said}, said != (Text{})
+	}
 	unit := ""
 	if u := n.field("unit"); u != nil && u.kind != null {
 		unit = strings.TrimSpace(r.text(u, &step{way, "unit"}))

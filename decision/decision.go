@@ -162,6 +162,8 @@ type Field struct {
 	Name  string         `json:"name"`
 	Label candidate.Text `json:"label"`
 	From  string         `json:"from,omitempty"`
+	// Optional: it is filled in when it is known and never asked for.
+	Optional bool `json:"optional,omitempty"`
 }
 
 // Pattern is what this room must know of a signal to explain why it does not

@@ -162,6 +162,7 @@ func (w *canon) chosen(c *Chosen) {
 		w.text(f.Name)
 		w.both(f.Label)
 		w.text(f.From)
+		w.flag(f.Optional)
 	}
 	w.texts(c.Missing)
 	w.flag(c.Safety)

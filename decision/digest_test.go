@@ -17,7 +17,7 @@ func oneOfEach() Decision {
 		Chosen: []Chosen{{
 			Action: "repair", Nature: Right, Need: "n1", Group: map[string]string{"device": "d1"}, Treatment: "t", Title: title, Body: title,
 			Score: 1, Terms: terms, Parts: terms, Propensity: &half, Probability: 1, Position: 1, Reasons: []Reason{{title, []evidence.Ref{"order:1"}}},
-			Serves: []string{"n2"}, Prefilled: map[string]any{"serial": "s1"}, Shown: map[string]candidate.Text{"serial": title}, Form: []Field{{"serial", title, "device.serial"}}, Missing: []string{"address"},
+			Serves: []string{"n2"}, Prefilled: map[string]any{"serial": "s1"}, Shown: map[string]candidate.Text{"serial": title}, Form: []Field{{Name: "serial", Label: title, From: "device.serial", Optional: true}}, Missing: []string{"address"},
 			Learn: &Learnable{Offer: propensity.Offer{Parent: "sale", Action: "repair", Treatment: "t"}, Prior: -1, Context: propensity.Context{{Feature: "scene.channel", Bin: "web"}}},
 		}},
 		Rejected: []Rejected{{

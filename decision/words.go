@@ -320,6 +320,7 @@ func (b *binding) form(a *Action) (known map[string]any, shown map[string]candid
 		}
 		list, several := v.([]string)
 		switch {
+		case (!ok || several && len(list) == 0) && f.Optional:
 		case !ok || several && len(list) == 0:
 			missing = append(missing, f.Name)
 		default:
@@ -356,6 +357,18 @@ func (b *binding) nameOf(fact string, v any) (candidate.Text, bool) {
 	}
 	id, ok := v.(string)
 	if !ok {
+		return candidate.Text{}, false
+	}
+	switch fact {
+	case "item.id":
+		if item := b.item(id); item != nil {
+			return item.Title, true
+		}
+		return candidate.Text{}, false
+	case "maturing.id":
+		if name, ok := b.Lookup("maturing.product_id"); ok {
+			return b.nameOf("maturing.product_id", name)
+		}
 		return candidate.Text{}, false
 	}
 	switch fact[strings.LastIndexByte(fact, '.')+1:] {

@@ -169,8 +169,8 @@ func openQuestion(who *profile.Profile, seen, now time.Time) *Need {
 			return nil // a person spoke with them after it
 		}
 		for _, a := range body.Asked {
-			if a.Intent == "" || a.Text == "" {
-				continue
+			if a.Intent == "" || a.Text == "" || a.Intent == "feedback.complaint" || a.Intent == "service.human" {
+				continue // a cry for help is no question that an answer is found to
 			}
 			if a.Status != string(Unanswered) && a.Status != string(Handover) {
 				answered = append(answered, a.Intent)

@@ -194,6 +194,9 @@ func (s *scratch) refer(needs []Need) {
 					return needs[j].RefersTo
 				}
 			}
+			if n.Intent == "presale.recommend" && i+1 < len(needs) && comparedIn(needs[i+1:i+2]) {
+				return thingIDs(needs[i+1].Entities) // "which suits a student, the 14 or the 16"
+			}
 			return s.inFocus()
 		}
 		pointed := false

@@ -719,9 +719,10 @@ func (a *actionText) treatment(v value) {
 func (a *actionText) field(v value) {
 	var f fieldText
 	v.object(fields{
-		"name":  func(v value) { v.name(&f.Name) },
-		"label": func(v value) { v.text(&f.Label) },
-		"from":  func(v value) { v.str(&f.From); f.from = &v },
+		"name":     func(v value) { v.name(&f.Name) },
+		"label":    func(v value) { v.text(&f.Label) },
+		"from":     func(v value) { v.str(&f.From); f.from = &v },
+		"optional": func(v value) { v.boolean(&f.Optional) },
 	}, "name", "label")
 	a.form = append(a.form, f)
 }

@@ -319,7 +319,11 @@ func (c *composer) status(n *need.Need, s *candidate.Status) {
 	}
 	c.told[record] = len(c.blocks)
 	b := Block{Need: n.ID, Kind: "status", Ev: s.Evidence}
-	if title := "status_title_" + string(s.Kind); c.words.has(title) {
+	// A thing goes by its name; orders and cases by the number that people quote.
+	named := len(s.Items) > 0 && slices.Contains(byName, s.Kind)
+	if title := "status_title_" + string(s.Kind); named {
+		b.Title = c.words.list(c.itemTitles(s.Items))
+	} else if c.words.has(title) {
 		b.Title = c.words.say(title, "id", s.ID)
 	}
 	if state, known := c.state(s.State); known {
@@ -328,7 +332,10 @@ func (c *composer) status(n *need.Need, s *candidate.Status) {
 	} else {
 		b.Text = c.words.say("status_seen", "date", c.words.date(s.UpdatedAt))
 	}
-	if len(s.Items) > 0 {
+	if named && s.Kind == evidence.Asset {
+		b.Fields = append(b.Fields, Field{Name: "serial", Label: c.words.say("field_serial"), Value: s.ID})
+	}
+	if len(s.Items) > 0 && !named {
 		b.Fields = append(b.Fields, Field{Name: "products", Label: c.words.say("field_products"), Value: c.words.list(c.itemTitles(s.Items))})
 	}
 	for _, name := range statusFields {
@@ -339,6 +346,9 @@ func (c *composer) status(n *need.Need, s *candidate.Status) {
 	}
 	c.add(b)
 }
+
+// byName are the records that a customer knows by what they are of.
+var byName = []evidence.Kind{evidence.Asset, evidence.Holding, evidence.Enrolment}
 
 // statusFields are what a customer is told of a record, in this order.
 var statusFields = []string{

@@ -220,6 +220,9 @@ func (c *composer) offer(ch *decision.Chosen, a Action) {
 		if value == "" {
 			value = c.words.value(ch.Prefilled[f.Name])
 		}
+		if value == "" && f.Optional {
+			continue
+		}
 		b.Fields = append(b.Fields, Field{Name: f.Name, Label: c.words.in(f.Label), Value: value})
 		if value == "" {
 			missing = append(missing, c.words.amid(f.Label))
@@ -389,7 +392,7 @@ func (c *composer) again(n *need.Need) {
 	if n.Repeated != 1 || n.Status == need.Handover || c.danger {
 		return
 	}
-	key := "again"
+	key := "again_known"
 	if slices.ContainsFunc(c.d.Chosen, func(ch decision.Chosen) bool {
 		return (ch.Need == n.ID || slices.Contains(ch.Serves, n.ID)) && len(ch.Form) > 0 && !ch.Handover && (ch.Resolves || ch.Nature == decision.Right || asksForAction(n.Intent))
 	}) {
@@ -399,6 +402,8 @@ func (c *composer) again(n *need.Need) {
 	for i := range c.d.Answers {
 		switch a := &c.d.Answers[i]; {
 		case a.Need != n.ID:
+		case a.Comparison != nil:
+			key = "again" // what was a table is told in words
 		case a.Status != nil && (n.Intent == "order.status" || n.Intent == "aftersale.refund_progress" || strings.HasPrefix(n.Intent, "logistics.")):
 			key = "again_status"
 		case a.Passage != nil && !a.Passage.Again():

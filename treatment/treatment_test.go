@@ -314,3 +314,57 @@ func TestWhatIsOnOfferIsToldWithoutAProduct(t *testing.T) {
 		t.Errorf("%+v", b)
 	}
 }
+
+func TestAYesAnswersWhatWasOffered(t *testing.T) {
+	t.Parallel()
+	say := func(c need.Courtesy, d decision.Dialogue) treatment.Block {
+		d.Courtesy = c
+		s := treatment.Compose(plan, &decision.Decision{Dialogue: d}, on("mobile", scene.English))
+		if len(s.Blocks) != 1 {
+			t.Fatalf("%s: %+v", c, s.Blocks)
+		}
+		return s.Blocks[0]
+	}
+	if b := say(need.Assent, decision.Dialogue{Offered: true, Turns: 1}); !strings.Contains(b.Text, "above") || len(b.Options) != 1 {
+		t.Errorf("a yes to an offer: %+v", b)
+	}
+	if b := say(need.Assent, decision.Dialogue{Turns: 1}); strings.Contains(b.Text, "above") {
+		t.Errorf("a yes to nothing: %s", b.Text)
+	}
+	if b := say(need.Refusal, decision.Dialogue{Offered: true, Turns: 1}); !strings.Contains(b.Text, "leave it") {
+		t.Errorf("a no to an offer: %s", b.Text)
+	}
+	if b := say(need.Wordless, decision.Dialogue{Waiting: true, Ahead: 2, Turns: 3}); !strings.Contains(b.Text, "2 people are ahead") {
+		t.Errorf("who waits and says ??? is told how long: %s", b.Text)
+	}
+}
+
+func TestAThingGoesByItsNameAndAnOrderByItsNumber(t *testing.T) {
+	t.Parallel()
+	items := []candidate.ItemName{{ID: "wy180", Title: both("稳盈 180 天", "Wenying 180 days"), Ref: "item:wy180@1"}}
+	for kind, title := range map[evidence.Kind]string{evidence.Holding: "稳盈 180 天", evidence.Asset: "稳盈 180 天", evidence.Order: "订单 X-1"} {
+		s := treatment.Compose(plan, &decision.Decision{
+			Needs:   []need.Need{spoken("n1", "account.query", "查一下", need.Answered)},
+			Answers: []candidate.Answer{{Need: "n1", Status: &candidate.Status{Kind: kind, ID: "X-1", Items: items, UpdatedAt: noon, Fields: map[string]any{"amount": map[string]any{"amount": 50000000.0, "currency": "CNY"}}}}},
+		}, on("mobile", scene.Chinese))
+		b := s.Blocks[0]
+		if b.Title != title {
+			t.Errorf("a %s is called %q", kind, b.Title)
+		}
+		if !slices.ContainsFunc(b.Fields, func(f treatment.Field) bool { return f.Value == "¥500,000" }) {
+			t.Errorf("%+v", b.Fields)
+		}
+	}
+}
+
+func TestWhatIsOptionalIsNotAskedFor(t *testing.T) {
+	t.Parallel()
+	s := treatment.Compose(plan, &decision.Decision{
+		Needs: []need.Need{spoken("n1", "feedback.complaint", "气死了", need.Handover)},
+		Chosen: []decision.Chosen{{Action: "complaint", Nature: decision.Service, Need: "n1", Handover: true, Title: both("登记投诉", "File"), Body: both("我记下。", "Noted."),
+			Form: []decision.Field{{Name: "case_id", Label: both("服务单号", "Case number"), Optional: true}}}},
+	}, on("mobile", scene.Chinese))
+	if b := s.Blocks[0]; len(b.Fields) > 0 || strings.Contains(b.Text, "服务单号") {
+		t.Errorf("who is angry is asked for a number: %+v", b)
+	}
+}

@@ -179,7 +179,7 @@ var currencies = map[string]string{"CNY": "¥", "RMB": "¥", "USD": "$", "EUR": 
 // noMinor are the currencies without minor units (ISO 4217).
 var noMinor = map[string]bool{"JPY": true, "KRW": true, "VND": true, "CLP": true}
 
-// money writes an amount of minor units: ¥299, $12.50.
+// money writes an amount of minor units: ¥299, $12.50, ¥500,000.
 func (w wording) money(m candidate.Money) string {
 	amount, sign := m.Amount, ""
 	if amount < 0 {
@@ -194,6 +194,7 @@ func (w wording) money(m candidate.Money) string {
 	default:
 		digits = fmt.Sprintf("%d.%02d", amount/100, amount%100)
 	}
+	digits = candidate.Grouped(digits)
 	if s, ok := currencies[m.Currency]; ok {
 		return sign + s + digits
 	}
