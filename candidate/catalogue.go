@@ -34,6 +34,7 @@ type Catalogue struct {
 	from, to map[string][]string // thing → ids of relations that ever started, ended there
 	shared   map[string]int      // category and brand names in use, by kind and word
 	names    names
+	near     misspellings // of the names of things, categories and brands
 
 	shelf   search.Index // articles
 	shelfOf []*Article   // by document
@@ -216,7 +217,7 @@ func itemText(it *Item) search.Document {
 			b.WriteString(" " + n.value.Text)
 		}
 	}
-	return search.Document{Title: strings.Join(append([]string{it.Title.Zh, it.Title.En}, it.Aliases...), " \n"), Body: b.String()}
+	return search.Document{Title: strings.Join(it.titles(), " \n"), Body: b.String()}
 }
 
 // nameItem changes the word list from one version of an item to the next.
@@ -230,6 +231,9 @@ func (c *Catalogue) nameItem(before, after *Item, position uint64) {
 	}
 	if after != nil {
 		now, nowKind, id = after.spokenNames(), entityType(after.Kind), after.ID
+		for _, t := range after.titles() {
+			c.near.add(canonical(t))
+		}
 		c.share("category", after.Category, 1, position)
 		c.share("brand", brandOf(after), 1, position)
 	}
@@ -270,6 +274,7 @@ func (c *Catalogue) share(kind, name string, by int, position uint64) {
 		c.shared[key] = was + by
 		if was == 0 && by > 0 {
 			c.names.add(word, use{kind, name, rank, position, forever})
+			c.near.add(word)
 		} else if was+by == 0 {
 			c.names.end(word, kind, name, position)
 			delete(c.shared, key)
@@ -459,7 +464,30 @@ func (v *view) Revision() uint64 { return v.revision }
 func (v *view) Find(given []rune) []need.Entity {
 	v.c.mu.RLock()
 	defer v.c.mu.RUnlock()
-	return findIn(given, v.revision, &v.c.names, everywhere)
+	return v.find(given, nil)
+}
+
+// find is Find without the lock, with the names that packs bring. What was guessed is
+// told as the catalogue writes it.
+func (v *view) find(given []rune, brought *names) []need.Entity {
+	found := findIn(given, v.revision, &v.c.near, &v.c.names, brought, everywhere)
+	for i := range found {
+		e := &found[i]
+		if e.Meant == "" {
+			continue
+		}
+		if e.Type == "category" || e.Type == "brand" {
+			e.Meant = e.ID
+		} else if it, ok := v.item(e.ID); ok {
+			for _, t := range it.titles() {
+				if canonical(t) == e.Meant {
+					e.Meant = t
+					break
+				}
+			}
+		}
+	}
+	return found
 }
 
 func (v *view) Item(id string) (*Item, bool) {

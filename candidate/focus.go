@@ -393,7 +393,7 @@ func purposesIn(sentence string) []*purpose {
 		}
 	}
 	var found []*purpose
-	for _, e := range findIn(runes, 1, purposeWords) {
+	for _, e := range findIn(runes, 1, nil, purposeWords) {
 		for _, p := range purposes {
 			if p.id == e.ID && !slices.Contains(found, p) {
 				found = append(found, p)

@@ -85,7 +85,7 @@ func (l *labelled) Find(given []rune) []need.Entity {
 	}
 	shelf.c.mu.RLock()
 	defer shelf.c.mu.RUnlock()
-	return findIn(given, shelf.revision, &shelf.c.names, &l.set.names, everywhere)
+	return shelf.find(given, &l.set.names)
 }
 
 // attributeOf is what a view knows of an attribute; one that nobody defined shows

@@ -241,6 +241,11 @@ func shortForms(word string) (short []string) {
 	return short
 }
 
+// titles are what an item is called.
+func (it *Item) titles() []string {
+	return append([]string{it.Title.Zh, it.Title.En}, it.Aliases...)
+}
+
 // spokenNames are all canonical names of an item.
 func (it *Item) spokenNames() []spoken {
 	var all []spoken
@@ -254,7 +259,7 @@ func (it *Item) spokenNames() []spoken {
 		}
 	}
 	add(canonical(it.ID), byID)
-	titles := append([]string{it.Title.Zh, it.Title.En}, it.Aliases...)
+	titles := it.titles()
 	for _, t := range titles {
 		add(canonical(t), byTitle)
 	}
@@ -277,12 +282,14 @@ func entityType(kind string) string {
 	return "product"
 }
 
-// findIn finds the names of one or several word lists in a text.
-func findIn(given []rune, revision uint64, lists ...*names) []need.Entity {
+// findIn finds the names of one or several word lists in a text, and where none
+// stands, what near takes for a name of the first list.
+func findIn(given []rune, revision uint64, near *misspellings, lists ...*names) []need.Entity {
 	if len(given) == 0 {
 		return nil
 	}
 	w := write(given)
+	guesses := near.in(&w)
 	var found []need.Entity
 	for i := 0; i < len(w.runes); {
 		if w.runes[i] == ' ' || !w.begins(i) {
@@ -300,12 +307,18 @@ func findIn(given []rune, revision uint64, lists ...*names) []need.Entity {
 				end, uses = e, u
 			}
 		}
-		if end == 0 {
-			i++
-			continue
+		e, ok := need.Entity{}, false
+		if end > 0 {
+			e, ok = entityOf(uses, revision)
+			ok = ok && w.meant(i, end, lists, revision)
 		}
-		e, ok := entityOf(uses, revision)
-		if !ok || !w.meant(i, end, lists, revision) {
+		for len(guesses) > 0 && guesses[0].start < i {
+			guesses = guesses[1:]
+		}
+		if to, meant, sure := lists[0].likeliest(guesses, i, revision); sure && (!ok || to > end+1 && (e.Type == "category" || e.Type == "brand" || goesOn(meant.Meant, w.runes[i:end]))) {
+			e, end, ok = meant, to, true
+		}
+		if !ok {
 			i++
 			continue
 		}
@@ -320,6 +333,30 @@ func findIn(given []rune, revision uint64, lists ...*names) []need.Entity {
 	}
 	return found
 }
+
+// likeliest is what the longest guess at a place means. What could be two things is
+// not guessed.
+func (t *names) likeliest(guesses []guess, start int, revision uint64) (end int, e need.Entity, ok bool) {
+	for _, g := range guesses {
+		if g.start != start || ok && g.end < end {
+			break
+		}
+		_, uses := t.longest([]rune(g.word), 0, revision, func(end int) bool { return end == len([]rune(g.word)) })
+		meant, known := entityOf(uses, revision)
+		switch {
+		case !known:
+		case !ok:
+			end, e, ok = g.end, meant, true
+			e.Meant = g.word
+		case meant.ID != e.ID:
+			return 0, need.Entity{}, false
+		}
+	}
+	return end, e, ok
+}
+
+// goesOn tells that a name begins as another one ends: "lark 3 white" after "lark 3".
+func goesOn(name string, begun []rune) bool { return strings.HasPrefix(name, string(begun)) }
 
 // entityOf is what a name means: the best of its uses. Several things of equal
 // rank are named in Value; a short form that fits several means none of them.

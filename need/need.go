@@ -45,6 +45,9 @@ type Entity struct {
 	Text  string `json:"text"`
 	Span  Span   `json:"span"`
 	Value any    `json:"value,omitempty"` // what a grammar read: number, {amount,currency}, {count,…}; JSON value
+	// Meant is the name as the catalogue writes it, when the text has it otherwise
+	// (a slip, another character of the same sound): a guess that the customer is told.
+	Meant string `json:"meant,omitempty"`
 }
 
 // Condition is another need's result on which this one depends ("没货的话就退款").

@@ -47,9 +47,10 @@ type composer struct {
 	words  wording
 	form   Form
 	d      *decision.Decision
-	danger bool           // somebody could get hurt: nothing is asked that can wait
-	told   map[string]int // where a record's state was told, as an index of blocks
-	asked  bool           // the size of the household was asked for
+	danger bool            // somebody could get hurt: nothing is asked that can wait
+	told   map[string]int  // where a record's state was told, as an index of blocks
+	asked  bool            // the size of the household was asked for
+	taken  map[string]bool // names of the catalogue for which something misspelt was taken
 	blocks []Block
 }
 
@@ -57,7 +58,7 @@ type composer struct {
 // sentence. Safety comes first, then rights, then each need in the order of the
 // text with what answers it, then what else is offered. Nothing is said twice.
 func Compose(p *Plan, d *decision.Decision, at scene.Scene) Solution {
-	c := composer{plan: p, words: wordingOf(at), form: FormOf(at), d: d, told: map[string]int{}}
+	c := composer{plan: p, words: wordingOf(at), form: FormOf(at), d: d, told: map[string]int{}, taken: map[string]bool{}}
 	c.danger = slices.ContainsFunc(d.Needs, func(n need.Need) bool { return n.Danger })
 	actions := make([]Action, len(d.Chosen))
 	for i := range d.Chosen {
@@ -87,6 +88,7 @@ func Compose(p *Plan, d *decision.Decision, at scene.Scene) Solution {
 		c.condition(n)
 		c.again(n)
 		c.unknownItems(n)
+		c.guessed(n)
 		c.answers(n)
 		c.household(n)
 		offer(func(ch *decision.Chosen) bool { return ch.Need == n.ID && ch.Nature != decision.Sale })
@@ -461,6 +463,19 @@ func (c *composer) unknownItems(n *need.Need) {
 	}
 	if len(names) > 0 {
 		c.add(Block{Need: n.ID, Kind: "text", Text: c.words.say("unknown_item", "items", c.words.list(names))})
+	}
+}
+
+// guessed says for which thing a name was taken that the customer wrote otherwise, so
+// that a wrong guess is seen before the answer is believed. Once is enough.
+func (c *composer) guessed(n *need.Need) {
+	for i := range n.Entities {
+		e := &n.Entities[i]
+		if e.Meant == "" || c.taken[e.Meant] || e.Type == "category" || e.Type == "brand" {
+			continue
+		}
+		c.taken[e.Meant] = true
+		c.add(Block{Need: n.ID, Kind: "text", Text: c.words.say("guessed", "said", e.Text, "item", e.Meant)})
 	}
 }
 

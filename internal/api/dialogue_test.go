@@ -526,3 +526,25 @@ func TestAWishIsOfferedItsFormAgainUntilAPersonComes(t *testing.T) {
 		}
 	}
 }
+
+func TestAMisspeltNameIsUnderstoodAndSaidSo(t *testing.T) {
+	t.Parallel()
+	for _, l := range []struct{ ask, said, meant, answer string }{
+		{"云却3多少钱", "「云却3」", "「云雀 3」", "2999"},
+		{"云雀3黑涩的多少钱", "「云雀3黑涩」", "「云雀 3 黑色」", "3099"},
+		{"How much is the Lark 3 blakc?", "“Lark 3 blakc”", "“Lark 3 black”", "3099"},
+	} {
+		t.Run(l.ask, func(t *testing.T) {
+			t.Parallel()
+			d := shop(t)
+			a := talks(d, "sk_shop", `"user_id":"u7"`).say(l.ask)
+			if got := words(a); !strings.Contains(got, l.answer) || !strings.Contains(got, l.said) || !strings.Contains(got, l.meant) {
+				t.Errorf("answered %s", got)
+			}
+			made := d.want(200, "", "POST", "/v1/decisions", "sk_shop", fmt.Sprintf(`{"user_id":"u7","enquiry":{"text":%q}}`, l.ask)).json(t)
+			if r := d.want(200, "", "POST", "/v1/decisions/"+made["id"].(string)+"/replay", "sk_shop", "").json(t); r["identical"] != true {
+				t.Errorf("a replay differs at %v", r["changed"])
+			}
+		})
+	}
+}
