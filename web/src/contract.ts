@@ -36,8 +36,9 @@ export interface Block {
   kind: 'text' | 'table' | 'steps' | 'cards' | 'offer' | 'voice' | 'video' | 'status' | 'form' | 'clarify' | 'handover'
   title?: string
   text?: string
-  /** Says that a model worded the text, in the answer's language. */
+  /** Further needs that it answers as well. */
   serves?: string[]
+  /** Says that a model worded the text, in the answer's language. */
   generated?: string
   columns?: { id: string; title: string }[]
   rows?: Row[]
