@@ -314,7 +314,26 @@ func TestASlipOfThePenInAMembersNameIsTold(t *testing.T) {
 	if f := r.json(t)["errors"].([]any)[0].(map[string]any); f["pointer"] != "/filez" || f["code"] != "misspelt" || !strings.Contains(f["message"].(string), "files") {
 		t.Error(r.body)
 	}
-	d.want(201, "", "POST", "/v1/strategies", "sk_shop", `{"packs":["base"],"ticket":"OPS-7"}`) // what is no slip may be sent along
+	for _, c := range []struct{ body, pointer, meant string }{
+		{`{"user_id":"u1","enquirie":{"text":"我要退货"}}`, "/enquirie", "enquiry"},
+		{`{"user_id":"u1","enquiry":{"txt":"我要退货"}}`, "/enquiry/txt", "text"},
+		{`{"user_id":"u1","enquiry":{"text":"我要退货","messages":[{"rol":"user","text":"好"}]}}`, "/enquiry/messages/0/rol", "role"},
+		{`{"usr_id":"u1","enquiry":{"text":"我要退货"}}`, "/usr_id", "user_id"},
+		{`{"user_id":"u1","scene":{"local":"en"}}`, "/scene/local", "locale"},
+	} {
+		for _, lang := range []string{"en", "zh-CN"} {
+			r := d.want(400, "body_faulty", "POST", "/v1/decisions", "sk_shop", c.body, "Accept-Language: "+lang)
+			told := false
+			for _, f := range list(r.json(t)["errors"]) {
+				told = told || dict(f)["pointer"] == c.pointer && dict(f)["code"] == "misspelt" && strings.Contains(dict(f)["message"].(string), c.meant)
+			}
+			if !told {
+				t.Errorf("%s: %s", c.body, r.body)
+			}
+		}
+	}
+	d.want(200, "", "POST", "/v1/decisions", "sk_shop", `{"user_id":"u1","ticket":"OPS-7","scene":{"store_till":4}}`) // what is no slip may be sent along
+	d.want(201, "", "POST", "/v1/strategies", "sk_shop", `{"packs":["base"],"ticket":"OPS-7"}`)                       // what is no slip may be sent along
 	d.want(200, "", "PUT", "/v1/records/order/o1", "sk_shop", `{"person":"user:u1","line":"a member of the shop's own"}`)
 }
 

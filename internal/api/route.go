@@ -33,7 +33,7 @@ type route struct {
 	query        []string // "name: what it does"
 	status       int      // 0: 200
 	raw          bool     // only check the body; the handler reads it
-	quick        bool     // read the body directly and ask the schema only about faults
+	quick        bool     // read the body directly and ask the schema only about faults and unknown members
 	optional     bool     // the body may be left out
 	free         bool     // the body may have members of the caller's own
 	lines        bool     // the body is one JSON value a line
@@ -133,7 +133,10 @@ func (s *server) parse(body []byte, schema func() *huma.Schema, into any, rt rou
 		return nil
 	}
 	if rt.quick {
-		if json.Unmarshal(body, into) == nil {
+		// A member that the type does not have may be a slip of the pen: the schema tells.
+		known := json.NewDecoder(bytes.NewReader(body))
+		known.DisallowUnknownFields()
+		if known.Decode(into) == nil {
 			return nil
 		}
 	}
