@@ -30,8 +30,8 @@ const (
 // Names are the events of a conversation.
 var Names = []string{Sent, Received, Requested, Accepted, Returned}
 
-// Ours tells whether an event belongs to a conversation, by its name.
-func Ours(name string) bool {
+// ours tells whether an event belongs to a conversation, by its name.
+func ours(name string) bool {
 	switch {
 	case len(name) < len(Returned):
 		return false
@@ -119,7 +119,7 @@ type Assumed struct {
 
 // ReadEvent reads one event; ok is false when it is of no conversation.
 func ReadEvent(e *event.Event) (en Entry, ok bool) {
-	if !Ours(e.Name) || json.Unmarshal(e.Body, &en.Body) != nil || en.Conversation == "" {
+	if !ours(e.Name) || json.Unmarshal(e.Body, &en.Body) != nil || en.Conversation == "" {
 		return en, false
 	}
 	en.Event, en.Name, en.At = e.ID, e.Name, e.Time

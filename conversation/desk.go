@@ -60,7 +60,7 @@ func (d *Desk) Name() string { return "desk" }
 
 // Follow notes what an event of a conversation changes and tells who listens.
 func (d *Desk) Follow(c journal.Committed) {
-	if !Ours(c.Event.Name) {
+	if !ours(c.Event.Name) {
 		return
 	}
 	en, ok := ReadEvent(c.Event) // decoding copies what it keeps

@@ -210,7 +210,7 @@ func (e *Engine) speakers(ctx context.Context, workspace string, since time.Time
 // scopeOf is whose events a logged asker's are, as is known today; ok is false when
 // nobody was named.
 func (e *Engine) scopeOf(ctx context.Context, workspace, asker string) (s Scope, ok bool, err error) {
-	key, ok := ParseKey(asker)
+	key, ok := identity.ParseKey(asker)
 	if !ok {
 		return s, false, nil
 	}

@@ -158,23 +158,13 @@ func (e *Engine) findPerson(ctx context.Context, workspace, id string) (identity
 	if len(id) > 4 && id[:4] == "per_" {
 		return e.Store.PersonByID(ctx, workspace, identity.PersonID(id))
 	}
-	if k, ok := ParseKey(id); ok {
+	if k, ok := identity.ParseKey(id); ok {
 		return e.Store.Person(ctx, workspace, k)
 	}
 	if p, known, err := e.Store.Person(ctx, workspace, identity.User(id)); known || err != nil {
 		return p, known, err
 	}
 	return e.Store.Person(ctx, workspace, identity.Anonymous(id))
-}
-
-// ParseKey reads "kind:value"; ok is false for a bare id.
-func ParseKey(id string) (identity.Key, bool) {
-	for i := range len(id) {
-		if id[i] == ':' && i > 0 && i+1 < len(id) {
-			return identity.Key{Kind: id[:i], Value: id[i+1:]}, true
-		}
-	}
-	return identity.Key{}, false
 }
 
 // Identifiers are what the workspace said of kinds of ids, by kind.

@@ -16,7 +16,7 @@ func (e *Engine) Outcomes(ctx context.Context, workspace, id string) ([]outcome.
 	if err != nil {
 		return nil, err
 	}
-	key, ok := ParseKey(entry.Asker)
+	key, ok := identity.ParseKey(entry.Asker)
 	if !ok {
 		return nil, nil
 	}

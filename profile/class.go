@@ -43,9 +43,9 @@ func init() {
 	}
 }
 
-// FieldOf is what a trait is; further are those that a pack declares, which come first.
-func FieldOf(trait string, further map[string]Field) Field {
-	if f, ok := further[trait]; ok {
+// field is what a trait is; those that a pack declares come first.
+func (m *Mask) field(trait string) Field {
+	if f, ok := m.Fields[trait]; ok {
 		return f
 	}
 	if f, ok := Fields[trait]; ok {
@@ -53,8 +53,6 @@ func FieldOf(trait string, further map[string]Field) Field {
 	}
 	return Field{Class: Ordinary}
 }
-
-func (m *Mask) field(trait string) Field { return FieldOf(trait, m.Fields) }
 
 // minor tells that the customer is a child, as the trait age or minor says.
 func (p *Profile) minor() bool {

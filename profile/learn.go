@@ -49,10 +49,10 @@ var serviceNames = map[string]bool{"Handover Requested": true}
 // company, in distinction to how they behave.
 var serviceWords = []string{"Order ", "Repair ", "Service Case ", "Return ", "Refund ", "Exchange ", "Complaint ", "Dispute ", "Handover ", "Delivery ", "Warranty ", "Claim "}
 
-// Service tells that events of this name are about a matter the person has with
+// service tells that events of this name are about a matter the person has with
 // the company (an order, a repair, a complaint). They are never behaviour that a
 // profile is drawn from: they stay when personalisation is off.
-func Service(name string) bool {
+func service(name string) bool {
 	return businessKinds[name] || serviceNames[name] || slices.ContainsFunc(serviceWords, func(w string) bool { return strings.HasPrefix(name, w) })
 }
 

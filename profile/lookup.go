@@ -28,20 +28,6 @@ func (p *Profile) Event(ref evidence.Ref) (*event.Event, bool) {
 	return nil, false
 }
 
-// Behind are the events that prove one of the history: those in which it was found,
-// oldest first, when it was found in clicks, else itself.
-func Behind(e *event.Event) []evidence.Ref {
-	by, found := click.Behind(e)
-	if !found {
-		return []evidence.Ref{evidence.Ref(e.ID.String())}
-	}
-	refs := make([]evidence.Ref, len(by))
-	for i, id := range by {
-		refs[i] = evidence.Ref(id.String())
-	}
-	return refs
-}
-
 // Sources are the events that made a derived fact (order, case, trait …), oldest first.
 func (p *Profile) Sources(ref evidence.Ref) []evidence.Ref {
 	id, _ := ref.ID()

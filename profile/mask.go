@@ -100,7 +100,7 @@ func (p *Profile) Masked(m Mask) *Profile {
 	s.forgotten = nil
 	s.Events = 0
 	for name, list := range p.History {
-		if !Service(name) && !contactName(name) && !protects(name) || name == "promotion" {
+		if !service(name) && !contactName(name) && !protects(name) || name == "promotion" {
 			hide("history", PersonalizationOff)
 			continue
 		}

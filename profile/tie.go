@@ -151,7 +151,7 @@ func (p *Profile) OnBehalf(other *Profile, ties []Tie) *Profile {
 	s.History = make(map[string][]*event.Event, len(p.History))
 	s.forgotten = nil
 	for name, list := range p.History {
-		if !Service(name) && (len(list) == 0 || Subject(list[0]) == "") || name == string(evidence.Relationship) {
+		if !service(name) && (len(list) == 0 || Subject(list[0]) == "") || name == string(evidence.Relationship) {
 			s.History[name] = list
 		}
 	}

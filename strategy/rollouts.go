@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"hash/fnv"
-	"math"
 	"slices"
 	"strconv"
 	"sync"
@@ -207,12 +206,4 @@ func (r *Rollouts) Load(b []byte) error {
 	defer r.mu.Unlock()
 	r.of = nil
 	return json.Unmarshal(b, &r.of)
-}
-
-// CheckShare refuses a canary's share that is none.
-func CheckShare(share float64) error {
-	if !(share > 0 && share < 1) || math.IsNaN(share) {
-		return fmt.Errorf("a canary's share lies between 0 and 1, not at %v", share)
-	}
-	return nil
 }

@@ -2,7 +2,6 @@ package strategy
 
 import (
 	"encoding/json"
-	"errors"
 	"slices"
 	"strings"
 	"sync"
@@ -35,18 +34,6 @@ type switched struct {
 type stopBody struct {
 	Reason string    `json:"reason"`
 	Until  time.Time `json:"until"`
-}
-
-// ErrStop says that a stop cannot be read.
-var ErrStop = errors.New("a stop needs a reason, and an end in RFC 3339 if it has one")
-
-// CheckStop tells whether a body can be the record of a stop.
-func CheckStop(body json.RawMessage) error {
-	var b stopBody
-	if json.Unmarshal(body, &b) != nil || strings.TrimSpace(b.Reason) == "" {
-		return ErrStop
-	}
-	return nil
 }
 
 // Name implements journal.Follower.

@@ -13,17 +13,17 @@ import (
 	"github.com/rapport-cx/rapport/scene"
 )
 
-// Form is how much room and which senses a scene leaves for an answer.
-type Form struct {
+// form is how much room and which senses a scene leaves for an answer.
+type form struct {
 	Condensed bool // short text, few rows: a phone, a thin line
 	Voice     bool // spoken guidance can be played and comes first
 	Video     bool // a clip can be played
 	SpeakOnly bool // no screen: a speaker
 }
 
-// FormOf reads a form from the scene: a phone condenses and hears first, a
+// formOf reads a form from the scene: a phone condenses and hears first, a
 // desktop shows the full table; a thin line or data saver takes no video.
-func FormOf(at scene.Scene) Form {
+func formOf(at scene.Scene) form {
 	mobile := at.Device.Type == "mobile"
 	speaker := at.Device.Type == "speaker"
 	thin := at.Network.SaveData || slices.Contains([]string{"slow-2g", "2g", "3g"}, at.Network.EffectiveType)
@@ -33,7 +33,7 @@ func FormOf(at scene.Scene) Form {
 		}
 		return slices.Contains(at.Device.Modalities, modality)
 	}
-	return Form{
+	return form{
 		Condensed: mobile || speaker || thin,
 		Voice:     can("voice", mobile || speaker),
 		Video:     can("video", !speaker) && !thin,
@@ -45,7 +45,7 @@ func FormOf(at scene.Scene) Form {
 type composer struct {
 	plan   *Plan
 	words  wording
-	form   Form
+	form   form
 	d      *decision.Decision
 	danger bool            // somebody could get hurt: nothing is asked that can wait
 	told   map[string]int  // where a record's state was told, as an index of blocks
@@ -58,7 +58,7 @@ type composer struct {
 // sentence. Safety comes first, then rights, then each need in the order of the
 // text with what answers it, then what else is offered. Nothing is said twice.
 func Compose(p *Plan, d *decision.Decision, at scene.Scene) Solution {
-	c := composer{plan: p, words: wordingOf(at), form: FormOf(at), d: d, told: map[string]int{}, taken: map[string]bool{}}
+	c := composer{plan: p, words: wordingOf(at), form: formOf(at), d: d, told: map[string]int{}, taken: map[string]bool{}}
 	c.danger = slices.ContainsFunc(d.Needs, func(n need.Need) bool { return n.Danger })
 	actions := make([]Action, len(d.Chosen))
 	for i := range d.Chosen {

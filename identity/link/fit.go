@@ -5,7 +5,6 @@ import (
 	"math"
 	"math/rand/v2"
 	"slices"
-	"strconv"
 )
 
 // block brings together the pairs that are worth comparing: those that share a
@@ -270,17 +269,4 @@ func (m *Model) sample(o Options, all float64) []candidate {
 		add(r.IntN(n), r.IntN(n))
 	}
 	return out
-}
-
-// String tells the fitted weights, field by field.
-func (m *Model) String() string {
-	s := "prior " + strconv.FormatFloat(m.prior, 'f', 2, 64) + "\n"
-	for f := range m.fields {
-		s += m.fields[f].Name
-		for l := range missing {
-			s += " " + l.String() + " " + strconv.FormatFloat(m.same[f][l], 'f', 4, 64) + "/" + strconv.FormatFloat(m.other[f][l], 'g', 3, 64)
-		}
-		s += "\n"
-	}
-	return s
 }

@@ -3,7 +3,6 @@ package evaluate
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -199,9 +198,6 @@ func folds(set Set, k int, seed uint64) []Set {
 	}
 	return parts
 }
-
-// JSON gives the report as indented JSON.
-func (r IntentReport) JSON() ([]byte, error) { return json.MarshalIndent(r, "", "  ") }
 
 func (r IntentReport) String() string {
 	var b strings.Builder

@@ -261,9 +261,6 @@ func overlap(a, b Spoken) float64 {
 	return float64(both) / float64(max(a.End, b.End)-min(a.Start, b.Start))
 }
 
-// JSON gives the report as indented JSON.
-func (r NeedReport) JSON() ([]byte, error) { return json.MarshalIndent(r, "", "  ") }
-
 func (r NeedReport) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s: %d enquiries, %d needs\n", r.Path, r.Enquiries, r.Needs)

@@ -49,9 +49,9 @@ func inForce(ties []profile.Tie, at time.Time) (ids []string) {
 	return ids
 }
 
-// WhileMember are those of a person's events that count for a household. Events must
+// whileMember are those of a person's events that count for a household. Events must
 // be in the order of profiles, the records about membership among them.
-func WhileMember(events []*event.Event, household string) []*event.Event {
+func whileMember(events []*event.Event, household string) []*event.Event {
 	in, _ := during(events, household)
 	return in
 }
@@ -84,7 +84,7 @@ func saysWho(e *event.Event) bool {
 func HouseholdOf(id string, stories [][]*event.Event) profile.Household {
 	h := profile.Household{ID: id, History: map[string][]*event.Event{}}
 	for _, events := range stories {
-		for _, e := range WhileMember(events, id) {
+		for _, e := range whileMember(events, id) {
 			h.History[e.Name] = append(h.History[e.Name], e)
 		}
 	}

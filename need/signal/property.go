@@ -280,3 +280,11 @@ func Plain(raw []byte) string { return plain(raw) }
 
 // Text is a property of an event as text, "" when it has none or it is no scalar.
 func Text(e *event.Event, name string) string { return plain(field(e.Body, name)) }
+
+// before tells the stable order of events: by time, then by id.
+func before(a, b *event.Event) bool {
+	if !a.Time.Equal(b.Time) {
+		return a.Time.Before(b.Time)
+	}
+	return string(a.ID[:]) < string(b.ID[:])
+}

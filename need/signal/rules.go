@@ -182,17 +182,8 @@ var readsCases = map[string]bool{
 }
 
 func readsRecords(f Filter) bool {
-	switch f := f.(type) {
-	case nil:
-		return false
-	case Finished, *Finished:
-		return true
-	case All:
-		return slices.ContainsFunc(f, readsRecords)
-	case ReadsRecords:
-		return f.ReadsRecords()
-	}
-	return false
+	r, can := f.(ReadsRecords)
+	return can && r.ReadsRecords()
 }
 
 // ReadsRecords tells that what counts may change with the person's records.

@@ -102,38 +102,6 @@ func TestMission_1_4_TheSameFaultReportedTwiceInThreeMonths(t *testing.T) {
 	}
 }
 
-func TestOnlyFinishedRepairsCount(t *testing.T) {
-	t.Parallel()
-	d := twice
-	d.Where = signal.Finished{}
-	report := func(id string) props { return props{"asset_id": "S1", "symptom": "overheat", "case_id": id} }
-	both := func() *life {
-		return aLife().ago(80*days, "Repair Reported", report("c1")).ago(20*days, "Repair Reported", report("c2"))
-	}
-	for _, c := range []struct {
-		name  string
-		life  *life
-		fault string
-	}{
-		{"both carried out", both().record(evidence.Case, "c1", props{"status": "completed"}).ago(10*days, "Repair Completed", props{"case_id": "c2"}), ""},
-		{"one cancelled", both().record(evidence.Case, "c1", props{"status": "cancelled"}).record(evidence.Case, "c2", props{"status": "repaired"}), "where"},
-		{"one still open", both().record(evidence.Case, "c1", props{"status": "completed"}), "where"},
-		{"by device, each before the next report", aLife().
-			ago(80*days, "Repair Reported", props{"asset_id": "S1", "symptom": "overheat"}).ago(75*days, "Repair Completed", props{"asset_id": "S1"}).
-			ago(20*days, "Repair Reported", props{"asset_id": "S1", "symptom": "overheat"}).ago(15*days, "Repair Completed", props{"asset_id": "S1"}), ""},
-		{"one completion for two reports", aLife().
-			ago(80*days, "Repair Reported", props{"asset_id": "S1", "symptom": "overheat"}).
-			ago(20*days, "Repair Reported", props{"asset_id": "S1", "symptom": "overheat"}).ago(15*days, "Repair Completed", props{"asset_id": "S1"}), "where"},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			t.Parallel()
-			if s := c.life.tell(t, d); s.Fault != c.fault {
-				t.Errorf("got %+v, wanted fault %q", s, c.fault)
-			}
-		})
-	}
-}
-
 type topic string
 
 func (f topic) Match(e *event.Event, _ *profile.Profile) bool {
