@@ -25,6 +25,15 @@ func (c *console) print(v any) error {
 	return enc.Encode(v)
 }
 
+// show writes a report: as JSON where that is asked for, else as it tells itself.
+func (c *console) show(report fmt.Stringer) error {
+	if c.json {
+		return c.print(report)
+	}
+	_, err := fmt.Fprintln(c.out, report)
+	return err
+}
+
 func (c *console) say(format string, args ...any) { fmt.Fprintf(c.err, format+"\n", args...) }
 
 // yamlFile reads a configuration file: the flags' names, nested by command or not.

@@ -92,101 +92,96 @@ func foreseenOf(s *shop, user string) (open, done []object) {
 
 func TestAForeseenNeedIsSpokenOfUnaskedOnce(t *testing.T) {
 	t.Parallel()
-	next := sharedDatabases(t)
-	for name, on := range map[string]func() memory{"embedded": func() memory { return memory{dir: t.TempDir()} }, "shared": next} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			clock := &clockwork{}
-			noon := time.Date(2026, 7, 10, 12, 0, 0, 0, time.FixedZone("", 8*3600)) // in Shanghai
-			clock.set(noon)
-			m := on()
-			m.clock = clock.now
-			s, c := openShopOn(t, m, "base", "retail"), openCompany(t)
-			c.hook(s)
-			foresighted(s, clock.now())
-			conversation := s.do("POST", "/v1/conversations", object{"user_id": "mei"})["id"].(string)
-			said := s.listen(conversation, s.w.WriteKey, "X-Identity-Token", s.token("mei"))
-			lingers(s, clock.stamp, "li", "zh-CN", "Asia/Shanghai", 0) // never looked
-			lingers(s, clock.stamp, "mei", "zh-CN", "Asia/Shanghai", 3)
-			if text := fmt.Sprint(hears(t, said)["text"]); !strings.Contains(text, "还有 3 天可以退") {
-				t.Errorf("she hears %q", text)
+	onBothStores(t, func(t *testing.T, on memory) {
+		clock := &clockwork{}
+		noon := time.Date(2026, 7, 10, 12, 0, 0, 0, time.FixedZone("", 8*3600)) // in Shanghai
+		clock.set(noon)
+		on.clock = clock.now
+		s, c := openShopOn(t, on, "base", "retail"), openCompany(t)
+		c.hook(s)
+		foresighted(s, clock.now())
+		conversation := s.do("POST", "/v1/conversations", object{"user_id": "mei"})["id"].(string)
+		said := s.listen(conversation, s.w.WriteKey, "X-Identity-Token", s.token("mei"))
+		lingers(s, clock.stamp, "li", "zh-CN", "Asia/Shanghai", 0) // never looked
+		lingers(s, clock.stamp, "mei", "zh-CN", "Asia/Shanghai", 3)
+		if text := fmt.Sprint(hears(t, said)["text"]); !strings.Contains(text, "还有 3 天可以退") {
+			t.Errorf("she hears %q", text)
+		}
+		call := c.next(t)
+		if call.parcel["signal"] != "foreseen:aftersale.return_refund" || len(call.parcel["events"].([]any)) < 3 {
+			t.Errorf("the company is told %v", call.parcel)
+		}
+		made := s.decided("mei")
+		if len(made) != 1 || !slices.Equal(actionsOf(made[0]), []string{"return_ahead"}) {
+			t.Fatalf("decided: %v", made)
+		}
+		n := find(list(made[0], "needs"), "origin", "predicted")
+		table := made[0]["evidence"].(object)
+		model, looked, cited := "", 0, []string{}
+		for _, name := range n["evidence"].([]any) {
+			ref := table[name.(string)].(object)["ref"].(string)
+			if strings.HasPrefix(ref, "model:foresight") {
+				model = ref
+			} else {
+				cited = append(cited, ref)
 			}
-			call := c.next(t)
-			if call.parcel["signal"] != "foreseen:aftersale.return_refund" || len(call.parcel["events"].([]any)) < 3 {
-				t.Errorf("the company is told %v", call.parcel)
+			if opened := s.do("GET", "/v1/refs/"+strings.ReplaceAll(ref, "@", "%40"), nil); strings.Contains(fmt.Sprint(opened), "Fit Guide Viewed") {
+				looked++
 			}
-			made := s.decided("mei")
-			if len(made) != 1 || !slices.Equal(actionsOf(made[0]), []string{"return_ahead"}) {
-				t.Fatalf("decided: %v", made)
-			}
-			n := find(list(made[0], "needs"), "origin", "predicted")
-			table := made[0]["evidence"].(object)
-			model, looked, cited := "", 0, []string{}
-			for _, name := range n["evidence"].([]any) {
-				ref := table[name.(string)].(object)["ref"].(string)
-				if strings.HasPrefix(ref, "model:foresight") {
-					model = ref
-				} else {
-					cited = append(cited, ref)
-				}
-				if opened := s.do("GET", "/v1/refs/"+strings.ReplaceAll(ref, "@", "%40"), nil); strings.Contains(fmt.Sprint(opened), "Fit Guide Viewed") {
-					looked++
-				}
-			}
-			if n["intent"] != "aftersale.return_refund" || model == "" || looked < 3 {
-				t.Errorf("the need %v cites the model %q and %d looks", n, model, looked)
-			}
-			why := s.do("GET", "/v1/decisions/"+made[0]["id"].(string)+"/explanation", nil)
-			if told := fmt.Sprint(why["procedure"]); !strings.Contains(told, "需求预测模型第 1 版预计") {
-				t.Errorf("it says it was made so: %s", told)
-			}
-			if x := find(list(why, "needs"), "id", n["id"]); x == nil || len(list(x, "parts")) == 0 {
-				t.Errorf("the explanation does not tell the parts: %v", why["needs"])
-			}
+		}
+		if n["intent"] != "aftersale.return_refund" || model == "" || looked < 3 {
+			t.Errorf("the need %v cites the model %q and %d looks", n, model, looked)
+		}
+		why := s.do("GET", "/v1/decisions/"+made[0]["id"].(string)+"/explanation", nil)
+		if told := fmt.Sprint(why["procedure"]); !strings.Contains(told, "需求预测模型第 1 版预计") {
+			t.Errorf("it says it was made so: %s", told)
+		}
+		if x := find(list(why, "needs"), "id", n["id"]); x == nil || len(list(x, "parts")) == 0 {
+			t.Errorf("the explanation does not tell the parts: %v", why["needs"])
+		}
 
-			// English, and quiet hours by the customer's own clock.
-			lingers(s, clock.stamp, "kiri", "en", "America/Los_Angeles", 3)  // nine in the evening there
-			lingers(s, clock.stamp, "night", "zh-CN", "America/New_York", 3) // midnight there
-			lingers(s, clock.stamp, "asks", "zh-CN", "America/New_York", 3)
-			s.until("what is foreseen of kiri", func() bool { return len(s.decided("kiri")) > 0 })
-			if got := s.decided("kiri"); !strings.Contains(texts(got[0]), "can be returned for 3 more days") {
-				t.Errorf("kiri is told %q", texts(got[0]))
-			}
-			held := func(user string) bool {
-				open, _ := foreseenOf(s, user)
-				return len(open) == 1 && open[0]["reason"] == "quiet_hours"
-			}
-			s.until("the quiet of New York", func() bool { return held("night") && held("asks") })
-			// asks asks for it in the night: there is nothing left to say in the morning.
-			s.ask("asks", "我要退货", object{"scene": object{"time": clock.stamp(0)}})
+		// English, and quiet hours by the customer's own clock.
+		lingers(s, clock.stamp, "kiri", "en", "America/Los_Angeles", 3)  // nine in the evening there
+		lingers(s, clock.stamp, "night", "zh-CN", "America/New_York", 3) // midnight there
+		lingers(s, clock.stamp, "asks", "zh-CN", "America/New_York", 3)
+		s.until("what is foreseen of kiri", func() bool { return len(s.decided("kiri")) > 0 })
+		if got := s.decided("kiri"); !strings.Contains(texts(got[0]), "can be returned for 3 more days") {
+			t.Errorf("kiri is told %q", texts(got[0]))
+		}
+		held := func(user string) bool {
+			open, _ := foreseenOf(s, user)
+			return len(open) == 1 && open[0]["reason"] == "quiet_hours"
+		}
+		s.until("the quiet of New York", func() bool { return held("night") && held("asks") })
+		// asks asks for it in the night: there is nothing left to say in the morning.
+		s.ask("asks", "我要退货", object{"scene": object{"time": clock.stamp(0)}})
 
-			// Over a restart, the next morning, and however often they look again: once.
-			s.restart()
-			clock.set(noon.Add(9 * time.Hour))
-			s.until("the morning in New York", func() bool { return len(s.decided("night")) > 0 })
-			s.until("asks is let alone", func() bool { _, done := foreseenOf(s, "asks"); return len(done) == 1 })
-			for _, user := range []string{"mei", "night", "asks"} {
-				s.do("POST", "/v1/track", object{"userId": user, "event": "Fit Guide Viewed", "timestamp": clock.stamp(0)})
+		// Over a restart, the next morning, and however often they look again: once.
+		s.restart()
+		clock.set(noon.Add(9 * time.Hour))
+		s.until("the morning in New York", func() bool { return len(s.decided("night")) > 0 })
+		s.until("asks is let alone", func() bool { _, done := foreseenOf(s, "asks"); return len(done) == 1 })
+		for _, user := range []string{"mei", "night", "asks"} {
+			s.do("POST", "/v1/track", object{"userId": user, "event": "Fit Guide Viewed", "timestamp": clock.stamp(0)})
+		}
+		lingers(s, clock.stamp, "last", "zh-CN", "Asia/Shanghai", 3) // who comes after them
+		s.until("what is foreseen of the last", func() bool { return len(s.decided("last")) > 0 })
+		for user, want := range map[string]int{"mei": 1, "night": 1, "kiri": 1, "asks": 0, "li": 0} {
+			if got := s.decided(user); len(got) != want {
+				t.Errorf("%s was written to %d times, wanted %d: %v", user, len(got), want, got)
 			}
-			lingers(s, clock.stamp, "last", "zh-CN", "Asia/Shanghai", 3) // who comes after them
-			s.until("what is foreseen of the last", func() bool { return len(s.decided("last")) > 0 })
-			for user, want := range map[string]int{"mei": 1, "night": 1, "kiri": 1, "asks": 0, "li": 0} {
-				if got := s.decided(user); len(got) != want {
-					t.Errorf("%s was written to %d times, wanted %d: %v", user, len(got), want, got)
-				}
+		}
+		if _, done := foreseenOf(s, "asks"); len(done) != 1 || done[0]["reason"] != "already_spoken" {
+			t.Errorf("asks: %v", done)
+		}
+		for _, d := range []object{made[0], s.decided("night")[0]} {
+			if r := s.do("POST", "/v1/decisions/"+d["id"].(string)+"/replay", object{}); r["identical"] != true {
+				t.Errorf("the replay differs at %v", r["changed"])
 			}
-			if _, done := foreseenOf(s, "asks"); len(done) != 1 || done[0]["reason"] != "already_spoken" {
-				t.Errorf("asks: %v", done)
-			}
-			for _, d := range []object{made[0], s.decided("night")[0]} {
-				if r := s.do("POST", "/v1/decisions/"+d["id"].(string)+"/replay", object{}); r["identical"] != true {
-					t.Errorf("the replay differs at %v", r["changed"])
-				}
-			}
-			without := s.do("POST", "/v1/decisions/"+made[0]["id"].(string)+"/replay", object{"without": cited})
-			if d, _ := without["decision"].(object); len(list(d, "needs")) > 0 {
-				t.Errorf("without her looks it is foreseen all the same: %v", d["needs"])
-			}
-		})
-	}
+		}
+		without := s.do("POST", "/v1/decisions/"+made[0]["id"].(string)+"/replay", object{"without": cited})
+		if d, _ := without["decision"].(object); len(list(d, "needs")) > 0 {
+			t.Errorf("without her looks it is foreseen all the same: %v", d["needs"])
+		}
+	})
 }

@@ -27,7 +27,8 @@ func offered(t *testing.T, answer object) (action string, choice object) {
 // parts, and stays the one that a decision rested on.
 func TestWhatCameOfDecisionsIsLearned(t *testing.T) {
 	t.Parallel()
-	onBothStores(t, func(t *testing.T, s *shop) {
+	onBothStores(t, func(t *testing.T, on memory) {
+		s := openShopOn(t, on)
 		ctx := context.Background()
 		question := "笔记本怎么连打印机"
 		scene := func(device string, days int) object {

@@ -52,11 +52,7 @@ func (e *evalPropensity) Run(ctx context.Context, con *console) error {
 	if err != nil {
 		return err
 	}
-	if con.json {
-		return con.print(report)
-	}
-	_, err = fmt.Fprintln(con.out, report)
-	return err
+	return con.show(report)
 }
 
 type evalForesight struct {
@@ -69,26 +65,19 @@ func (e *evalForesight) Run(ctx context.Context, con *console) error {
 	if e.Seed == 0 {
 		e.Seed = rand.Uint64N(1 << 40)
 	}
+	o := evaluate.ForesightOptions{Seed: e.Seed, Customers: e.Customers}
 	if e.Worlds > 1 {
-		report, err := evaluate.Foresights(ctx, evaluate.ForesightOptions{Seed: e.Seed, Customers: e.Customers}, e.Worlds, con.err)
+		report, err := evaluate.Foresights(ctx, o, e.Worlds, con.err)
 		if err != nil {
 			return err
 		}
-		if con.json {
-			return con.print(report)
-		}
-		_, err = fmt.Fprintln(con.out, report)
-		return err
+		return con.show(report)
 	}
-	report, err := evaluate.Foresight(ctx, evaluate.ForesightOptions{Seed: e.Seed, Customers: e.Customers}, con.err)
+	report, err := evaluate.Foresight(ctx, o, con.err)
 	if err != nil {
 		return err
 	}
-	if con.json {
-		return con.print(report)
-	}
-	_, err = fmt.Fprintln(con.out, report)
-	return err
+	return con.show(report)
 }
 
 type evalIdentity struct {
@@ -100,11 +89,7 @@ func (e *evalIdentity) Run(ctx context.Context, con *console) error {
 	if err != nil {
 		return err
 	}
-	if con.json {
-		return con.print(reports)
-	}
-	_, err = fmt.Fprint(con.out, reports)
-	return err
+	return con.show(reports)
 }
 
 type evalIntents struct {
@@ -144,11 +129,7 @@ func (e *evalIntents) Run(ctx context.Context, con *console) error {
 		}
 		report.Scope = append(report.Scope, one)
 	}
-	if con.json {
-		return con.print(report)
-	}
-	_, err = fmt.Fprintln(con.out, report)
-	return err
+	return con.show(report)
 }
 
 type evalNeeds struct {
@@ -166,11 +147,7 @@ func (e *evalNeeds) Run(ctx context.Context, con *console) error {
 	if err != nil {
 		return err
 	}
-	if con.json {
-		return con.print(report)
-	}
-	_, err = fmt.Fprintln(con.out, report)
-	return err
+	return con.show(report)
 }
 
 func (e *evalNeeds) recogniser(ctx context.Context) (evaluate.Recogniser, error) {

@@ -9,6 +9,12 @@ import (
 	"github.com/rapport-cx/rapport/internal/storage/pgtest"
 )
 
+// onBothStores runs a test on an empty folder and on an empty database of nodes.
+func onBothStores(t *testing.T, test func(t *testing.T, on memory)) {
+	t.Run("folder", func(t *testing.T) { t.Parallel(); test(t, memory{dir: t.TempDir()}) })
+	t.Run("shared database", func(t *testing.T) { t.Parallel(); test(t, sharedDatabases(t)()) })
+}
+
 // sharedDatabases starts a PostgreSQL for one test and makes empty databases in it.
 func sharedDatabases(t *testing.T) func() memory {
 	t.Helper()

@@ -52,14 +52,9 @@ func declareTickets(s *shop) {
 		"signature": object{"secret": "a secret of ours", "header": "X-Hub-Signature-256", "prefix": "sha256="}})
 }
 
-func onBothStores(t *testing.T, test func(*testing.T, *shop)) {
-	t.Run("folder", func(t *testing.T) { t.Parallel(); test(t, openShop(t)) })
-	t.Run("shared database", func(t *testing.T) { t.Parallel(); test(t, openShopOn(t, sharedDatabases(t)())) })
-}
-
 func TestASignedDeliveryIsTakenOnceAndItsFaultsWaitForAMendedMapping(t *testing.T) {
 	t.Parallel()
-	onBothStores(t, signedDeliveries)
+	onBothStores(t, func(t *testing.T, on memory) { signedDeliveries(t, openShopOn(t, on)) })
 }
 
 func signedDeliveries(t *testing.T, s *shop) {
@@ -141,7 +136,7 @@ else error`, 1)
 
 func TestAStateNobodyHasTranslatedWaitsAndIsNeverTold(t *testing.T) {
 	t.Parallel()
-	onBothStores(t, untranslated)
+	onBothStores(t, func(t *testing.T, on memory) { untranslated(t, openShopOn(t, on)) })
 }
 
 func untranslated(t *testing.T, s *shop) {

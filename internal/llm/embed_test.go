@@ -8,7 +8,6 @@ import (
 	"io"
 	"math"
 	"net/http"
-	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -42,14 +41,8 @@ func embeds(texts *atomic.Int32) http.HandlerFunc {
 
 func embedder(t *testing.T, o Options, serve http.HandlerFunc) *Endpoint {
 	t.Helper()
-	s := httptest.NewServer(serve)
-	t.Cleanup(s.Close)
-	o.URL, o.EmbedModel, o.Client = s.URL+"/v1", "embedder", s.Client()
-	e, err := New(o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return e
+	o.EmbedModel = "embedder"
+	return served(t, o, serve)
 }
 
 func TestEmbeddingsComeInTheOrderOfTheTexts(t *testing.T) {

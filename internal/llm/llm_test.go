@@ -22,9 +22,15 @@ import (
 // endpoint is a language model of the test's own on this machine.
 func endpoint(t *testing.T, o Options, serve http.HandlerFunc) *Endpoint {
 	t.Helper()
+	o.ChatModel = "test-model"
+	return served(t, o, serve)
+}
+
+func served(t *testing.T, o Options, serve http.HandlerFunc) *Endpoint {
+	t.Helper()
 	s := httptest.NewServer(serve)
 	t.Cleanup(s.Close)
-	o.URL, o.ChatModel, o.Client = s.URL+"/v1", "test-model", s.Client()
+	o.URL, o.Client = s.URL+"/v1", s.Client()
 	e, err := New(o)
 	if err != nil {
 		t.Fatal(err)
