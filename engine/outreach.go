@@ -248,7 +248,7 @@ func (e *Engine) actOn(ctx context.Context, f *journal.Firing) error {
 		} else {
 			b.Events = []event.Event{letterEvent(asker.Keys[0], answerID(event.ID(idBytes(id)), profile.DecisionSent), profile.DecisionSent, in.Scene.Time, outbox.Body{
 				Decision: id, Firing: f.ID, Signal: f.Signal, Group: f.Group, Action: a.Actions[0].Action, Actions: chosenActions(&w.decision),
-				Topics: topicsOf(m.version.Decision, &w.decision), Channels: in.Unasked.Channels, Proven: asker.Proven,
+				Topics: topicsOf(m.version.Decision, &w.decision), Channels: in.Unasked.Channels, Proven: asker.Proven, Urgent: w.decision.Urgent(),
 			})}
 		}
 		b.Acts = []journal.Act{act}

@@ -10,8 +10,10 @@ import (
 	"time"
 
 	"github.com/rapport-cx/rapport/evidence"
+	"github.com/rapport-cx/rapport/identity"
 	"github.com/rapport-cx/rapport/outbox"
 	"github.com/rapport-cx/rapport/profile"
+	"github.com/rapport-cx/rapport/scene"
 	"github.com/rapport-cx/rapport/treatment"
 )
 
@@ -137,6 +139,17 @@ func (e *Engine) carry(ctx context.Context, l *outbox.Letter, id string) error {
 			return err
 		}
 	}
+	if !recall {
+		opens, err := e.opens(ctx, l)
+		if err != nil {
+			e.Box.Tried(l.Workspace, l.Decision, err.Error(), e.now().Add(later(l.Tries)))
+			return err
+		}
+		if opens.After(e.now()) {
+			e.Box.Held(l.Workspace, l.Decision, opens)
+			return nil
+		}
+	}
 	body, err := e.parcel(ctx, l, id, recall)
 	switch {
 	case errors.Is(err, ErrNotFound), errors.Is(err, ErrGone):
@@ -159,6 +172,39 @@ func (e *Engine) carry(ctx context.Context, l *outbox.Letter, id string) error {
 		e.Box.Tried(l.Workspace, l.Decision, err.Error(), now.Add(later(l.Tries)))
 		return nil
 	}
+}
+
+// opens is when a letter may be sent to whom it is for: now, or when the quiet hours
+// there end. What was decided by day may still be on its way at night, because its
+// first try failed or the process was away; it waits like what is decided at night,
+// and like that, safety does not. The hours are those in force now.
+func (e *Engine) opens(ctx context.Context, l *outbox.Letter) (time.Time, error) {
+	now := e.now()
+	if l.Urgent {
+		return now, nil
+	}
+	t, err := e.tenant(l.Workspace)
+	if err != nil {
+		return now, err
+	}
+	scope, err := e.Who(ctx, t.ID, identity.Asker{Keys: []identity.Key{l.To}, Proven: l.Proven})
+	if err != nil {
+		return now, err
+	}
+	v, _, err := e.serving(ctx, t, string(scope.Person))
+	if err != nil {
+		return now, err
+	}
+	who, err := e.Profile(ctx, scope)
+	if err != nil {
+		return now, fmt.Errorf("profile of %s: %w", scope.Person, err)
+	}
+	var zone *time.Location
+	if name, ok := who.Traits["timezone"].Value.(string); ok && name != "" {
+		there := scene.Scene{Zone: name}
+		zone = there.Location()
+	}
+	return v.Decision.Contact.Opens(now, zone), nil
 }
 
 // later is how long to wait after so many failures.

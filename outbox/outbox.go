@@ -46,6 +46,7 @@ type Letter struct {
 	Group     map[string]string `json:"group,omitempty"`
 	To        identity.Key      `json:"to"`
 	Proven    bool              `json:"proven"` // decided for a person who is known; else from the anonymous id's own events
+	Urgent    bool              `json:"urgent,omitempty"` // it cannot wait for quiet hours to end
 	At        time.Time         `json:"at"`
 	People    []uint32          `json:"people,omitempty"` // numbers in the identity graph, for erasure
 
@@ -84,6 +85,7 @@ type Body struct {
 	Channels []string          `json:"channels,omitempty"`
 	Channel  string            `json:"channel,omitempty"`
 	Proven   bool              `json:"proven,omitempty"`
+	Urgent   bool              `json:"urgent,omitempty"` // of Sent: somebody could be hurt
 	Reason   string            `json:"reason,omitempty"`
 	Recall   bool              `json:"recall,omitempty"` // of Delivered and Undelivered: of the notice that it is superseded
 	Again    int               `json:"again,omitempty"`  // of Sent: how many times the company asked to try again
@@ -169,7 +171,7 @@ func (s *shelf) note(workspace string, e *event.Event, body *Body, person uint32
 		s.tidy(e.Time)
 		l = &Letter{
 			Workspace: workspace, Decision: body.Decision, Firing: body.Firing, Signal: body.Signal, Group: body.Group,
-			To: keyOf(e), Proven: body.Proven, At: e.Time,
+			To: keyOf(e), Proven: body.Proven, Urgent: body.Urgent, At: e.Time,
 		}
 		if slices.Contains(body.Channels, Conversation) {
 			l.Shown = Pending
@@ -317,6 +319,11 @@ func (b *Box) Tried(workspace, decision, failure string, next time.Time) {
 		l.Tries++
 		l.Failure, l.Next = failure, next
 	})
+}
+
+// Held notes that a delivery to the webhook is not tried before a time.
+func (b *Box) Held(workspace, decision string, until time.Time) {
+	b.change(workspace, decision, func(l *Letter) { l.Next = until })
 }
 
 // Looked notes that a touched letter was looked at.

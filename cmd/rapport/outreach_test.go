@@ -538,6 +538,92 @@ func TestMission_3_4_QuietHoursHoldItBackAndItIsDecidedAnew(t *testing.T) {
 	}
 }
 
+// smoke is a pack whose alarm is said at any hour.
+const smoke = `pack: smoke
+signals:
+  - id: smoke_seen
+    title: {zh: 设备报烟, en: a device reported smoke}
+    counts: {zh: 报烟, en: reports of smoke}
+    event: Smoke Reported
+    at_least: 1
+    within: 1d
+    implies: {need: support.troubleshoot, unasked: true}
+actions:
+  - id: leave_it_off
+    nature: service
+    safety: true
+    serves: [support.troubleshoot]
+    signal: smoke_seen
+    unasked: {topic: safety}
+    title: {zh: 先拔掉插头, en: Unplug it now}
+    reasons: [{text: {zh: 设备报了烟, en: The device reported smoke}, cites: [need]}]
+    treatments: [{id: card_short, body: {zh: 先拔掉插头，别再打开, en: "Unplug it, and leave it off"}}]
+`
+
+func TestMission_3_4_WhatCouldNotBeSentByDayIsNotTriedAtNight(t *testing.T) {
+	t.Parallel()
+	clock, c := &clockwork{}, openCompany(t)
+	evening := time.Date(2026, 7, 10, 21, 50, 0, 0, time.FixedZone("", 8*3600)) // in Shanghai, ten minutes before it is quiet
+	clock.set(evening)
+	s := openShopOn(t, memory{dir: t.TempDir(), clock: clock.now}, "base", "retail")
+	c.hook(s)
+	draft := s.do("POST", "/v1/strategies", object{"packs": []string{"base", "retail"}, "files": object{"own/smoke.yaml": smoke}})
+	s.do("POST", fmt.Sprintf("/v1/strategies/%v/publish", draft["version"]), object{})
+	c.fail(-1)
+	lives := func(user, zone string) {
+		s.do("POST", "/v1/identify", object{"userId": user, "traits": object{"timezone": zone}, "timestamp": clock.stamp(100 * time.Hour)})
+	}
+	hesitates := func(user, zone string) {
+		lives(user, zone)
+		s.do("PUT", "/v1/records/order/T-"+user, object{"person": "user:" + user, "updated_at": clock.stamp(96 * time.Hour), "status": "delivered",
+			"lines": []object{{"product_id": "shirt", "returnable_until": clock.now().Add(60 * time.Hour).Format(time.RFC3339)}}})
+		for _, h := range []time.Duration{60, 40, 0} {
+			s.do("POST", "/v1/track", object{"userId": user, "event": "Page Viewed", "timestamp": clock.stamp(h * time.Hour), "properties": object{"topic": "returns_policy"}})
+		}
+	}
+	hesitates("he", "Asia/Shanghai")
+	hesitates("ada", "Europe/London") // it is afternoon there
+	lives("bo", "Asia/Shanghai")
+	s.do("POST", "/v1/track", object{"userId": "bo", "event": "Smoke Reported", "timestamp": clock.stamp(0), "properties": object{}})
+	letters := func(state string) map[string]object {
+		of := map[string]object{}
+		for _, l := range list(s.do("GET", "/v1/webhook/deliveries", nil), "items") {
+			if l["state"] == state {
+				of[fmt.Sprint(l["user_id"])] = l
+			}
+		}
+		return of
+	}
+	s.until("three letters that failed once", func() bool {
+		n := 0
+		for _, l := range letters("pending") {
+			if tries, _ := l["tries"].(float64); tries > 0 {
+				n++
+			}
+		}
+		return n == 3
+	})
+	c.fail(0)
+	clock.set(evening.Add(40 * time.Minute)) // half past ten at night in Shanghai
+	s.until("the afternoon's and the urgent one", func() bool {
+		all := letters("delivered")
+		return all["ada"] != nil && all["bo"] != nil
+	})
+	if got := letters("pending"); len(got) != 1 || got["he"] == nil {
+		t.Fatalf("at night there waits %v", got)
+	}
+	s.until("he's letter put off", func() bool {
+		return strings.HasPrefix(fmt.Sprint(letters("pending")["he"]["next_try"]), "2026-07-11T00:00:00") // eight o'clock there
+	})
+	s.restart() // a new process does not wake him either
+	s.until("he's letter put off again", func() bool {
+		l := letters("pending")["he"]
+		return l != nil && strings.HasPrefix(fmt.Sprint(l["next_try"]), "2026-07-11T00:00:00")
+	})
+	clock.set(evening.Add(10*time.Hour + 11*time.Minute)) // one minute past eight
+	s.until("he's letter in the morning", func() bool { return letters("delivered")["he"] != nil })
+}
+
 func TestAWebhookIsTriedAgainUnderOneIDAndSurvivesARestart(t *testing.T) {
 	t.Parallel()
 	s, c := openShopWith(t, "base", "retail"), openCompany(t)
