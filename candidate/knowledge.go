@@ -1,6 +1,7 @@
 package candidate
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"strings"
@@ -45,16 +46,17 @@ func (r *Request) passage(n *need.Need) *Passage {
 	if n.Text == "" {
 		return nil
 	}
+	words := cmp.Or(n.Said, n.Text)
 	lang := r.Scene.Locale
 	if lang == "" {
-		lang, _ = scene.LocaleOf(n.Text)
+		lang, _ = scene.LocaleOf(words)
 	}
 	items := r.focus(n)
 	var best, again *Found
 	var top, topAgain float64
 	var instead []string
 	told := r.told(n)
-	found := r.Catalogue.Articles(n.Text, lang, r.Scene.Time, mostRead)
+	found := r.Catalogue.Articles(words, lang, r.Scene.Time, mostRead)
 	for i := range found {
 		f := &found[i]
 		score, least := f.Score, leastCovered
@@ -86,7 +88,7 @@ func (r *Request) passage(n *need.Need) *Passage {
 	a := best.Article
 	p := &Passage{
 		Article: a.ID, Title: a.Title, Text: best.Passage, Lang: a.Lang, Steps: r.untried(a.Steps),
-		Marks: search.Mark(search.Ask(n.Text), best.Passage),
+		Marks: search.Mark(search.Ask(words), best.Passage),
 		Score: top, Ref: a.Ref(), UpdateAt: a.UpdatedAt.UTC(), Experienced: r.hasDone(a),
 	}
 	if len(instead) > 0 {

@@ -62,14 +62,22 @@ func (Records) Propose(_ context.Context, r *Request) ([]Answer, error) {
 }
 
 func (r *Request) records(n *need.Need) []*profile.Record {
-	if named := r.recordsByID(n); len(named) > 0 {
-		return named
-	}
 	kinds, ok := recordKinds[n.Intent]
 	if !ok {
 		kinds = usualKinds
 	}
+	// That a device is in use answers nobody who asks when a parcel comes.
+	if named := slices.DeleteFunc(r.recordsByID(n), func(rec *profile.Record) bool {
+		return rec.Kind == evidence.Asset && !slices.Contains(kinds, evidence.Asset)
+	}); len(named) > 0 {
+		return named
+	}
 	items := r.focus(n)
+	if len(r.named(n)) == 0 {
+		if of := r.ofKind(n, kinds); len(of) > 0 {
+			return of
+		}
+	}
 	if len(items) == 0 && SendsBack(n.Intent) {
 		orders := newestFirst(r.Person.Records[evidence.Order])
 		if i := slices.IndexFunc(orders, Arrived); i >= 0 {
@@ -97,6 +105,34 @@ func (r *Request) records(n *need.Need) []*profile.Record {
 				return found[:min(len(found), mostRecords)]
 			default:
 				return found[:1]
+			}
+		}
+	}
+	return nil
+}
+
+// ofKind are the records with a thing of the kind that a need names ("my air fryer"),
+// those under way before those that are over.
+func (r *Request) ofKind(n *need.Need, kinds []evidence.Kind) []*profile.Record {
+	var categories []string
+	for i := range n.Entities {
+		if e := &n.Entities[i]; e.Type == "category" {
+			categories = append(categories, e.ID)
+		}
+	}
+	if len(categories) == 0 {
+		return nil
+	}
+	for _, openOnly := range [...]bool{true, false} {
+		for _, kind := range kinds {
+			found := slices.DeleteFunc(newestFirst(r.Person.Records[kind]), func(rec *profile.Record) bool {
+				return beside(n, rec) || openOnly && !isOpen(rec) || !slices.ContainsFunc(boughtIn(rec), func(id string) bool {
+					it, ok := r.Catalogue.Item(id)
+					return ok && slices.Contains(categories, it.Category)
+				})
+			})
+			if len(found) > 0 {
+				return found[:min(len(found), mostRecords)]
 			}
 		}
 	}
@@ -228,18 +264,7 @@ func productsOf(rec *profile.Record) []string {
 // holdsAny tells whether a record is about one of the items, one of their
 // variants, or the product of which they are one.
 func holdsAny(v View, rec *profile.Record, items []*Item) bool {
-	ids := productsOf(rec)
-	for _, field := range [...]string{"lines", "products"} {
-		lines, _ := rec.Fields[field].([]any)
-		for _, l := range lines {
-			if m, ok := l.(map[string]any); ok {
-				if id, _ := m["product_id"].(string); id != "" {
-					ids = append(ids, id)
-				}
-			}
-		}
-	}
-	for _, id := range ids {
+	for _, id := range boughtIn(rec) {
 		for _, it := range items {
 			if id == it.ID || id == it.VariantOf {
 				return true
@@ -267,4 +292,20 @@ func statusOf(v View, rec *profile.Record) *Status {
 	}
 	s.Evidence = []evidence.Ref{rec.Ref()}
 	return s
+}
+
+// boughtIn are the products that a record names anywhere.
+func boughtIn(rec *profile.Record) []string {
+	ids := productsOf(rec)
+	for _, field := range [...]string{"lines", "products"} {
+		lines, _ := rec.Fields[field].([]any)
+		for _, l := range lines {
+			if m, ok := l.(map[string]any); ok {
+				if id, _ := m["product_id"].(string); id != "" {
+					ids = append(ids, id)
+				}
+			}
+		}
+	}
+	return ids
 }

@@ -1,6 +1,7 @@
 package need
 
 import (
+	"cmp"
 	"regexp"
 	"slices"
 	"strings"
@@ -204,7 +205,8 @@ func (s *scratch) ellipsis(needs []Need) {
 	whole := strings.TrimRight(string(s.plain.Runes), "?!. ")
 	short := strings.HasSuffix(whole, "呢") && len([]rune(whole)) <= 12 && !slices.ContainsFunc([]string{"怎么", "多少", "什么", "哪", "几", "谁", "为"}, func(w string) bool { return strings.Contains(whole, w) }) ||
 		slices.ContainsFunc(ellipses, func(w string) bool { return strings.HasPrefix(whole, w+" ") }) && len(strings.Fields(whole)) <= 8
-	if !short && !persists.MatchString(strings.TrimSpace(strings.ReplaceAll(whole, ",", " "))) && !s.answersAgent(&needs[0]) {
+	lasting := persists.MatchString(strings.TrimSpace(strings.ReplaceAll(whole, ",", " ")))
+	if !short && !lasting && !s.answersAgent(&needs[0]) {
 		return
 	}
 	b := s.lastAsked()
@@ -214,6 +216,9 @@ func (s *scratch) ellipsis(needs []Need) {
 	n := &needs[0]
 	n.Intent, n.Subintent, n.Status, n.Readings = b.Intent, b.Subintent, "", nil
 	n.Confidence = round(min(b.Confidence, cueBelief))
+	if lasting {
+		n.Said = cmp.Or(b.Said, b.Text)
+	}
 	if b.Status == Clarify {
 		n.Status, n.Readings = b.Status, b.Readings
 	}

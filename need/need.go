@@ -83,6 +83,9 @@ type Need struct {
 	// Repeated is how often this was asked before and answered as it would be now; its
 	// evidence holds the earlier answers. Set by who knows what was said.
 	Repeated int `json:"repeated,omitempty"`
+	// Said are the earlier words that this goes back to when its own say nothing of the
+	// matter ("it still doesn't work").
+	Said string `json:"said,omitempty"`
 	// Attachments came with the enquiry and are this need: nobody has read them yet.
 	Attachments []Attachment `json:"attachments,omitempty"`
 	// Readings are the two likeliest intents when Confidence is too low to act on.

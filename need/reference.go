@@ -199,6 +199,7 @@ func (s *scratch) refer(needs []Need) {
 			}
 			return s.inFocus()
 		}
+		kind := ownRecord(n.Intent) == evidence.Order && slices.ContainsFunc(n.Entities, func(e Entity) bool { return e.Type == "category" })
 		pointed := false
 		for _, m := range s.pointing {
 			if m.start < s.places[i].Start || m.end > s.places[i].End {
@@ -236,7 +237,7 @@ func (s *scratch) refer(needs []Need) {
 				n.point(before[k-1])
 			}
 		}
-		if len(n.RefersTo) == 0 && len(own) == 0 && !s.corrects && (pointed || s.leavesUnsaid(n, comparedIn(needs[:i]))) {
+		if len(n.RefersTo) == 0 && len(own) == 0 && !s.corrects && (pointed || !kind && s.leavesUnsaid(n, comparedIn(needs[:i]))) {
 			n.point(earlier()...)
 		}
 		if len(n.RefersTo) == 0 && len(own) == 0 {

@@ -548,3 +548,64 @@ func TestAMisspeltNameIsUnderstoodAndSaidSo(t *testing.T) {
 		})
 	}
 }
+
+// What people say between two questions is answered as what it is: nobody is sent for.
+func TestSmallWordsSendForNobody(t *testing.T) {
+	t.Parallel()
+	for _, l := range []struct {
+		locale, wish string
+		small        []string
+	}{
+		{"zh", "我要退掉 1002 那单", []string{"我同意", "好的，谢谢", "你们服务真好", "谢谢，没别的事了", "不用了", "🙂", "qwrtpsdf"}},
+		{"en", "I want to return order 1002", []string{"yes please", "thanks, that was quick", "great service", "that's all, thank you", "no thanks", "🙂", "lkjsdf"}},
+	} {
+		t.Run(l.locale, func(t *testing.T) {
+			t.Parallel()
+			d := shop(t)
+			c := talks(d, "sk_shop", `"user_id":"u1"`)
+			first := c.say(l.wish)
+			if len(list(first["actions"])) == 0 {
+				t.Fatalf("nothing is offered: %s", words(first))
+			}
+			for i, said := range l.small {
+				a := c.say(said)
+				if len(list(a["actions"])) > 0 || len(list(a["needs"])) > 0 || dict(a["conversation"])["phase"] != "adviser" {
+					t.Errorf("%s: %s", said, words(a))
+				}
+				offered := strings.Contains(words(a), "上面") || strings.Contains(words(a), "above")
+				if offered != (i == 0) {
+					t.Errorf("%s: what was offered is pointed at: %v: %s", said, offered, words(a))
+				}
+			}
+		})
+	}
+}
+
+func TestWhatIsNotOverIsAboutWhatWasAskedLast(t *testing.T) {
+	t.Parallel()
+	d := shop(t)
+	d.want(200, "", "PUT", "/v1/articles/heat-en", "sk_shop", `{"title":"When it runs hot and still does not work","body":"If it still doesn't work, let it cool down.","lang":"en"}`)
+	c := talks(d, "sk_shop", `"user_id":"u9"`)
+	if a := c.say("My purifier is loud, what can I do?"); !strings.Contains(words(a), "filter") {
+		t.Fatal(words(a))
+	}
+	if a := c.say("it still doesn't work"); strings.Contains(words(a), "cool down") || !strings.Contains(words(a), "base") {
+		t.Errorf("another matter's advice: %s", words(a))
+	}
+}
+
+func TestAKindOfThingIsNotTheThingSpokenOfBefore(t *testing.T) {
+	t.Parallel()
+	d := shop(t)
+	d.want(200, "", "PUT", "/v1/items/kettle", "sk_shop", `{"kind":"product","title":{"zh":"云壶水壶","en":"Yun kettle"},"category":"kettle","available":true}`)
+	d.want(200, "", "PUT", "/v1/items/washer1", "sk_shop", `{"kind":"product","title":{"zh":"白浪洗衣机","en":"White wave washer"},"category":"洗衣机","available":true}`)
+	d.want(200, "", "PUT", "/v1/records/order/2001", "sk_shop", `{"person":"u8","status":"shipped","updated_at":"2026-04-30T08:00:00Z","lines":[{"product_id":"kettle"}]}`)
+	d.want(200, "", "PUT", "/v1/records/order/2002", "sk_shop", `{"person":"u8","status":"shipped","updated_at":"2026-04-29T08:00:00Z","lines":[{"product_id":"washer1"}]}`)
+	c := talks(d, "sk_shop", `"user_id":"u8"`)
+	if a := c.say("云壶水壶现在有货吗"); !strings.Contains(words(a), "云壶水壶") {
+		t.Fatal(words(a))
+	}
+	if a := c.say("我的洗衣机到哪了"); !strings.Contains(words(a), "2002") || strings.Contains(words(a), "2001") {
+		t.Errorf("asked where the washer is: %s", words(a))
+	}
+}
