@@ -205,7 +205,7 @@ func (e *Engine) Converse(ctx context.Context, r Request, m Message) (*Answer, e
 		return withPerson(&in, mo.talk.state), nil
 	}
 	a, _, err := e.settle(ctx, t, id, &in, mo, func(a *Answer, w *walked, b *Batch) (err error) {
-		b.Events, err = e.said(&in, &mo.talk, &m, sent, a, w)
+		b.Events, err = e.said(&in, &mo.talk, &m, sent, a, w, mo.version.Treatment)
 		if id := e.declined(t.ID, &in, &mo.talk); err == nil && id != "" {
 			b.Events = append(b.Events, letterEvent(m.Key, answerID(m.ID, decisionDismissed), decisionDismissed, in.Scene.Time, outbox.Body{Decision: id}))
 		}
@@ -216,7 +216,7 @@ func (e *Engine) Converse(ctx context.Context, r Request, m Message) (*Answer, e
 
 // said is what a decision in a conversation adds to it: the customer's message, the
 // answer's, and the call for a person, if there is one.
-func (e *Engine) said(in *Inputs, talk *dialogue, m *Message, sent event.Event, a *Answer, w *walked) ([]event.Event, error) {
+func (e *Engine) said(in *Inputs, talk *dialogue, m *Message, sent event.Event, a *Answer, w *walked, titles *treatment.Plan) ([]event.Event, error) {
 	asked := matters(a, in.Results, in.Enquiry.Denied)
 	all := []event.Event{sent, m.event(in, answerID(m.ID, conversation.Received), conversation.Received, conversation.Body{
 		Text: treatment.Plain(a.Blocks), Decision: a.ID, Author: m.Author, About: in.Enquiry.About, Asked: asked, Offered: offers(a.Blocks), Locale: string(in.Scene.Locale),
@@ -225,7 +225,7 @@ func (e *Engine) said(in *Inputs, talk *dialogue, m *Message, sent event.Event, 
 	if by == nil || talk.state.Phase != conversation.WithAdviser {
 		return all, nil
 	}
-	brief, err := encode(e.brief(w, a, talk, by, m.Author, in.Enquiry.Attachments))
+	brief, err := encode(e.brief(w, a, talk, by, m.Author, in.Enquiry.Attachments, titles))
 	if err != nil {
 		return nil, fmt.Errorf("brief of %s: %w", in.Conversation, err)
 	}
@@ -430,8 +430,32 @@ func substance(results []candidate.Result, id string) string {
 // mostTried bounds how much of what was tried a brief lists.
 const mostTried = 20
 
+// mostAsked bounds how much of what was asked earlier a brief lists.
+const mostAsked = 5
+
+// askedBefore are the newest matters of a conversation before this message, the newest
+// first: who only says "get me a person" means what they asked before.
+func askedBefore(d *dialogue, now []BriefNeed, titles *treatment.Plan, l scene.Locale) (earlier []BriefNeed) {
+	for _, en := range slices.Backward(d.entries) {
+		if en.Name == conversation.Returned && en.Solved {
+			break
+		}
+		for _, m := range slices.Backward(en.Asked) {
+			same := func(n BriefNeed) bool { return n.Text == m.Text || n.Intent != "" && n.Intent == m.Intent && n.Intent != "support.troubleshoot" }
+			if len(earlier) == mostAsked {
+				return earlier
+			}
+			if m.Text == "" || m.Intent == "" || m.Intent == "service.human" || slices.ContainsFunc(now, same) || slices.ContainsFunc(earlier, same) {
+				continue
+			}
+			earlier = append(earlier, BriefNeed{Title: titles.Title(m.Intent, m.Subintent, l), Text: m.Text, Intent: m.Intent, Status: need.Status(m.Status), Author: cmp.Or(en.Author.Name, en.Author.ID)})
+		}
+	}
+	return earlier
+}
+
 // brief puts together what a person must know.
-func (e *Engine) brief(w *walked, a *Answer, d *dialogue, by *decision.Chosen, author conversation.Who, sent []need.Attachment) Brief {
+func (e *Engine) brief(w *walked, a *Answer, d *dialogue, by *decision.Chosen, author conversation.Who, sent []need.Attachment, titles *treatment.Plan) Brief {
 	b := Brief{Needs: []BriefNeed{}, Facts: []BriefFact{}, Tried: []string{}, Filled: by.Prefilled}
 	for i := range a.Needs {
 		n := &a.Needs[i]
@@ -439,6 +463,7 @@ func (e *Engine) brief(w *walked, a *Answer, d *dialogue, by *decision.Chosen, a
 			b.Needs = append(b.Needs, BriefNeed{Title: n.Title, Text: n.Text, Intent: n.Intent, Status: n.Status, Author: cmp.Or(author.Name, author.ID)})
 		}
 	}
+	b.Needs = append(b.Needs, askedBefore(d, b.Needs, titles, w.input.Scene.Locale)...)
 	for i := range d.entries {
 		en := &d.entries[i]
 		b.Attachments = append(b.Attachments, attached(en)...)

@@ -326,7 +326,9 @@ func (c *composer) status(n *need.Need, s *candidate.Status) {
 	} else if c.words.has(title) {
 		b.Title = c.words.say(title, "id", s.ID)
 	}
-	if state, known := c.state(s.State); known {
+	if state, known := c.state(s.State); known && s.Kind == evidence.Asset && s.State == "in_use" {
+		// That it is in use its owner knows.
+	} else if known {
 		b.Text = c.words.say("status_is", "state", state, "date", c.words.date(s.UpdatedAt))
 		b.Fields = append(b.Fields, Field{Name: "status", Label: c.words.say("field_status"), Value: state})
 	} else {

@@ -609,3 +609,25 @@ func TestAKindOfThingIsNotTheThingSpokenOfBefore(t *testing.T) {
 		t.Errorf("asked where the washer is: %s", words(a))
 	}
 }
+
+// Who takes a conversation over reads what the customer asked before they asked for a
+// person, the newest first.
+func TestThePersonWhoComesReadsWhatWasAskedBefore(t *testing.T) {
+	t.Parallel()
+	d := shop(t)
+	c := talks(d, "sk_shop", `"user_id":"u1"`)
+	c.say("净化器声音大怎么办")
+	c.say("我的订单 1001 到哪了")
+	c.say("转人工")
+	all := list(d.want(200, "", "GET", "/v1/handovers", "sk_shop", "").json(t)["items"])
+	if len(all) != 1 {
+		t.Fatalf("%d wait", len(all))
+	}
+	var asked []string
+	for _, n := range list(dict(dict(all[0])["brief"])["needs"]) {
+		asked = append(asked, fmt.Sprint(dict(n)["text"]))
+	}
+	if got := strings.Join(asked, "|"); got != "转人工|我的订单 1001 到哪了|净化器声音大怎么办" {
+		t.Errorf("the brief says %s", got)
+	}
+}

@@ -2,11 +2,24 @@
 // that a login link opened (then each request names its workspace), or with a
 // secret key that this tab keeps for itself.
 
-import type { Answer, Locale, Problem } from '../contract'
+import type { Answer, Attachment, Locale, Problem, Spoken, Talk } from '../contract'
 import type { Act, Action, Approval, DeadLetter, Difference, Faults, FileText, Metric, Publication, Request, Settings, Simulation, Source, Suggestion, Untranslated, Version } from './plan'
 import type { Candidate, Explanation, Moment, Opened, Page, Person, Quality, Replayed, Suggestions, Summary, Variation, Workspace } from './explanation'
 
 const keptKey = 'rapport.key'
+
+export interface Agent { id: string; name: string }
+/** One entry of a conversation as a colleague reads it. */
+export type Line = Spoken & { at: string }
+/** A conversation that waits for a person, or is with one. */
+export interface Handover {
+  conversation_id: string
+  state: 'waiting' | 'person'
+  seconds: number
+  person?: string
+  agent?: { name?: string }
+  brief?: { needs: { title: string; text: string }[]; facts: { summary: string; ref: string }[]; tried: string[]; attachments?: Attachment[] }
+}
 
 export class Failed extends Error {
   constructor(readonly status: number, message: string) {
@@ -89,6 +102,13 @@ export class Api {
   judge = (id: string, intent: string) => this.#call<object>(`/v1/training-candidates/${encodeURIComponent(id)}`, { method: 'POST', body: JSON.stringify({ intent }) })
   teach = () => this.#call<{ version: number }>('/v1/classifier', { method: 'POST' })
   quality = () => this.#call<Quality>('/v1/classifier')
+
+  queue = (state: 'waiting' | 'person') => this.#call<Page<Handover>>(`/v1/handovers?state=${state}&limit=100`)
+  conversation = (id: string) => this.#call<{ conversation: Talk; messages: Line[] }>(`/v1/conversations/${encodeURIComponent(id)}`)
+  #desk = (id: string, deed: string, body: object) => this.#change<unknown>('POST', `/v1/conversations/${encodeURIComponent(id)}/${deed}`, body)
+  accept = (id: string, agent: Agent) => this.#desk(id, 'accept', { agent })
+  reply = (id: string, text: string, agent: Agent) => this.#desk(id, 'messages', { role: 'agent', text, agent })
+  handBack = (id: string, agent: Agent, solved: boolean) => this.#desk(id, 'return', { agent, solved })
 
   sources = () => this.#call<Page<Source>>('/v1/sources')
   deadLetters = (source: string) => this.#call<Page<DeadLetter>>(`/v1/sources/${encodeURIComponent(source)}/dead-letters`)

@@ -29,6 +29,7 @@ import { createRoot } from 'react-dom/client'
 import type { Locale } from '../contract'
 import { Data } from './data'
 import { DecisionPage } from './decision'
+import { Desk } from './desk'
 import { Decisions, type Filter } from './decisions'
 import { Learning } from './learning'
 import { People, PersonPage } from './people'
@@ -58,7 +59,7 @@ function Header() {
   const { colorScheme, setColorScheme } = useMantineColorScheme()
   const navigate = useNavigate()
   const path = useLocation().pathname
-  const here = ['people', 'learning', 'strategies', 'data'].find((p) => path.startsWith(`/${p}`)) ?? ''
+  const here = ['desk', 'people', 'learning', 'strategies', 'data'].find((p) => path.startsWith(`/${p}`)) ?? ''
   return (
     <header className="top">
       <p className="brand">
@@ -67,6 +68,7 @@ function Header() {
       </p>
       <nav aria-label={w.nav.label}>
         <Link to="/" className="tab" data-here={here === '' ? '' : undefined}>{w.nav.decisions}</Link>
+        <Link to="/desk" className="tab" data-here={here === 'desk' ? '' : undefined}>{w.nav.desk}</Link>
         <Link to="/people" className="tab" data-here={here === 'people' ? '' : undefined}>{w.nav.people}</Link>
         <Link to="/strategies" className="tab" data-here={here === 'strategies' ? '' : undefined}>{w.nav.strategies}</Link>
         <Link to="/learning" className="tab" data-here={here === 'learning' ? '' : undefined}>{w.nav.learning}</Link>
@@ -90,6 +92,8 @@ const router = createRouter({
   routeTree: root.addChildren([
     createRoute({ getParentRoute: () => root, path: '/', component: Decisions, validateSearch: (s): Filter => ({ person: text(s['person']), action: text(s['action']) }) }),
     createRoute({ getParentRoute: () => root, path: '/decisions/$id', component: DecisionPage }),
+    createRoute({ getParentRoute: () => root, path: '/desk', component: Desk }),
+    createRoute({ getParentRoute: () => root, path: '/desk/$id', component: Desk }),
     createRoute({ getParentRoute: () => root, path: '/learning', component: Learning }),
     createRoute({ getParentRoute: () => root, path: '/people', component: People }),
     createRoute({ getParentRoute: () => root, path: '/people/$id', component: PersonPage }),

@@ -3,11 +3,12 @@ import { useInfiniteQuery, useQuery } from '@tanstack/react-query'
 import { Link, useNavigate, useParams } from '@tanstack/react-router'
 import { useState } from 'react'
 import { Failed } from './api'
+import { Name } from './desk'
 import { Records, Ref } from './evidence'
-import type { Person, PersonRecord } from './explanation'
+import type { Moment, Person, PersonRecord } from './explanation'
 import { Section, Trouble, Waiting } from './parts'
 import { useSession } from './session'
-import { useWords } from './words'
+import { known, useWords } from './words'
 
 const once = (n: number, e: Error) => !(e instanceof Failed) && n < 2
 
@@ -38,7 +39,7 @@ export function People() {
               {[...seen].map(([person, s]) => (
                 <li key={person}>
                   <time dateTime={s.at}>{time(s.at)}</time>
-                  <Link className="asked" to="/people/$id" params={{ id: person }}><span className="mono">{person}</span></Link>
+                  <Link className="asked" to="/people/$id" params={{ id: person }}><Name person={person} /></Link>
                   <span className="hint">{s.asked}</span>
                 </li>
               ))}
@@ -79,12 +80,12 @@ function View({ p }: { p: Person }) {
       </p>
       <div className="columns even">
         <div>
-          <Section title={w.person.ids}><dl className="facts">{p.ids.map((k) => <div key={k.kind + k.value}><dt>{k.kind}</dt><dd className="mono">{k.value}</dd></div>)}</dl></Section>
+          <Section title={w.person.ids}><dl className="facts">{p.ids.map((k) => <div key={k.kind + k.value}><dt>{known(w.field, k.kind)}</dt><dd className="mono">{k.value}</dd></div>)}</dl></Section>
           <Section title={w.person.traits}>
             {Object.keys(p.traits).length === 0 ? <p className="hint">{w.none}</p> : (
               <dl className="facts">
                 {Object.entries(p.traits).map(([key, t]) => (
-                  <div key={key}><dt>{key}</dt><dd>{t.evidence[0] ? <Ref of={t.evidence[0]}>{said(t.value, date)}</Ref> : said(t.value, date)}</dd></div>
+                  <div key={key}><dt>{known(w.field, key)}</dt><dd>{t.evidence[0] ? <Ref of={t.evidence[0]}>{said(t.value, date)}</Ref> : said(t.value, date)}</dd></div>
                 ))}
               </dl>
             )}
@@ -96,7 +97,7 @@ function View({ p }: { p: Person }) {
                 {p.signals.map((s, i) => (
                   <li key={i}>
                     <p><span className="nature" data-nature={s.holds ? 'right' : undefined}>{s.holds ? w.person.holds : w.person.holdsNot}</span><b>{s.signal}</b> <span className="number hint">{say(w.person.count, { count: s.count, needed: s.needed })}</span></p>
-                    {s.group && <p className="hint">{Object.entries(s.group).map(([k, v]) => `${k} ${v}`).join(' · ')}</p>}
+                    {s.group && <p className="hint">{Object.entries(s.group).map(([k, v]) => `${known(w.field, k)} ${v}`).join(' · ')}</p>}
                     <ul className="refs">{s.events?.map((e) => <li key={e}><Ref of={e} /></li>)}</ul>
                   </li>
                 ))}
@@ -114,24 +115,33 @@ function View({ p }: { p: Person }) {
   )
 }
 
+/** spoken are the words that an event carries: what was said, or what was reported. */
+function spoken(m: Moment): string {
+  const p = (m.properties ?? {}) as Record<string, unknown>
+  const words = [p['message_body'], p['text']].find((x) => typeof x === 'string' && x) as string | undefined
+  const first = words?.split('\n')[0] ?? ''
+  return first.length > 80 ? `${first.slice(0, 79)}…` : first
+}
+
 /** said writes a field of a record: times as dates, money as money, what is nested in one line. */
-function said(v: unknown, date: (at: string) => string): string {
+function said(v: unknown, date: (at: string) => string, field = (k: string) => k): string {
   if (typeof v === 'string') return /^\d{4}-\d\d-\d\dT[\d:.]+(Z|[+-]\d\d:\d\d)$/.test(v) ? date(v) : v
-  if (Array.isArray(v)) return v.map((x) => said(x, date)).join('\n')
+  if (Array.isArray(v)) return v.map((x) => said(x, date, field)).join('\n')
   if (v && typeof v === 'object') {
     const m = v as Record<string, unknown>
     if (typeof m['amount'] === 'number' && typeof m['currency'] === 'string') return `${(m['amount'] / 100).toFixed(2)} ${m['currency']}`
-    return Object.entries(m).map(([k, x]) => `${k} ${said(x, date)}`).join(' · ')
+    return Object.entries(m).map(([k, x]) => `${field(k)} ${said(x, date, field)}`).join(' · ')
   }
   return JSON.stringify(v)
 }
 
 function RecordCard({ r, person }: { r: PersonRecord; person: string }) {
-  const { date } = useWords()
+  const { w, date } = useWords()
+  const value = (k: string, v: unknown) => (typeof v === 'string' && ['status', 'state', 'kind'].includes(k) ? known(w.value, v) : said(v, date, (f) => known(w.field, f)))
   return (
     <article className="choice">
       <h3><Ref of={`${r.ref};${person}`}>{r.id}</Ref><time className="hint" dateTime={r.updated_at}>{date(r.updated_at)}</time></h3>
-      <dl className="facts">{Object.entries(r.fields).map(([k, v]) => <div key={k}><dt>{k}</dt><dd className="number">{said(v, date)}</dd></div>)}</dl>
+      <dl className="facts">{Object.entries(r.fields).map(([k, v]) => <div key={k}><dt>{known(w.field, k)}</dt><dd className="number">{value(k, v)}</dd></div>)}</dl>
     </article>
   )
 }
@@ -170,7 +180,7 @@ function Timeline({ id }: { id: string }) {
         {pages.data.pages.flatMap((page) => page.items).map((m) => (
           <li key={m.ref}>
             <time dateTime={m.at}>{time(m.at)}</time>
-            <Ref of={m.ref}>{m.event || m.kind}{m.subject ? ` ${m.subject}` : ''}</Ref>
+            <span><Ref of={m.ref}>{known(w.event, m.event || m.kind)}{m.subject ? ` ${m.subject}` : ''}</Ref>{spoken(m) && <span className="hint spoken">{spoken(m)}</span>}</span>
             {!m.verified && <span className="hint">{w.person.unverified}</span>}
           </li>
         ))}

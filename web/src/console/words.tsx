@@ -45,3 +45,6 @@ export function useWords(): Speech {
   if (!speech) throw new Error('a component outside <Speaking>')
   return speech
 }
+
+/** known is what a name of the contract is called; one that nobody has named shows itself. */
+export const known = (names: Record<string, string>, key: string): string => names[key] ?? key
