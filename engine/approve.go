@@ -111,21 +111,31 @@ func (e *Engine) cleared(ctx context.Context, workspace string, number int) erro
 	return nil
 }
 
-// inTurn changes what is approved or in force in a workspace, one change at a time.
-func (e *Engine) inTurn(workspace string, change func(t *tenant) error) error {
+// inTurn changes what is approved or in force in a workspace, one change at a time over
+// all processes on the store. Each begins with all that the others have committed, so
+// what it finds approved is approved, and what it finds in force is in force.
+func (e *Engine) inTurn(ctx context.Context, workspace string, change func(t *tenant) error) error {
 	t, err := e.tenant(workspace)
 	if err != nil {
 		return err
 	}
 	t.settling.Lock()
 	defer t.settling.Unlock()
-	return change(t)
+	if e.Turn == nil {
+		return change(t)
+	}
+	return e.Turn(ctx, "strategies of "+workspace, func() error {
+		if err := e.CatchUp(ctx, workspace); err != nil {
+			return err
+		}
+		return change(t)
+	})
 }
 
 // request changes how the request for approval of a version stands, given how it stood,
 // and returns it as it stands then.
 func (e *Engine) request(ctx context.Context, workspace string, number int, change func(t *tenant, a Approval) error) (r strategy.Request, err error) {
-	err = e.inTurn(workspace, func(t *tenant) error {
+	err = e.inTurn(ctx, workspace, func(t *tenant) error {
 		a, err := e.Approval(ctx, workspace, number)
 		if err != nil {
 			return err
@@ -184,17 +194,15 @@ func (e *Engine) Settle(ctx context.Context, workspace string, number int, deed 
 
 // Guard begins to ask for two approvers. To end it, AskApproval with the number 0.
 func (e *Engine) Guard(ctx context.Context, workspace string, by strategy.Actor, note string) error {
-	t, err := e.tenant(workspace)
-	if err != nil {
-		return err
-	}
-	if e.Acts == nil {
-		return errNoActs
-	}
-	if e.Acts.Guarded(workspace) {
-		return nil
-	}
-	return e.did(ctx, t, strategy.Act{Deed: strategy.Guarded, By: by, Note: note})
+	return e.inTurn(ctx, workspace, func(t *tenant) error {
+		if e.Acts == nil {
+			return errNoActs
+		}
+		if e.Acts.Guarded(workspace) {
+			return nil
+		}
+		return e.did(ctx, t, strategy.Act{Deed: strategy.Guarded, By: by, Note: note})
+	})
 }
 
 // Requests lists the requests for approval that are open, the oldest first.

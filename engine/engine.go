@@ -44,6 +44,9 @@ type Options struct {
 	// Acts tells who did what to the strategies, and what is approved; nil: nobody knows,
 	// and nothing needs approval.
 	Acts *strategy.Acts
+	// Turn makes a change of a name after all others of that name, whichever process on
+	// the same store makes them; nil: no other process is there.
+	Turn func(ctx context.Context, name string, change func() error) error
 	// Box keeps the letters that Rapport sends by itself; it should follow the store's
 	// log. nil: one that nobody tells anything, so nothing is sent.
 	Box *outbox.Box

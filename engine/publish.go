@@ -181,7 +181,7 @@ func (e *Engine) Rollback(ctx context.Context, workspace string, number int, by 
 
 // restate changes, in turn, how a version stands, and returns it as it stands then.
 func (e *Engine) restate(ctx context.Context, workspace string, number int, change func(*tenant, strategy.Source) (strategy.Source, error)) (s strategy.Source, err error) {
-	err = e.inTurn(workspace, func(t *tenant) error {
+	err = e.inTurn(ctx, workspace, func(t *tenant) error {
 		if s, err = e.source(ctx, workspace, number); err != nil {
 			return err
 		}

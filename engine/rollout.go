@@ -137,7 +137,7 @@ func (e *Engine) Tend(ctx context.Context) error {
 			if unapproved := (*Unapproved)(nil); errors.As(err, &unapproved) {
 				// Another version came into force meanwhile, and this one would change more of
 				// it than was approved: it is a draft again, and says why.
-				err = e.undo(ctx, t, x.Version, "not published: "+unapproved.Error())
+				err = e.undo(ctx, w.ID, x.Version, "not published: "+unapproved.Error())
 			}
 			if err != nil && !errors.Is(err, ErrState) {
 				failed = errors.Join(failed, fmt.Errorf("scheduled publish of version %d of %s: %w", x.Version, w.ID, err))
@@ -169,7 +169,12 @@ func (e *Engine) guard(ctx context.Context, t *tenant, x strategy.Rollout) error
 		}
 		why := fmt.Sprintf("guardrail %s: %.4f of %d", g.Metric, rate, looks)
 		slog.Warn("a canary has ended", "workspace", t.ID, "version", x.Version, "reason", why)
-		return e.takeBack(ctx, t, x.Version, why)
+		return e.inTurn(ctx, t.ID, func(t *tenant) error {
+			if now, ok := e.Rollouts.Canary(t.ID); !ok || now.Version != x.Version {
+				return nil // another process has ended it meanwhile
+			}
+			return e.takeBack(ctx, t, x.Version, why)
+		})
 	}
 	return nil
 }
@@ -191,12 +196,17 @@ func (e *Engine) takeBack(ctx context.Context, t *tenant, number int, why string
 }
 
 // undo makes a draft again of a version whose time came and that could not be published.
-func (e *Engine) undo(ctx context.Context, t *tenant, number int, why string) error {
-	slog.Warn("a scheduled version was not published", "workspace", t.ID, "version", number, "reason", why)
-	if err := e.endRollout(ctx, t, number, why); err != nil {
-		return err
-	}
-	return e.did(ctx, t, strategy.Act{Deed: strategy.TakenBack, Version: number, By: strategy.House, Note: why})
+func (e *Engine) undo(ctx context.Context, workspace string, number int, why string) error {
+	slog.Warn("a scheduled version was not published", "workspace", workspace, "version", number, "reason", why)
+	return e.inTurn(ctx, workspace, func(t *tenant) error {
+		if x, ok := e.Rollouts.Of(workspace, number); ok && x.Phase == strategy.Ended {
+			return nil // another process has done it meanwhile
+		}
+		if err := e.endRollout(ctx, t, number, why); err != nil {
+			return err
+		}
+		return e.did(ctx, t, strategy.Act{Deed: strategy.TakenBack, Version: number, By: strategy.House, Note: why})
+	})
 }
 
 // counts are what came of a version's decisions.

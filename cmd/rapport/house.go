@@ -140,7 +140,7 @@ func openHouse(ctx context.Context, dir, url string) (*house, error) {
 // openHouseOn puts the house together over a folder or a database.
 func openHouseOn(ctx context.Context, m memory, url string) (*house, error) {
 	shelves, kept := &candidate.Shelves{}, newKept()
-	store, alone, err := openStore(ctx, m, shelves, kept.all())
+	store, alone, turn, err := openStore(ctx, m, shelves, kept.all())
 	if err != nil {
 		return nil, err
 	}
@@ -160,6 +160,7 @@ func openHouseOn(ctx context.Context, m memory, url string) (*house, error) {
 		Switches: kept.switches,
 		Rollouts: kept.rollouts,
 		Acts:     kept.acts,
+		Turn:     turn,
 		Box:      kept.box,
 		Courier:  courier,
 		Report:   func(err error) { slog.Error("work that nobody waits for failed", "error", err) },
@@ -204,23 +205,27 @@ var shippedPacks = sync.OnceValue(func() []api.Pack {
 	return all
 })
 
-// openStore opens the memory, and says how to do a job alone in it.
-func openStore(ctx context.Context, m memory, shelves *candidate.Shelves, followers []journal.Follower) (store, func(context.Context, string, func() error) error, error) {
+// inTurn does something while no house on the same memory does the same by its name.
+type inTurn = func(ctx context.Context, name string, do func() error) error
+
+// openStore opens the memory, and says how to do a job alone in it, and how to make
+// changes one after the other; nil where no other house can be.
+func openStore(ctx context.Context, m memory, shelves *candidate.Shelves, followers []journal.Follower) (s store, alone, turn inTurn, err error) {
 	if m.database != "" {
 		pg, err := postgres.Open(ctx, postgres.Options{URL: m.database, Shelf: shelves, Followers: followers})
 		if err != nil {
-			return nil, nil, err
+			return nil, nil, nil, err
 		}
-		return pg, pg.Alone, nil
+		return pg, pg.Alone, pg.Turn, nil
 	}
 	if err := os.MkdirAll(m.dir, 0o700); err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
 	lite, err := sqlite.Open(ctx, sqlite.Options{Dir: m.dir, Shelf: shelves, Followers: followers})
 	if err != nil {
-		return nil, nil, fmt.Errorf("data folder %s: %w", m.dir, err)
+		return nil, nil, nil, fmt.Errorf("data folder %s: %w", m.dir, err)
 	}
-	return lite, func(_ context.Context, _ string, do func() error) error { return do() }, nil
+	return lite, func(_ context.Context, _ string, do func() error) error { return do() }, nil, nil
 }
 
 // front puts the demo's stories before the API. It compares one path instead of

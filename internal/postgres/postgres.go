@@ -202,17 +202,36 @@ func (s *Store) Alone(ctx context.Context, name string, job func() error) error 
 	one, _ := s.jobs.LoadOrStore(name, new(sync.Mutex))
 	one.(*sync.Mutex).Lock()
 	defer one.(*sync.Mutex).Unlock()
-	return pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
+	return alone(ctx, s.pool, "job "+name, job)
+}
+
+// Turn makes a change after those of the same name on any node, which it waits for. It
+// keeps a connection of its own and none of the pool's: what the change asks of this
+// store never waits for other changes to give theirs back.
+func (s *Store) Turn(ctx context.Context, name string, change func() error) error {
+	c, err := pgx.ConnectConfig(ctx, s.pool.Config().ConnConfig)
+	if err != nil {
+		return fmt.Errorf("turn of %s: %w", name, err)
+	}
+	defer c.Close(context.WithoutCancel(ctx))
+	return alone(ctx, c, "turn "+name, change)
+}
+
+// alone does something while it holds the lock of a name.
+func alone(ctx context.Context, db interface {
+	Begin(ctx context.Context) (pgx.Tx, error)
+}, name string, do func() error) error {
+	return pgx.BeginFunc(ctx, db, func(tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, "SET LOCAL lock_timeout = 0"); err != nil {
 			return err
 		}
 		if _, err := tx.Exec(ctx, "SET LOCAL idle_in_transaction_session_timeout = 0"); err != nil {
 			return err
 		}
-		if err := lockFor(ctx, tx, "job "+name); err != nil {
-			return fmt.Errorf("lock of job %s: %w", name, err)
+		if err := lockFor(ctx, tx, name); err != nil {
+			return fmt.Errorf("lock of %s: %w", name, err)
 		}
-		return job()
+		return do()
 	})
 }
 
