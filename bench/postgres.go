@@ -7,10 +7,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
-	"strconv"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -96,7 +92,7 @@ func commitAll(ctx context.Context, server *pgtest.Server, address string, event
 	if _, err := s.Commit(ctx, journal.Batch{Workspace: "bench", Events: []event.Event{plainEvent(-1)}}); err != nil {
 		return nil, 0, 0, 0, err
 	}
-	before, serverBefore, begun := ownCPU(), serverTime(server), time.Now()
+	before, serverBefore, begun := ownCPU(), server.CPU(), time.Now()
 	var next atomic.Int64
 	var all sync.WaitGroup
 	failed := make(chan error, copySenders)
@@ -116,7 +112,7 @@ func commitAll(ctx context.Context, server *pgtest.Server, address string, event
 	}
 	all.Wait()
 	took := time.Since(begun)
-	cpu, serverCPU = ownCPU()-before, serverTime(server)-serverBefore
+	cpu, serverCPU = ownCPU()-before, server.CPU()-serverBefore
 	select {
 	case err := <-failed:
 		return nil, 0, 0, 0, err
@@ -173,13 +169,13 @@ func copyAll(ctx context.Context, server *pgtest.Server, address string, rows []
 		}
 		groups = append(groups, append(group, 0xff, 0xff))
 	}
-	before, begun := serverTime(server), time.Now()
+	before, begun := server.CPU(), time.Now()
 	for _, g := range groups {
 		if _, err := c.PgConn().CopyFrom(ctx, bytes.NewReader(g), "COPY log FROM STDIN BINARY"); err != nil {
 			return 0, 0, err
 		}
 	}
-	return float64(len(rows)) / time.Since(begun).Seconds(), serverTime(server) - before, nil
+	return float64(len(rows)) / time.Since(begun).Seconds(), server.CPU() - before, nil
 }
 
 // plainEvent is an event as oneEvent sends it, decoded.
@@ -193,34 +189,4 @@ func plainEvent(n int) event.Event {
 	e.Received = e.Time
 	rand.Read(e.ID[:])
 	return e
-}
-
-// serverTime is the processor time of a PostgreSQL server and its connections so far, 0
-// where the system does not tell.
-func serverTime(server *pgtest.Server) (sum time.Duration) {
-	stats, _ := filepath.Glob("/proc/[0-9]*/stat")
-	for _, path := range stats {
-		text, err := os.ReadFile(path)
-		if err != nil {
-			continue
-		}
-		_, rest, _ := strings.Cut(string(text), ") ")
-		f := strings.Fields(rest) // state, parent, …; times in hundredths of a second from field 11 on
-		if len(f) < 15 {
-			continue
-		}
-		fields := []int{11, 12}
-		switch strconv.Itoa(server.PID()) {
-		case f[1]:
-		case filepath.Base(filepath.Dir(path)):
-			fields = append(fields, 13, 14) // with its past children
-		default:
-			continue
-		}
-		for _, i := range fields {
-			n, _ := strconv.ParseInt(f[i], 10, 64)
-			sum += time.Duration(n) * 10 * time.Millisecond
-		}
-	}
-	return sum
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/rapport-cx/rapport/decision"
 	"github.com/rapport-cx/rapport/evidence"
 	"github.com/rapport-cx/rapport/identity"
+	"github.com/rapport-cx/rapport/need/text"
 	"github.com/rapport-cx/rapport/profile"
 )
 
@@ -96,14 +97,14 @@ func (e *Engine) meant(ctx context.Context, r *Request, m *moment, ties []profil
 	return m.ask(r.Scene.Time, found), nil
 }
 
-func means(text string, who *profile.Profile, ties []profile.Tie, asker *profile.Profile) bool {
-	text = strings.ToLower(text)
+func means(said string, who *profile.Profile, ties []profile.Tie, asker *profile.Profile) bool {
+	said = strings.ToLower(said)
 	names := []string{who.Text("first_name"), who.Text("name")}
 	for _, t := range ties {
 		names = append(names, t.Called...)
 	}
 	for _, n := range names {
-		if utf8.RuneCountInString(n) >= 2 && spoken(text, strings.ToLower(n)) {
+		if utf8.RuneCountInString(n) >= 2 && text.Stands(said, strings.ToLower(n)) {
 			return true
 		}
 	}
@@ -112,35 +113,12 @@ func means(text string, who *profile.Profile, ties []profile.Tie, asker *profile
 			continue
 		}
 		for id := range all {
-			if len(id) >= 4 && asker.Records[kind][id] == nil && spoken(text, strings.ToLower(id)) {
+			if len(id) >= 4 && asker.Records[kind][id] == nil && text.Stands(said, strings.ToLower(id)) {
 				return true
 			}
 		}
 	}
 	return false
-}
-
-// spoken tells that a word stands in a text by itself. Between Han characters
-// nothing separates words, so there any place counts.
-func spoken(text, word string) bool {
-	letter := func(r rune) bool {
-		return r < 0x2e80 && (r == '_' || r >= '0' && r <= '9' || r >= 'a' && r <= 'z' || r >= 0xc0)
-	}
-	for from := 0; ; {
-		i := strings.Index(text[from:], word)
-		if i < 0 {
-			return false
-		}
-		i += from
-		before, _ := utf8.DecodeLastRuneInString(text[:i])
-		after, _ := utf8.DecodeRuneInString(text[i+len(word):])
-		first, _ := utf8.DecodeRuneInString(word)
-		last, _ := utf8.DecodeLastRuneInString(word)
-		if !(letter(first) && letter(before) && i > 0) && !(letter(last) && letter(after) && i+len(word) < len(text)) {
-			return true
-		}
-		from = i + len(word)
-	}
 }
 
 // ask makes the moment one in which somebody asks for another.

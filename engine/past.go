@@ -55,11 +55,7 @@ type actionBrief struct {
 // each decision; those that were erased are counted. Nothing is stored, learned or
 // counted by it.
 func (e *Engine) relive(ctx context.Context, workspace string, number int, p Past, tell func(*relived) error) (erased int, err error) {
-	t, err := e.tenant(workspace)
-	if err != nil {
-		return 0, err
-	}
-	if _, err := e.version(ctx, t, number); err != nil {
+	if _, _, err := e.versionOf(ctx, workspace, number); err != nil {
 		return 0, err
 	}
 	if p.Limit <= 0 {

@@ -261,6 +261,16 @@ func (e *Engine) version(ctx context.Context, t *tenant, number int) (*strategy.
 	return v, nil
 }
 
+// versionOf is a workspace and a compiled version of it by number.
+func (e *Engine) versionOf(ctx context.Context, workspace string, number int) (*tenant, *strategy.Version, error) {
+	t, err := e.tenant(workspace)
+	if err != nil {
+		return nil, nil, err
+	}
+	v, err := e.version(ctx, t, number)
+	return t, v, err
+}
+
 // keep remembers a compiled version, forgetting the one unused for longest.
 func (t *tenant) keep(number int, v *strategy.Version) {
 	t.mu.Lock()

@@ -39,11 +39,7 @@ const rehearsalHour = 10
 // through the next days on a virtual clock in which nothing new happens, and tells
 // on which of them the customer would be offered something else.
 func (e *Engine) Rehearse(ctx context.Context, r Request, number, days int) (*Rehearsal, error) {
-	t, err := e.tenant(r.Workspace)
-	if err != nil {
-		return nil, err
-	}
-	draft, err := e.version(ctx, t, number)
+	t, draft, err := e.versionOf(ctx, r.Workspace, number)
 	if err != nil {
 		return nil, err
 	}

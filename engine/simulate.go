@@ -57,11 +57,7 @@ const mostExamples = 20
 
 // Simulate decides the logged past again under a version.
 func (e *Engine) Simulate(ctx context.Context, workspace string, number int, p Past) (*Simulation, error) {
-	t, err := e.tenant(workspace)
-	if err != nil {
-		return nil, err
-	}
-	v, err := e.version(ctx, t, number)
+	_, v, err := e.versionOf(ctx, workspace, number)
 	if err != nil {
 		return nil, err
 	}

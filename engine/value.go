@@ -113,11 +113,7 @@ func rewardingOf(v *strategy.Version, name string) (*rewarding, error) {
 
 // Metrics are what the packs of a version declare.
 func (e *Engine) Metrics(ctx context.Context, workspace string, number int) ([]outcome.Metric, error) {
-	t, err := e.tenant(workspace)
-	if err != nil {
-		return nil, err
-	}
-	v, err := e.version(ctx, t, number)
+	_, v, err := e.versionOf(ctx, workspace, number)
 	if err != nil {
 		return nil, err
 	}

@@ -8,10 +8,10 @@ import (
 	"strings"
 	"sync/atomic"
 	"unicode"
-	"unicode/utf8"
 
 	"github.com/rapport-cx/rapport/event"
 	"github.com/rapport-cx/rapport/need/signal"
+	"github.com/rapport-cx/rapport/need/text"
 )
 
 // topic is a subject that pages are about. A page is of the first topic that its
@@ -134,7 +134,7 @@ func (t *topics) find(said [len(topicFields)]string) string {
 		t := &topics[i]
 		if slices.ContainsFunc(whole, func(s string) bool { return s != "" && slices.Contains(t.whole, s) }) ||
 			slices.ContainsFunc(texts, func(s string) bool {
-				return slices.ContainsFunc(t.words, func(w string) bool { return speaksOf(s, w) })
+				return slices.ContainsFunc(t.words, func(w string) bool { return text.Stands(s, w) })
 			}) {
 			return t.id
 		}
@@ -145,31 +145,4 @@ func (t *topics) find(said [len(topicFields)]string) string {
 // plainPhrase is a text in small letters, its words apart by one blank.
 func plainPhrase(s string) string {
 	return strings.Join(strings.FieldsFunc(strings.ToLower(s), func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) }), " ")
-}
-
-// speaksOf finds a phrase in a text, at the borders of words where words have any.
-func speaksOf(text, phrase string) bool {
-	if phrase == "" {
-		return false
-	}
-	for from := 0; ; {
-		i := strings.Index(text[from:], phrase)
-		if i < 0 {
-			return false
-		}
-		i += from
-		before, _ := utf8.DecodeLastRuneInString(text[:i])
-		after, _ := utf8.DecodeRuneInString(text[i+len(phrase):])
-		first, size := utf8.DecodeRuneInString(phrase)
-		last, _ := utf8.DecodeLastRuneInString(phrase)
-		if (i == 0 || !lettered(before) || !lettered(first)) && (i+len(phrase) == len(text) || !lettered(after) || !lettered(last)) {
-			return true
-		}
-		from = i + size
-	}
-}
-
-// lettered tells a letter or digit of a script that parts words by blanks.
-func lettered(r rune) bool {
-	return r < 0x2e80 && (unicode.IsLetter(r) || unicode.IsDigit(r))
 }

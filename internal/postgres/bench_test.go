@@ -7,10 +7,6 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
-	"os"
-	"path/filepath"
-	"strconv"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -38,31 +34,7 @@ func used(server *pgtest.Server) (s spent) {
 	if syscall.Getrusage(syscall.RUSAGE_SELF, &u) == nil {
 		s.here = time.Duration(u.Utime.Nano() + u.Stime.Nano())
 	}
-	stats, _ := filepath.Glob("/proc/[0-9]*/stat")
-	for _, path := range stats {
-		text, err := os.ReadFile(path)
-		if err != nil {
-			continue
-		}
-		_, rest, _ := strings.Cut(string(text), ") ")
-		f := strings.Fields(rest) // state, parent, …; times in hundredths of a second from field 11 on
-		if len(f) < 15 {
-			continue
-		}
-		ticks := func(fields ...int) (n int64) {
-			for _, i := range fields {
-				v, _ := strconv.ParseInt(f[i], 10, 64)
-				n += v
-			}
-			return n
-		}
-		switch strconv.Itoa(server.PID()) {
-		case f[1]:
-			s.server += time.Duration(ticks(11, 12)) * 10 * time.Millisecond
-		case filepath.Base(filepath.Dir(path)):
-			s.server += time.Duration(ticks(11, 12, 13, 14)) * 10 * time.Millisecond // with its past children
-		}
-	}
+	s.server = server.CPU()
 	return s
 }
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"strings"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -83,8 +82,8 @@ func (s *Store) queueTurn(b *pgx.Batch, t *journal.Turn) {
 		if body == nil {
 			body = []byte{}
 		}
-		b.Queue(saveFiring, f.ID, t.Workspace, string(person), f.Signal, string(fired.Begins(f)), milliseconds(f.At), milliseconds(f.Found),
-			milliseconds(f.Due), t.Cause, []byte(f.Reason), (*[16]byte)(f.UndoneBy), body)
+		b.Queue(saveFiring, f.ID, t.Workspace, string(person), f.Signal, string(fired.Begins(f)), fired.Milliseconds(f.At), fired.Milliseconds(f.Found),
+			fired.Milliseconds(f.Due), t.Cause, []byte(f.Reason), (*[16]byte)(f.UndoneBy), body)
 	}
 	if len(t.Whole) > 0 {
 		persons := make([]string, len(t.Whole))
@@ -95,27 +94,12 @@ func (s *Store) queueTurn(b *pgx.Batch, t *journal.Turn) {
 	}
 }
 
-// milliseconds since 1970; 0 for no time.
-func milliseconds(t time.Time) int64 {
-	if t.IsZero() {
-		return 0
-	}
-	return t.UnixMilli()
-}
-
-func timeOf(milliseconds int64) time.Time {
-	if milliseconds == 0 {
-		return time.Time{}
-	}
-	return time.UnixMilli(milliseconds).UTC()
-}
-
 // act does what a request does about firings, in the transaction at hand: the rows stay
 // locked until it ends, so that of many who act on the same one succeeds.
 func act(ctx context.Context, c *pgxpool.Conn, r *queue.Request) error {
 	for _, x := range r.Batch.Acts {
 		tag, err := c.Exec(ctx, "UPDATE firing SET state = $3, due = $4, decision = $5, reason = $6 WHERE id = $1 AND workspace = $2 AND state = 'open'",
-			x.ID, r.Batch.Workspace, string(x.State), milliseconds(x.Due), x.Decision, []byte(x.Reason))
+			x.ID, r.Batch.Workspace, string(x.State), fired.Milliseconds(x.Due), x.Decision, []byte(x.Reason))
 		if err != nil {
 			return err
 		}
@@ -197,7 +181,7 @@ func readFiring(row pgx.CollectableRow) (f journal.Firing, err error) {
 	if err != nil {
 		return f, err
 	}
-	f.At, f.Found, f.Due, f.Reason = timeOf(at), timeOf(found), timeOf(due), string(reason)
+	f.At, f.Found, f.Due, f.Reason = fired.Time(at), fired.Time(found), fired.Time(due), string(reason)
 	f.UndoneBy = (*event.ID)(undone)
 	return f, fired.Read(&f, body)
 }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/rapport-cx/rapport/event"
 	"github.com/rapport-cx/rapport/identity"
@@ -82,8 +81,8 @@ func (w *writer) storeTurn(t *journal.Turn) error {
 		if body == nil {
 			body = []byte{}
 		}
-		_, err := w.saveFiring.exec(f.ID, t.Workspace, string(person), f.Signal, string(fired.Begins(f)), milliseconds(f.At), milliseconds(f.Found),
-			milliseconds(f.Due), int64(t.Cause), "", f.Reason, undone, body)
+		_, err := w.saveFiring.exec(f.ID, t.Workspace, string(person), f.Signal, string(fired.Begins(f)), fired.Milliseconds(f.At), fired.Milliseconds(f.Found),
+			fired.Milliseconds(f.Due), int64(t.Cause), "", f.Reason, undone, body)
 		if err != nil {
 			return fmt.Errorf("firing %s: %w", f.ID, err)
 		}
@@ -108,21 +107,6 @@ func (w *writer) storeTurn(t *journal.Turn) error {
 	return nil
 }
 
-// milliseconds since 1970; 0 for no time.
-func milliseconds(t time.Time) int64 {
-	if t.IsZero() {
-		return 0
-	}
-	return t.UnixMilli()
-}
-
-func timeOf(milliseconds int64) time.Time {
-	if milliseconds == 0 {
-		return time.Time{}
-	}
-	return time.UnixMilli(milliseconds).UTC()
-}
-
 // actable is journal.ErrActed when a firing that a batch acts on is not open.
 func (w *writer) actable(b *journal.Batch) error {
 	for _, x := range b.Acts {
@@ -143,7 +127,7 @@ func (w *writer) actable(b *journal.Batch) error {
 
 func (w *writer) act(b *journal.Batch) error {
 	for _, x := range b.Acts {
-		if _, err := w.actOnFiring.exec(string(x.State), milliseconds(x.Due), x.Decision, x.Reason, x.ID); err != nil {
+		if _, err := w.actOnFiring.exec(string(x.State), fired.Milliseconds(x.Due), x.Decision, x.Reason, x.ID); err != nil {
 			return fmt.Errorf("firing %s: %w", x.ID, err)
 		}
 	}
@@ -193,7 +177,7 @@ func (s *Store) Firings(ctx context.Context, q journal.FiringQuery) (all []journ
 		return r.c.once(sql, func(row []driver.Value) error {
 			f := journal.Firing{
 				Number: uint64(integer(row[0])), ID: text(row[1]), Workspace: text(row[2]), Person: identity.PersonID(text(row[3])), Signal: text(row[4]),
-				State: journal.FiringState(text(row[5])), At: timeOf(integer(row[6])), Found: timeOf(integer(row[7])), Due: timeOf(integer(row[8])),
+				State: journal.FiringState(text(row[5])), At: fired.Time(integer(row[6])), Found: fired.Time(integer(row[7])), Due: fired.Time(integer(row[8])),
 				Cause: uint64(integer(row[9])), Decision: text(row[10]), Reason: text(row[11]),
 			}
 			if undone := blob(row[12]); len(undone) == len(event.ID{}) {

@@ -101,6 +101,14 @@ func logOdds(m *Model, weights [][][]float64, r *row, out []float64) []float64 {
 	return out
 }
 
+// came is 1 when a need was spoken in a row, else 0.
+func (t *Trainer) came(r *row, need string) float64 {
+	if slices.Contains(r.spoken, t.spoken[need]) {
+		return 1
+	}
+	return 0
+}
+
 // loss is how badly a model foresees rows, in nats.
 func (t *Trainer) loss(m *Model, rows []*row) (sum float64) {
 	weights := t.translated(m)
@@ -108,10 +116,7 @@ func (t *Trainer) loss(m *Model, rows []*row) (sum float64) {
 	for _, r := range rows {
 		x = logOdds(m, weights, r, x)
 		for k, need := range m.needs {
-			came := 0.0
-			if slices.Contains(r.spoken, t.spoken[need]) {
-				came = 1
-			}
+			came := t.came(r, need)
 			sum += surprise(x[k], came)
 		}
 	}
@@ -134,10 +139,7 @@ func (t *Trainer) platt(m *Model, rows []*row) (all corrections, slope, offset f
 	for _, r := range rows {
 		out = logOdds(m, weights, r, out)
 		for k, need := range m.needs {
-			came := 0.0
-			if slices.Contains(r.spoken, t.spoken[need]) {
-				came = 1
-			}
+			came := t.came(r, need)
 			x[k], y[k] = append(x[k], out[k]), append(y[k], came)
 		}
 	}

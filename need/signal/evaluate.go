@@ -411,14 +411,23 @@ func (v *evaluation) absent(g *group) verdict {
 		return s
 	}
 	start := s.events[0].event
-	if e := v.newestOf(v.Event, v.Where, g.keys, start.Time.Add(-1)); e != nil && before(start, e) {
-		s.fault = "without:" + e.Name
-	} else if e := v.undone(g.keys, start.Time.Add(-1)); e != nil && before(start, e) {
-		s.fault = "without:" + e.Name
-	} else if v.m.At.Sub(start.Time) < v.Within {
-		s.fault = "early"
-	}
+	s.fault = v.broken(g, start, v.newestOf(v.Event, v.Where, g.keys, start.Time.Add(-1)), v.Within)
 	return s
+}
+
+// broken says why a silence since an event does not hold: something that ended it came,
+// this one or what undoes the signal, or it has not lasted long enough; "" when it holds.
+func (v *evaluation) broken(g *group, since, ended *event.Event, lasting time.Duration) string {
+	if ended != nil && before(since, ended) {
+		return "without:" + ended.Name
+	}
+	if e := v.undone(g.keys, since.Time.Add(-1)); e != nil && before(since, e) {
+		return "without:" + e.Name
+	}
+	if v.m.At.Sub(since.Time) < lasting {
+		return "early"
+	}
+	return ""
 }
 
 func (v *evaluation) sequence(g *group) verdict {
@@ -589,13 +598,7 @@ func (v *evaluation) unfinished(g *group) verdict {
 			continue
 		}
 		s.count, s.events = whole.count, whole.events
-		if u := v.newestOf(v.Unless.Event, v.Unless.Where, g.keys, e.Time.Add(-1)); u != nil && before(e, u) {
-			s.fault = "without:" + u.Name
-		} else if u := v.undone(g.keys, e.Time.Add(-1)); u != nil && before(e, u) {
-			s.fault = "without:" + u.Name
-		} else if v.m.At.Sub(e.Time) < v.For {
-			s.fault = "early"
-		}
+		s.fault = v.broken(g, e, v.newestOf(v.Unless.Event, v.Unless.Where, g.keys, e.Time.Add(-1)), v.For)
 		return s
 	}
 	s.fault = "order"

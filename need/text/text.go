@@ -12,8 +12,10 @@
 package text
 
 import (
+	"strings"
 	"sync"
 	"unicode"
+	"unicode/utf8"
 )
 
 // Normalised is a text in its plain form. Runes and Origin have the same length; Origin[i] is the
@@ -134,6 +136,32 @@ func Letter(r rune) bool {
 	}
 	return !Han(r) && (unicode.IsLetter(r) || unicode.IsDigit(r) || unicode.IsMark(r))
 }
+
+// Stands tells whether a phrase stands in a text by itself: not inside of a longer word. Between
+// Han characters nothing separates words, so there any place counts. Both are compared as they are
+// written; an underscore belongs to the word it stands in.
+func Stands(s, phrase string) bool {
+	if phrase == "" {
+		return false
+	}
+	first, size := utf8.DecodeRuneInString(phrase)
+	last, _ := utf8.DecodeLastRuneInString(phrase)
+	for from := 0; ; from += size {
+		i := strings.Index(s[from:], phrase)
+		if i < 0 {
+			return false
+		}
+		from += i
+		end := from + len(phrase)
+		before, _ := utf8.DecodeLastRuneInString(s[:from])
+		after, _ := utf8.DecodeRuneInString(s[end:])
+		if (from == 0 || !joins(before) || !joins(first)) && (end == len(s) || !joins(after) || !joins(last)) {
+			return true
+		}
+	}
+}
+
+func joins(r rune) bool { return r == '_' || Letter(r) }
 
 // simplified is simplifiedPairs by character, 42 kB, made at first use: an array costs a nanosecond a
 // character where a map costs fifteen.

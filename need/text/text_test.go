@@ -43,6 +43,29 @@ func TestASpanOfThePlainFormIsASpanOfTheOriginal(t *testing.T) {
 	t.Errorf("退货 is not in %q", string(n.Runes))
 }
 
+func TestAPhraseStandsByItselfWhereNoWordGoesOn(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		text, phrase string
+		want         bool
+	}{
+		{"where is lin's parcel", "lin", true},
+		{"berlin, and in line", "lin", false},
+		{"berlin and lin", "lin", true},
+		{"order o-12", "o-12", true},
+		{"order o-123", "o-12", false},
+		{"order—o-12…", "o-12", true},
+		{"file_12", "12", false},
+		{"我妈妈的订单12号", "妈妈", true},
+		{"给lin买的", "lin", true},
+		{"anything", "", false},
+	} {
+		if got := text.Stands(c.text, c.phrase); got != c.want {
+			t.Errorf("%q in %q: %t", c.phrase, c.text, got)
+		}
+	}
+}
+
 func FuzzNormalise(f *testing.F) {
 	f.Add("對比Ａ和B　型號\u200d👨‍👩‍👧\xff\xfe")
 	f.Add(" \n \n ")

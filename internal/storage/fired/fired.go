@@ -5,6 +5,7 @@ package fired
 import (
 	"encoding/json"
 	"fmt"
+	"time"
 
 	"github.com/rapport-cx/rapport/event"
 	"github.com/rapport-cx/rapport/journal"
@@ -48,6 +49,22 @@ func Read(f *journal.Firing, column []byte) error {
 		f.Events = append(f.Events, id)
 	}
 	return nil
+}
+
+// Milliseconds since 1970, as a time stands in a column; 0 for no time.
+func Milliseconds(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.UnixMilli()
+}
+
+// Time reads what Milliseconds wrote.
+func Time(milliseconds int64) time.Time {
+	if milliseconds == 0 {
+		return time.Time{}
+	}
+	return time.UnixMilli(milliseconds).UTC()
 }
 
 // Limit is how many firings a query without a limit gives.
