@@ -28,3 +28,13 @@ func lock(path string) (*os.File, error) {
 	fmt.Fprintf(f, "%d", os.Getpid())
 	return f, nil
 }
+
+// unlock lets the folder go. Closing alone would not while a process that was just
+// forked, and has not begun its program yet, holds a copy of the file.
+func unlock(f *os.File) error {
+	err := syscall.Flock(int(f.Fd()), syscall.LOCK_UN)
+	if e := f.Close(); err == nil {
+		err = e
+	}
+	return err
+}

@@ -23,3 +23,6 @@ func lock(path string) (*os.File, error) {
 	}
 	return f, nil
 }
+
+// unlock lets the folder go.
+func unlock(f *os.File) error { return f.Close() }

@@ -177,7 +177,7 @@ func open(ctx context.Context, o Options, rebuild bool) (_ *Store, err error) {
 	}
 	defer func() {
 		if err != nil {
-			s.lock.Close()
+			unlock(s.lock)
 		}
 	}()
 	c, err := dial(s.path)
@@ -216,7 +216,7 @@ func (s *Store) Close() error {
 	}
 	s.readers.close()
 	err := s.w.close()
-	if e := s.lock.Close(); err == nil {
+	if e := unlock(s.lock); err == nil {
 		err = e
 	}
 	return err
