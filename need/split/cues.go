@@ -141,13 +141,31 @@ func (c *Cues) skip(runes []rune, i, end int) int {
 // linkAt gives the length of a linking word at i, or 0.
 func (c *Cues) linkAt(runes []rune, i, end int) int {
 	n := c.link.match(runes, i, end)
-	if n == 2 && i+n < end && runes[i] == '还' && strings.ContainsRune(linkNot, runes[i+n]) {
+	if n == 2 && i+n < end && runes[i] == '还' && (strings.ContainsRune(linkNot, runes[i+n]) || asksWhatIsLeft(runes, i+n, end)) {
 		return 0
 	}
 	if n > 0 && c.ordinal.match(runes, i, i+n) == n && c.counts(runes, i+n, end) {
 		return 0
 	}
 	return n
+}
+
+// asksWhatIsLeft tells whether 还有 before i is the verb of a question: what follows to the next mark is a
+// name without a verb, and a word that asks ("还有周末的名额吗"; not "还有发票能开吗").
+func asksWhatIsLeft(runes []rune, i, end int) bool {
+	stop := i
+	for stop < end && text.Han(runes[stop]) {
+		stop++
+	}
+	if stop-i < 2 || !strings.ContainsRune("吗么没不", runes[stop-1]) {
+		return false
+	}
+	for _, r := range runes[i : stop-1] {
+		if strings.ContainsRune(verbal, r) {
+			return false
+		}
+	}
+	return true
 }
 
 // counts tells whether an ordinal that ends at i counts something ("第三次", "third time") instead of
