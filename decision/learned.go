@@ -238,15 +238,20 @@ func (p *proposal) learnedParts(learn *Learnable) (parts []candidate.Term) {
 		var few [8]evidence.Ref
 		refs := append(few[:0], ref)
 		name := "learned " + part.Level
-		switch part.Feature {
-		case "":
-		case shownBefore, cameBefore:
-			refs = join(refs, p.contacts)
-		default:
-			refs = join(refs, p.proof(part.Feature))
+		for _, feature := range [2]string{part.Feature, part.And.Feature} {
+			switch feature {
+			case "":
+			case shownBefore, cameBefore:
+				refs = join(refs, p.contacts)
+			default:
+				refs = join(refs, p.proof(feature))
+			}
 		}
 		if part.Feature != "" {
 			name = "learned " + part.Feature + "=" + part.Bin
+		}
+		if part.And.Feature != "" { // what both weigh together, beside what each does
+			name += " & " + part.And.Feature + "=" + part.And.Bin
 		}
 		parts = append(parts, candidate.Term{Name: name, Value: part.Value, Evidence: p.cites.copy(refs)})
 	}

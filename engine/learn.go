@@ -73,7 +73,8 @@ func (e *Engine) Learned(ctx context.Context, workspace string) (l Learned, ok b
 //
 // A sample is an offer that was shown so long ago that it is ripe. What it is
 // learned by was logged with the decision, so that training reads exactly what
-// serving read. Erased decisions are no samples of any later model.
+// serving read. Erased decisions are no samples of any later model. What is shown and
+// not ripe only makes the model less uncertain, so that it is not tried out twice.
 func (e *Engine) Learn(ctx context.Context, workspace string, alone func(ctx context.Context, job string, do func() error) error) (learned bool, err error) {
 	t, err := e.tenant(workspace)
 	if err != nil || e.Models == nil {
@@ -93,7 +94,7 @@ func (e *Engine) learn(ctx context.Context, t *tenant, before Learned, now time.
 	if ripe <= 0 {
 		ripe = usualRipeness
 	}
-	samples, err := e.samples(ctx, t.ID, now, ripe)
+	samples, ripening, err := e.samples(ctx, t.ID, now, ripe)
 	if err != nil {
 		return next, nil, err
 	}
@@ -104,7 +105,7 @@ func (e *Engine) learn(ctx context.Context, t *tenant, before Learned, now time.
 	for _, s := range samples {
 		trainer.Add(s)
 	}
-	m := trainer.Fit(now)
+	m := trainer.Fit(now, ripening...)
 	next = Learned{Model: propensityModel, Version: before.Version + 1, At: now, Ripe: ripe.String(), About: m.About()}
 	next.Quality, next.Baseline = propensity.Compare(samples)
 	text, err = m.Marshal()
@@ -137,9 +138,9 @@ func learnts(d *decision.Decision) []learnt {
 	return all
 }
 
-// samples reads the ripe outcomes of logged decisions, oldest first.
-func (e *Engine) samples(ctx context.Context, workspace string, now time.Time, ripe time.Duration) ([]propensity.Sample, error) {
-	var all []propensity.Sample
+// samples reads the ripe outcomes of logged decisions, and the offers that were shown
+// and are not ripe, both oldest first.
+func (e *Engine) samples(ctx context.Context, workspace string, now time.Time, ripe time.Duration) (all, ripening []propensity.Sample, err error) {
 	contacts := map[string]map[string][]profile.Contact{} // by asker, by decision
 	words := map[string]string{}                          // one copy of each
 	own := func(s string) string {
@@ -149,11 +150,11 @@ func (e *Engine) samples(ctx context.Context, workspace string, now time.Time, r
 		words[s] = s
 		return s
 	}
-	q := ledger.Query{Workspace: workspace, To: now.Add(-ripe), Limit: pastPage}
+	q := ledger.Query{Workspace: workspace, To: now, Limit: pastPage}
 	for len(all) < mostSamples {
 		page, err := e.Store.Decisions(ctx, q)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		for i := range page {
 			entry := &page[i]
@@ -165,18 +166,24 @@ func (e *Engine) samples(ctx context.Context, workspace string, now time.Time, r
 			}
 			of, err := e.contactsOf(ctx, workspace, entry.Asker, contacts)
 			if err != nil {
-				return nil, err
+				return nil, nil, err
 			}
 			for _, l := range rec.Learn {
 				c, shown := outcomeOf(of[entry.ID], l.Offer.Action)
-				if !shown || c.Shown.Add(ripe).After(now) {
+				if !shown {
 					continue
 				}
-				s := propensity.Sample{At: c.Shown, Offer: l.Offer, Prior: l.Prior, Expected: l.Expected,
-					Accepted: !c.Accepted.IsZero() && !c.Accepted.After(c.Shown.Add(ripe))}
+				s := propensity.Sample{At: c.Shown, Offer: l.Offer, Prior: l.Prior, Expected: l.Expected}
 				for _, v := range l.Context {
 					s.Context = append(s.Context, propensity.Value{Feature: own(v.Feature), Bin: own(v.Bin)})
 				}
+				if c.Shown.Add(ripe).After(now) {
+					if len(ripening) < mostSamples {
+						ripening = append(ripening, s)
+					}
+					continue
+				}
+				s.Accepted = !c.Accepted.IsZero() && !c.Accepted.After(c.Shown.Add(ripe))
 				all = append(all, s)
 			}
 		}
@@ -185,9 +192,11 @@ func (e *Engine) samples(ctx context.Context, workspace string, now time.Time, r
 		}
 		q.Before = page[len(page)-1].ID
 	}
-	slices.Reverse(all)
-	slices.SortStableFunc(all, func(a, b propensity.Sample) int { return a.At.Compare(b.At) })
-	return all, nil
+	for _, list := range [][]propensity.Sample{all, ripening} {
+		slices.Reverse(list)
+		slices.SortStableFunc(list, func(a, b propensity.Sample) int { return a.At.Compare(b.At) })
+	}
+	return all, ripening, nil
 }
 
 // contactsOf are the contacts of who asked, by decision.

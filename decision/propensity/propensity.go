@@ -132,6 +132,13 @@ type level struct {
 	bias    Weight
 	weights []Weight // by bin; a zero Variance means never seen at this level
 	priors  []float64
+	pairs   []pairWeight
+}
+
+// pairWeight is what two bins weigh together beside what each weighs by itself.
+type pairWeight struct {
+	a, b int32
+	Weight
 }
 
 // About tells what the model was learned from.
@@ -146,8 +153,9 @@ func (m *Model) About() About {
 // whose bin it never saw. It is for one goroutine.
 type Reading struct {
 	bins   []int32
-	unseen []int32 // slots
-	sums   []sum   // of the levels that many offers share, as far as they were asked for
+	on     []uint64 // the same as a set
+	unseen []int32  // slots
+	sums   []sum    // of the levels that many offers share, as far as they were asked for
 }
 
 // sum is what a level weighs of a reading.
@@ -161,16 +169,20 @@ func (m *Model) Read(c Context) Reading {
 	if m == nil {
 		return Reading{}
 	}
-	r := Reading{bins: make([]int32, 0, len(c))}
+	r := Reading{bins: make([]int32, 0, len(c)), on: make([]uint64, (len(m.slot)+63)/64)}
 	for _, v := range c {
 		if b, ok := m.bins[v]; ok {
 			r.bins = append(r.bins, b)
+			r.on[b/64] |= 1 << (b % 64)
 		} else if s := slices.Index(m.features, v.Feature); s >= 0 {
 			r.unseen = append(r.unseen, int32(s))
 		}
 	}
 	return r
 }
+
+// has tells whether a bin is in the reading.
+func (r *Reading) has(b int32) bool { return len(r.on) > 0 && r.on[b/64]>>(b%64)&1 == 1 }
 
 // Weighs tells whether the model has seen a value of a feature.
 func (m *Model) Weighs(v Value) bool {
@@ -214,6 +226,13 @@ func (m *Model) EstimateBoth(common, own *Reading, o Offer) Estimate {
 		mean, variance = mean+dm, variance+dv
 		dm, dv = m.level(d, l, own)
 		mean, variance = mean+dm, variance+dv
+		if l != nil {
+			for i := range l.pairs {
+				if p := &l.pairs[i]; (common.has(p.a) || own.has(p.a)) && (common.has(p.b) || own.has(p.b)) {
+					mean, variance = mean+p.Mean, variance+p.Variance
+				}
+			}
+		}
 		if e.LogOdds += mean; d != general {
 			e.Variance += variance
 		}
@@ -287,18 +306,21 @@ func (m *Model) level(d int, l *level, r *Reading) (mean, variance float64) {
 }
 
 // Part is one named addend of an estimate. Feature is "" for what a level weighs by
-// itself; then Level says which: general, parent, action, own or treatment.
+// itself; then Level says which: general, parent, action, own or treatment. And is the
+// other one of two bins that weigh something together.
 type Part struct {
 	Level   string
 	Feature string
 	Bin     string
+	And     Value
 	Value   float64
 }
 
 var levelNames = [depths]string{"general", "parent", "action", "own", "treatment"}
 
 // Parts are the addends of Estimate: those of the levels by themselves, then one for
-// each feature (its weights at all levels together). They add up to its LogOdds.
+// each feature (its weights at all levels together), then one for each pair. They add
+// up to its LogOdds.
 func (m *Model) Parts(c Context, o Offer) []Part {
 	if m == nil {
 		return nil
@@ -323,7 +345,30 @@ func (m *Model) Parts(c Context, o Offer) []Part {
 		}
 		parts = append(parts, p)
 	}
+	r := m.Read(c)
+	for _, name := range names {
+		l := m.levels[name]
+		if name == "" || l == nil {
+			continue
+		}
+		for i := range l.pairs {
+			if p := &l.pairs[i]; r.has(p.a) && r.has(p.b) {
+				a, b := m.valueOf(c, p.a), m.valueOf(c, p.b)
+				parts = append(parts, Part{Feature: a.Feature, Bin: a.Bin, And: b, Value: p.Mean})
+			}
+		}
+	}
 	return parts
+}
+
+// valueOf finds the value of a context that is a bin.
+func (m *Model) valueOf(c Context, bin int32) Value {
+	for _, v := range c {
+		if b, ok := m.bins[v]; ok && b == bin {
+			return v
+		}
+	}
+	return Value{}
 }
 
 // Logistic is 1/(1+e^-x).

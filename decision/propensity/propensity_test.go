@@ -82,6 +82,114 @@ func TestAnEstimateIsTheSumOfItsParts(t *testing.T) {
 	}
 }
 
+// Who is on the phone with a mobile takes it: neither by itself says so.
+func TestTwoFeaturesThatMatterOnlyTogetherAreAPair(t *testing.T) {
+	t.Parallel()
+	r := rand.New(rand.NewPCG(9, 9))
+	plan, film := Offer{Parent: "sale", Action: "plan"}, Offer{Parent: "sale", Action: "film"}
+	m := fit(shown(r, 6000, plan, func(device, channel string) float64 {
+		if (device == "mobile") == (channel == "phone") {
+			return .3
+		}
+		return .08
+	}), shown(r, 6000, film, func(string, string) float64 { return .1 }))
+	for device, want := range map[string]float64{"mobile": .3, "desktop": .08} {
+		c := moment(device, "phone")
+		if got := chanceOf(m, c, plan); math.Abs(got-want) > .03 {
+			t.Errorf("%.2f on %s by phone take it, the model says %.3f", want, device, got)
+		}
+		sum, pairs := 0.0, 0
+		for _, p := range m.Parts(c, plan) {
+			if sum += p.Value; p.And != (Value{}) {
+				pairs++
+			}
+		}
+		if e := m.Estimate(m.Read(c), plan).LogOdds; math.Abs(sum-e) > 1e-9 || pairs == 0 {
+			t.Errorf("%s by phone: %d pairs, the parts add up to %v, the estimate is %v", device, pairs, sum, e)
+		}
+		common, own := m.Read(c[:1]), m.Read(c[1:])
+		if a, b := m.EstimateBoth(&common, &own, plan), m.Estimate(m.Read(c), plan); math.Abs(a.LogOdds-b.LogOdds) > 1e-12 || math.Abs(a.Variance-b.Variance) > 1e-12 {
+			t.Errorf("read apart %+v, read together %+v", a, b)
+		}
+	}
+	text, err := m.Marshal()
+	if err != nil {
+		t.Fatal(err)
+	}
+	back, err := Unmarshal(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, o := range []Offer{plan, film} {
+		if c := moment("mobile", "phone"); m.Estimate(m.Read(c), o) != back.Estimate(back.Read(c), o) {
+			t.Errorf("stored and read again, %s is estimated otherwise", o.Action)
+		}
+		if o == film {
+			for _, p := range m.Parts(moment("mobile", "phone"), o) {
+				if p.And != (Value{}) {
+					t.Errorf("nothing matters for the film, and it has the pair %+v", p)
+				}
+			}
+		}
+	}
+}
+
+func TestAPairThatMattersNoMoreGoes(t *testing.T) {
+	t.Parallel()
+	r := rand.New(rand.NewPCG(10, 10))
+	tr := NewTrainer(Options{HalfLife: 2 * 24 * time.Hour})
+	pairs := func(m *Model) (n int) {
+		for _, p := range m.Parts(moment("mobile", "phone"), Offer{Action: "plan"}) {
+			if p.And != (Value{}) {
+				n++
+			}
+		}
+		return n
+	}
+	add := func(days int, list []Sample) *Model {
+		at := time.Time{}
+		for _, s := range list {
+			at = s.At.AddDate(0, 0, days)
+			s.At = at
+			tr.Add(s)
+		}
+		return tr.Fit(at)
+	}
+	m := add(0, shown(r, 5000, Offer{Action: "plan"}, func(device, channel string) float64 {
+		return map[bool]float64{true: .4, false: .1}[(device == "mobile") == (channel == "phone")]
+	}))
+	if pairs(m) == 0 {
+		t.Fatal("no pair is found")
+	}
+	if m = add(30, shown(r, 5000, Offer{Action: "plan"}, func(string, string) float64 { return .2 })); pairs(m) > 0 {
+		t.Errorf("a month later nobody cares, and there are pairs yet: %+v", m.Parts(moment("mobile", "phone"), Offer{Action: "plan"}))
+	}
+}
+
+// What is outstanding says nothing about how many take it, and is not tried out twice.
+func TestWhatIsNotRipeMakesLessUncertainAndNothingElse(t *testing.T) {
+	t.Parallel()
+	r := rand.New(rand.NewPCG(12, 12))
+	plan, never := Offer{Action: "plan"}, Offer{Action: "never"}
+	tr, again := NewTrainer(Options{}), NewTrainer(Options{})
+	for _, s := range shown(r, 300, plan, func(string, string) float64 { return .2 }) {
+		tr.Add(s)
+		again.Add(s)
+	}
+	ripening := append(shown(r, 300, plan, func(string, string) float64 { return 1 }), shown(r, 40, never, func(string, string) float64 { return 1 })...)
+	without, with := tr.Fit(start), again.Fit(start, ripening...)
+	c := moment("mobile", "web")
+	for _, o := range []Offer{plan, never} {
+		before, after := without.Estimate(without.Read(c), o), with.Estimate(with.Read(c), o)
+		if math.Abs(before.LogOdds-after.LogOdds) > 1e-9 {
+			t.Errorf("%s: outstanding outcomes move it from %v to %v", o.Action, before.LogOdds, after.LogOdds)
+		}
+		if after.Variance > .9*before.Variance {
+			t.Errorf("%s: outstanding outcomes leave it as uncertain as it was: %v, %v", o.Action, before.Variance, after.Variance)
+		}
+	}
+}
+
 func TestWhatIsSeldomSeenStaysNearItsParent(t *testing.T) {
 	t.Parallel()
 	r := rand.New(rand.NewPCG(3, 3))

@@ -31,9 +31,16 @@ type storedLevel struct {
 	Priors  []float64    `json:"priors"`
 	Bins    []int32      `json:"bins"`
 	Weights [][2]float64 `json:"weights"`
+	Pairs   []storedPair `json:"pairs,omitempty"`
 }
 
-const storeFormat = 1
+type storedPair struct {
+	Bins   [2]int32   `json:"b"`
+	Weight [2]float64 `json:"w"`
+}
+
+// storeFormat is 2 since there are pairs; a model without any reads the same in both.
+const storeFormat = 2
 
 // Marshal is the model as text; equal models have equal text.
 func (m *Model) Marshal() ([]byte, error) {
@@ -51,6 +58,9 @@ func (m *Model) Marshal() ([]byte, error) {
 				o.Bins, o.Weights = append(o.Bins, int32(b)), append(o.Weights, [2]float64{w.Mean, w.Variance})
 			}
 		}
+		for _, p := range l.pairs {
+			o.Pairs = append(o.Pairs, storedPair{[2]int32{p.a, p.b}, [2]float64{p.Mean, p.Variance}})
+		}
 		s.Levels = append(s.Levels, o)
 	}
 	slices.SortFunc(s.Levels, func(a, b storedLevel) int { return strings.Compare(a.Name, b.Name) })
@@ -63,8 +73,8 @@ func Unmarshal(text []byte) (*Model, error) {
 	if err := json.Unmarshal(text, &s); err != nil {
 		return nil, fmt.Errorf("stored propensity model: %w", err)
 	}
-	if s.Format != storeFormat {
-		return nil, fmt.Errorf("stored propensity model: format %d, wanted %d", s.Format, storeFormat)
+	if s.Format < 1 || s.Format > storeFormat {
+		return nil, fmt.Errorf("stored propensity model: format %d, wanted at most %d", s.Format, storeFormat)
 	}
 	m := &Model{features: s.Features, bins: make(map[Value]int32, len(s.Bins)), slot: make([]int32, len(s.Bins)),
 		levels: make(map[string]*level, len(s.Levels)), bias: s.Bias, prior: s.Prior, about: s.About}
@@ -90,6 +100,12 @@ func Unmarshal(text []byte) (*Model, error) {
 				return nil, broken
 			}
 			l.weights[b] = Weight{o.Weights[i][0], o.Weights[i][1]}
+		}
+		for _, p := range o.Pairs {
+			if a, b := p.Bins[0], p.Bins[1]; a < 0 || b < 0 || int(a) >= len(l.weights) || int(b) >= len(l.weights) || !finite(p.Weight) {
+				return nil, broken
+			}
+			l.pairs = append(l.pairs, pairWeight{p.Bins[0], p.Bins[1], Weight{p.Weight[0], p.Weight[1]}})
 		}
 		m.levels[o.Name] = l
 	}

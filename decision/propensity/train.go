@@ -61,6 +61,9 @@ type Trainer struct {
 		slots  []block              // by slot
 	}
 
+	pairs  [][]*pairing // by action
+	paired int          // samples when pairs were last looked for
+
 	at       []int64
 	code     [][]int32 // by slot, by sample: local bin, −1 none
 	eta      []float64 // prior and all weights
@@ -123,6 +126,14 @@ func (t *Trainer) Add(s Sample) {
 					eta += t.depth[d].slots[i].mean[l*t.size[i]+b]
 				}
 			}
+			if d == actional {
+				for _, p := range t.pairs[l] {
+					if t.holds(p.a, n) && t.holds(p.b, n) {
+						p.rows = append(p.rows, int32(n))
+						eta += p.mean
+					}
+				}
+			}
 		}
 		t.depth[d].rows = append(t.depth[d].rows, l)
 	}
@@ -181,6 +192,9 @@ func (t *Trainer) level(d int, name string) int32 {
 	g.index[name] = l
 	g.names = append(g.names, name)
 	g.bias, g.vBias = append(g.bias, 0), append(g.vBias, g.tBias)
+	if d == actional {
+		t.pairs = append(t.pairs, nil)
+	}
 	for i := range g.slots {
 		k := &g.slots[i]
 		k.mean = append(k.mean, make([]float64, t.size[i])...)
@@ -191,14 +205,20 @@ func (t *Trainer) level(d int, name string) int32 {
 }
 
 // Fit improves all weights on all samples, as they count at a time, and gives the
-// model. Each sweep is one step of Newton's method on the penalised likelihood for
+// model. ripening are offers that were shown and are not ripe: nothing is learned from
+// them, but what they will tell need not be tried out again, so that the model is
+// less uncertain about them already ([Trainer.foretell]). Each sweep is one step of Newton's method on the penalised likelihood for
 // every block of weights in turn (the bins of a feature do not overlap, so that the
 // curvature within a block is diagonal), then the prior variances follow the evidence.
-func (t *Trainer) Fit(now time.Time) *Model {
+func (t *Trainer) Fit(now time.Time, ripening ...Sample) *Model {
 	n := len(t.at)
+	t.expect(ripening)
 	t.weight, t.taken = sized(t.weight, n), sized(t.taken, n)
 	about := t.count(now)
-	for range t.o.Sweeps {
+	for sweep := range t.o.Sweeps {
+		if sweep == t.o.Sweeps/2 { // what single features explain is known by then
+			t.pair()
+		}
 		for d := range t.depth {
 			t.fitBias(d)
 			for s := range t.features {
@@ -206,8 +226,11 @@ func (t *Trainer) Fit(now time.Time) *Model {
 			}
 			t.believe(d)
 		}
+		t.fitPairs()
 	}
-	return t.model(about)
+	m := t.model(about)
+	t.foretell(m, ripening)
+	return m
 }
 
 func sized(s []float64, n int) []float64 {
@@ -383,6 +406,75 @@ func (t *Trainer) fitSlot(d, s int) {
 	}
 }
 
+// expect makes room for what ripening offers are about, as far as it is new.
+func (t *Trainer) expect(ripening []Sample) {
+	for i := range ripening {
+		s := &ripening[i]
+		for _, v := range s.Context {
+			t.bin(v, len(t.at))
+		}
+		for d, name := range s.Offer.levels() {
+			if name != "" {
+				t.level(d, name)
+			}
+		}
+	}
+}
+
+// foretell takes from the uncertainty of a model what ripening offers will take from
+// it: each will add its curvature, whatever comes of it (the hallucinated outcomes of
+// Desautels, Krause and Burdick, 2014: the means stay as they are). While outcomes are
+// outstanding the same actions would otherwise be tried out over and over again.
+func (t *Trainer) foretell(m *Model, ripening []Sample) {
+	type told struct {
+		bias    float64
+		weights []float64
+		pairs   []float64
+	}
+	all := map[*level]*told{}
+	for i := range ripening {
+		s := &ripening[i]
+		r := m.Read(s.Context)
+		p := Logistic(s.Prior + m.Estimate(r, s.Offer).LogOdds)
+		h := p * (1 - p)
+		levels, _ := m.find(&s.Offer)
+		for _, l := range levels {
+			if l == nil {
+				continue
+			}
+			f := all[l]
+			if f == nil {
+				f = &told{weights: make([]float64, len(l.weights)), pairs: make([]float64, len(l.pairs))}
+				all[l] = f
+			}
+			f.bias += h
+			for _, b := range r.bins {
+				f.weights[b] += h
+			}
+			for k := range l.pairs {
+				if p := &l.pairs[k]; r.has(p.a) && r.has(p.b) {
+					f.pairs[k] += h
+				}
+			}
+		}
+	}
+	less := func(v *float64, h float64) { *v /= 1 + *v*h }
+	for l, f := range all { // in any order: levels do not meet
+		less(&l.bias.Variance, f.bias)
+		for b, h := range f.weights {
+			if w := &l.weights[b]; h > 0 {
+				if w.Variance == 0 {
+					w.Variance = l.priors[m.slot[b]]
+				}
+				less(&w.Variance, h)
+			}
+		}
+		for k, h := range f.pairs {
+			less(&l.pairs[k].Variance, h)
+		}
+	}
+}
+
 // model copies what was learned.
 func (t *Trainer) model(about About) *Model {
 	m := &Model{features: append([]string(nil), t.features...), bins: make(map[Value]int32, len(t.bins)),
@@ -405,6 +497,11 @@ func (t *Trainer) model(about About) *Model {
 			for b, s := range t.slot {
 				at := int32(l)*t.size[s] + t.local[b]
 				v.weights[b] = Weight{g.slots[s].mean[at], g.slots[s].variance[at]}
+			}
+			if d == actional {
+				for _, p := range t.pairs[l] {
+					v.pairs = append(v.pairs, pairWeight{p.a, p.b, Weight{p.mean, p.variance}})
+				}
 			}
 			m.levels[name] = v
 		}

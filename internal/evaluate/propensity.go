@@ -154,7 +154,8 @@ func (c *customer) context() propensity.Context {
 type learner interface {
 	// choose gives the choice probabilities and the predicted propensities.
 	choose(c propensity.Context) (chances, expected []float64)
-	learn(s propensity.Sample)
+	// learn is told of a ripe outcome, and which offers are outstanding.
+	learn(s propensity.Sample, ripening []propensity.Sample)
 }
 
 // PropensityOptions say how to learn.
@@ -203,12 +204,11 @@ func (b *bayesian) choose(c propensity.Context) (chances, expected []float64) {
 	return propensity.Best(b.mean[:], b.sd[:], b.out[:]), b.p[:]
 }
 
-func (b *bayesian) learn(s propensity.Sample) {
-	s.Prior = worldPrior
+func (b *bayesian) learn(s propensity.Sample, ripening []propensity.Sample) {
 	b.trainer.Add(s)
 	b.seen++
 	if b.seen-b.fitted >= min(b.o.Refit, max(25, int(b.model.About().Counting/20))) {
-		b.model, b.fitted = b.trainer.Fit(s.At.Add(worldDelay*worldMinute)), b.seen
+		b.model, b.fitted = b.trainer.Fit(s.At.Add(worldDelay*worldMinute), ripening...), b.seen
 	}
 }
 
@@ -229,7 +229,7 @@ func (b *baseline) choose(c propensity.Context) (chances, expected []float64) {
 	return propensity.Best(b.mean[:], b.sd[:], b.out[:]), b.p[:]
 }
 
-func (b *baseline) learn(s propensity.Sample) { b.naive.Add(s) }
+func (b *baseline) learn(s propensity.Sample, _ []propensity.Sample) { b.naive.Add(s) }
 
 // PropensityRun is how one learner did in one world.
 type PropensityRun struct {
@@ -243,15 +243,11 @@ type PropensityRun struct {
 	Drifts      []propensity.Drift `json:"drifts,omitempty"`
 }
 
-// pending is a decision whose outcome is not ripe.
-type pending struct {
-	sample propensity.Sample
-}
-
 func runPropensity(ctx context.Context, seed uint64, o PropensityOptions, l learner) (PropensityRun, error) {
 	w := NewPropensityWorld(seed)
 	out := PropensityRun{Seed: seed}
-	var waiting []pending
+	var waiting []propensity.Sample // for their outcomes, the oldest first
+	var taken []bool                // what these will be
 	var predicted, happened []float64
 	gain, possible := 0.0, 0.0
 	const window = 2500
@@ -286,10 +282,13 @@ func runPropensity(ctx context.Context, seed uint64, o PropensityOptions, l lear
 		}
 		predicted = append(predicted, expected[k])
 		happened = append(happened, map[bool]float64{true: 1}[y])
-		waiting = append(waiting, pending{propensity.Sample{At: worldStart.Add(time.Duration(i) * worldMinute), Context: x, Offer: worldOffers[k], Expected: expected[k], Accepted: y}})
+		waiting = append(waiting, propensity.Sample{At: worldStart.Add(time.Duration(i) * worldMinute), Context: x, Offer: worldOffers[k], Prior: worldPrior, Expected: expected[k]})
+		taken = append(taken, y)
 		if len(waiting) > worldDelay {
-			l.learn(waiting[0].sample)
-			waiting = waiting[1:]
+			ripe := waiting[0]
+			ripe.Accepted = taken[0]
+			waiting, taken = waiting[1:], taken[1:]
+			l.learn(ripe, waiting)
 		}
 		if i+1 == 60_000 {
 			out.Share60 = gain / possible
@@ -382,39 +381,49 @@ func (r PropensityReport) Summary() (learner, baseline PropensityRun) {
 	return mean(r.Learner), mean(r.Baseline)
 }
 
-// Spread is how far worlds lie apart: the worst share after 60,000 decisions and in
-// all, and the shares of all worlds together. In a world that one action rules there is
-// little to achieve, and what the first thousand decisions cost before any outcome is
-// known weighs many times that; a mean of shares is moved by the few such worlds.
-func Spread(runs []PropensityRun) (worst60, worst, together60, together float64) {
-	worst60, worst = math.Inf(1), math.Inf(1)
-	sum := 0.0
+// Spread is how far worlds lie apart.
+type Spread struct {
+	Worst, Median float64 // of the worlds' shares
+	// Pooled is the gain of all worlds together over what could be achieved in all. In a
+	// world that one action rules there is little to achieve, and what the first thousand
+	// decisions cost before any outcome is known weighs many times that: the mean of
+	// shares is moved by the few such worlds, this one hardly.
+	Pooled float64
+}
+
+// SpreadOf is the spread of a share, after 60,000 decisions or in all.
+func SpreadOf(runs []PropensityRun, share func(PropensityRun) float64) Spread {
+	var all []float64
+	gain, sum := 0.0, 0.0
 	for _, x := range runs {
-		worst60, worst = min(worst60, x.Share60), min(worst, x.Share)
-		together60, together = together60+x.Achievable*x.Share60, together+x.Achievable*x.Share
-		sum += x.Achievable
+		all = append(all, share(x))
+		gain, sum = gain+x.Achievable*share(x), sum+x.Achievable
 	}
-	return worst60, worst, together60 / sum, together / sum
+	slices.Sort(all)
+	n := len(all)
+	return Spread{Worst: all[0], Median: (all[(n-1)/2] + all[n/2]) / 2, Pooled: gain / sum}
 }
 
 func (r PropensityReport) String() string {
 	var b strings.Builder
 	row := func(name string, m PropensityRun, runs []PropensityRun) {
-		fmt.Fprintf(&b, "%-9s share of the achievable gain", name)
-		if r.Decisions >= 60_000 {
-			fmt.Fprintf(&b, " %.3f after 60,000 decisions,", m.Share60)
-		}
-		fmt.Fprintf(&b, " %.3f after %d; calibration error %.4f", m.Share, r.Decisions, m.Calibration)
-		if m.Regained > 0 {
-			fmt.Fprintf(&b, "; %.1f %% of it regained 20,000 decisions after the flip", 100*m.Regained)
-		}
-		if worst60, worst, together60, together := Spread(runs); len(runs) > 1 {
-			fmt.Fprintf(&b, "; worst world %.3f", worst)
-			if r.Decisions >= 60_000 {
-				fmt.Fprintf(&b, " (%.3f after 60,000), all worlds together %.3f (%.3f)", worst60, together, together60)
+		part := func(decisions int, mean float64, share func(PropensityRun) float64) {
+			fmt.Fprintf(&b, "  %.3f after %d decisions", mean, decisions)
+			if len(runs) > 1 {
+				of := SpreadOf(runs, share)
+				fmt.Fprintf(&b, " (the mean of the worlds' shares; median %.3f, worst %.3f; pooled, which is the gain of all worlds over what could be achieved in all, %.3f)", of.Median, of.Worst, of.Pooled)
 			}
+			b.WriteByte('\n')
 		}
-		b.WriteByte('\n')
+		fmt.Fprintf(&b, "%s: share of the achievable gain\n", name)
+		if r.Decisions > 60_000 {
+			part(60_000, m.Share60, func(x PropensityRun) float64 { return x.Share60 })
+		}
+		part(r.Decisions, m.Share, func(x PropensityRun) float64 { return x.Share })
+		fmt.Fprintf(&b, "  calibration error %.4f\n", m.Calibration)
+		if m.Regained > 0 {
+			fmt.Fprintf(&b, "  %.1f %% of it regained 20,000 decisions after the flip (median %.1f)\n", 100*m.Regained, 100*SpreadOf(runs, func(x PropensityRun) float64 { return x.Regained }).Median)
+		}
 	}
 	learner, baseline := r.Summary()
 	row("learner", learner, r.Learner)

@@ -57,8 +57,8 @@ func TestCalibrationErrorIsTheDistanceOfPredictedAndHappened(t *testing.T) {
 
 func TestAWorldWithLittleToAchieveCountsLittleAmongAllTogether(t *testing.T) {
 	t.Parallel()
-	worst60, worst, together60, together := Spread([]PropensityRun{{Achievable: .3, Share60: .8, Share: .9}, {Achievable: .1, Share60: .4, Share: .5}})
-	if worst60 != .4 || worst != .5 || together60 < .699 || together60 > .701 || together < .799 || together > .801 {
-		t.Errorf("%v %v %v %v", worst60, worst, together60, together)
+	s := SpreadOf([]PropensityRun{{Achievable: .3, Share: .9}, {Achievable: .1, Share: .5}, {Achievable: .1, Share: .7}}, func(r PropensityRun) float64 { return r.Share })
+	if s.Worst != .5 || s.Median != .7 || s.Pooled < .779 || s.Pooled > .781 {
+		t.Errorf("%+v", s)
 	}
 }
