@@ -18,7 +18,7 @@ import (
 const (
 	pairAfter   = 2000 // samples before pairs are looked for, and again whenever there are a quarter more
 	pairFewest  = 200  // samples of an action that can prove one
-	pairProof   = 4.5  // least logarithm of the evidence for a pair over none
+	pairProof   = 3.5  // least logarithm of the evidence for a pair over none
 	mostPairs   = 24   // of an action, the best proven
 	pairBins    = 400  // of an action that are looked at, those seen most often
 	pairBinSeen = 25   // samples in which each of them holds
@@ -27,7 +27,7 @@ const (
 // pairBelief is how pairs are believed to matter: of those that reach pairProof by
 // themselves most do not.
 var pairBelief = func() (b [len(scales)]float64) {
-	const matters = 0.01
+	const matters = 0.02
 	b[0] = 1 - matters
 	for k := 1; k < len(b); k++ {
 		b[k] = matters * firstBelief[k] / (1 - firstBelief[0])
