@@ -155,6 +155,7 @@ type trialCase struct {
 	items    []stocked
 	needs    []needText
 	unasked  string // the signal that made Rapport speak by itself
+	foreseen string // or the need that is foreseen
 	about    []need.Entity
 	behalf   *decision.Behalf // for whom they ask, nil: for themselves
 	expect   []expected
@@ -215,6 +216,7 @@ func readCase(v value) *trialCase {
 		"zone":            func(v value) { v.str(&t.zone) },
 		"enquiry":         func(v value) { v.text(&t.enquiry) },
 		"predicted":       func(v value) { v.name(&t.unasked) },
+		"foreseen":        func(v value) { v.str(&t.foreseen) },
 		"personalization": func(v value) { var s string; v.choice(&s, "on", "off"); t.off = s == "off" },
 		"proven":          func(v value) { proven := true; v.boolean(&proven); t.unproven = !proven },
 		"draw":            func(v value) { var s string; v.choice(&s, "best", "chance"); t.chance = s == "chance" },
@@ -619,6 +621,9 @@ func (t *trialCase) input(c *compiled, l scene.Locale, hearing Hearing) (in deci
 	at := scene.Scene{Locale: l, Time: t.now.UTC(), Zone: t.zone, Channel: "web", Device: scene.Device{Type: t.device}}
 	view := catalogue.At(uint64(len(t.items)))
 	in = decision.Input{Person: who, Personal: !t.off, Proven: !t.unproven, Scene: at, Catalogue: view, Seed: trialSeed, Limit: t.limit, Behalf: t.behalf}
+	if t.foreseen != "" {
+		return t.ahead(c, in), names, nil
+	}
 	if t.unasked != "" {
 		return t.predicted(c, in, l), names, nil
 	}
@@ -644,6 +649,18 @@ func (t *trialCase) predicted(c *compiled, in decision.Input, l scene.Locale) de
 			break
 		}
 	}
+	return in
+}
+
+// ahead is the input of what Rapport says by itself of a need that a model foresees, as
+// serving has it: the need, and nothing that anybody said.
+func (t *trialCase) ahead(c *compiled, in decision.Input) decision.Input {
+	in.Unasked = true
+	in.Signals = signal.Evaluate(c.signals, signal.Moment{Person: in.Person, At: in.Scene.Time, Zone: in.Scene.Location()})
+	in.Needs = []need.Need{{
+		ID: "n1", Origin: need.Predicted, Intent: t.foreseen, Confidence: 1, Entities: []need.Entity{}, RefersTo: []string{},
+		Evidence: []evidence.Ref{evidence.Make(evidence.Model, "foresight", 1)},
+	}}
 	return in
 }
 
