@@ -107,6 +107,29 @@ func foreseenBy(signal string) (need string, foreseen bool) {
 	return signal[len(foreseenSignal):], true
 }
 
+// Occasion names what made Rapport speak by itself, in a language: the title of a signal
+// of the version in force, or of the need that was foreseen. What the version does not
+// know has its own id.
+func (e *Engine) Occasion(workspace, signal string, l scene.Locale) (title string, foreseen bool) {
+	intent, foreseen := foreseenBy(signal)
+	t, err := e.tenant(workspace)
+	if err != nil {
+		return signal, foreseen
+	}
+	v := t.current.Load()
+	switch {
+	case foreseen && v != nil:
+		return v.Treatment.Title(intent, "", l), true
+	case foreseen:
+		return intent, true
+	case v != nil:
+		if p, ok := v.Decision.Signals[signal]; ok && p.Title.In(l) != "" {
+			return p.Title.In(l), false
+		}
+	}
+	return signal, false
+}
+
 // lookouts are the daily rounds under way, by workspace.
 type lookouts map[string]*round
 

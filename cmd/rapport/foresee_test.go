@@ -185,3 +185,87 @@ func TestAForeseenNeedIsSpokenOfUnaskedOnce(t *testing.T) {
 		}
 	})
 }
+
+// What is sent of a foreseen need counts with everything else on its subject: one
+// message in two weeks, none after "no thanks", and both are told.
+func TestAForeseenNeedKeepsToCapsAndSilence(t *testing.T) {
+	t.Parallel()
+	clock := &clockwork{}
+	noon := time.Date(2026, 7, 10, 12, 0, 0, 0, time.FixedZone("", 8*3600)) // in Shanghai
+	clock.set(noon)
+	s := openShopOn(t, memory{dir: t.TempDir(), clock: clock.now}, "base", "retail")
+	foresighted(s, clock.now())
+	order := func(user string) {
+		s.do("PUT", "/v1/records/order/T-"+user, object{"person": "user:" + user, "updated_at": clock.stamp(time.Hour), "status": "delivered",
+			"lines": []object{{"product_id": "shirt", "quantity": 1, "returnable_until": clock.stamp(-60 * 24 * time.Hour)}}})
+	}
+	sends := func(user string) (sent int) {
+		for _, d := range s.decided(user) {
+			if len(actionsOf(d)) > 0 {
+				sent++
+			}
+		}
+		return sent
+	}
+	// told gives the stage and rule that stopped the foreseen message of somebody.
+	told := func(user string) (rule string) {
+		_, done := foreseenOf(s, user)
+		for _, f := range done {
+			if f["reason"] == "nothing_passed" {
+				why := s.do("GET", "/v1/decisions/"+f["decision_id"].(string)+"/explanation", nil)
+				if r := find(list(why, "rejected"), "action", "return_ahead"); r != nil {
+					rule = fmt.Sprint(r["stage"], " ", r["rule"])
+				}
+			}
+		}
+		return rule
+	}
+	in := func(lang, path string) object {
+		_, out := s.call("GET", path, s.w.SecretKey, nil, "Accept-Language", lang)
+		return out
+	}
+	// cap hesitates over the returns page and is written to; then a return is foreseen.
+	lingers(s, clock.stamp, "cap", "zh-CN", "Asia/Shanghai", 0)
+	order("cap")
+	for _, h := range []time.Duration{60, 40, 1} {
+		s.do("POST", "/v1/track", object{"userId": "cap", "event": "Page Viewed", "timestamp": clock.stamp(h * time.Hour), "properties": object{"topic": "returns_policy"}})
+	}
+	s.until("the message over the returns page", func() bool { return sends("cap") == 1 })
+	for _, user := range []string{"cap", "no", "yes"} {
+		if user != "cap" {
+			lingers(s, clock.stamp, user, "zh-CN", "Asia/Shanghai", 0)
+			order(user)
+		}
+		for i := range 3 {
+			s.do("POST", "/v1/track", object{"userId": user, "event": "Fit Guide Viewed", "timestamp": clock.stamp(time.Duration(2-i)*24*time.Hour + time.Minute)})
+		}
+	}
+	s.until("what is foreseen of all three", func() bool { return told("cap") != "" && sends("no") == 1 && sends("yes") == 1 })
+	if got := told("cap"); got != "contact_policy cap.returns" || sends("cap") != 1 {
+		t.Errorf("after one message it was stopped by %q; %d were sent", got, sends("cap"))
+	}
+	// Its name is one that a person reads, in their language.
+	for lang, want := range map[string]string{"zh-CN": "预计会提出的诉求：退货退款", "en": "Foreseen: Return or refund"} {
+		f := in(lang, "/v1/firings?person=user:no")
+		if got := find(list(f, "items"), "signal", "foreseen:aftersale.return_refund"); got == nil || got["title"] != want {
+			t.Errorf("in %s it is called %v", lang, got["title"])
+		}
+		timeline := in(lang, "/v1/people/user:no/timeline")
+		if got := find(list(timeline, "items"), "event", "Decision Sent"); got == nil || got["occasion"] != want {
+			t.Errorf("in %s the timeline calls it %v", lang, got["occasion"])
+		}
+	}
+	// no waves it off, yes does not. Three weeks later a return is foreseen again.
+	s.do("POST", "/v1/decisions/"+s.decided("no")[0]["id"].(string)+"/outcomes", object{"outcome": "dismissed"})
+	clock.set(noon.AddDate(0, 0, 21))
+	for _, user := range []string{"no", "yes"} {
+		order(user)
+		for i := range 3 {
+			s.do("POST", "/v1/track", object{"userId": user, "event": "Fit Guide Viewed", "timestamp": clock.stamp(time.Duration(2-i)*24*time.Hour + time.Minute)})
+		}
+	}
+	s.until("what is foreseen three weeks later", func() bool { return told("no") != "" && sends("yes") == 2 })
+	if got := told("no"); got != "contact_policy suppressed" || sends("no") != 1 {
+		t.Errorf("after \"no thanks\" it was stopped by %q; %d were sent", got, sends("no"))
+	}
+}

@@ -124,6 +124,7 @@ type knower interface {
 	Timeline(ctx context.Context, s engine.Scope, before time.Time, beforeID event.ID, limit int) ([]engine.Moment, error)
 	// Signals are the states of the strategy's signals for a profile at a time; zero: now.
 	Signals(ctx context.Context, workspace string, who *profile.Profile, when time.Time) ([]need.SignalState, error)
+	Occasion(workspace, signal string, l scene.Locale) (title string, foreseen bool)
 	// Tags are the groups that a person is in at a time; zero: now.
 	Tags(ctx context.Context, workspace string, who *profile.Profile, when time.Time) ([]decision.TagState, error)
 	// Demand is a person's demand graph at a time; zero: now.

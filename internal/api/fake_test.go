@@ -347,6 +347,8 @@ func (h *house) Tags(_ context.Context, _ string, who *profile.Profile, when tim
 	return decision.Tags(&decision.Plan{}, decision.Input{Person: who, Personal: !who.Preferences.PersonalizationOff, Scene: scene.Scene{Time: when}}), nil
 }
 
+func (h *house) Occasion(_, signal string, _ scene.Locale) (string, bool) { return signal, false }
+
 func (h *house) Signals(context.Context, string, *profile.Profile, time.Time) ([]need.SignalState, error) {
 	return []need.SignalState{{Signal: "calm", Holds: true}}, nil
 }

@@ -13,7 +13,8 @@ import (
 // was done about it.
 type Firing struct {
 	ID       string            `json:"id"`
-	Signal   string            `json:"signal"`
+	Signal   string            `json:"signal" doc:"Or foreseen:INTENT when a need was foreseen."`
+	Title    string            `json:"title" doc:"What that is, in the caller's language."`
 	Group    map[string]string `json:"group,omitempty"`
 	Person   string            `json:"person"`
 	Strategy int               `json:"strategy_version"`
@@ -25,6 +26,16 @@ type Firing struct {
 	Reason   string            `json:"reason,omitempty" doc:"Why it was settled without a message, or put off."`
 	UndoneBy string            `json:"undone_by,omitempty"`
 	Events   []evidence.Ref    `json:"events" doc:"Exactly those that made it."`
+}
+
+// occasion names a signal, or a need that was foreseen, in the caller's language.
+func (s *server) occasion(c *call, signal string) string {
+	l := language(c.r)
+	title, foreseen := s.Engine.Occasion(c.workspace.ID, signal, l)
+	if foreseen {
+		return sentence(l, "foreseen", []string{"need", title})
+	}
+	return title
 }
 
 func (s *server) firingRoutes() {
@@ -66,7 +77,7 @@ func (s *server) firingRoutes() {
 			f := &all[i]
 			numbers[f.ID] = f.Number
 			items[i] = Firing{
-				ID: f.ID, Signal: f.Signal, Group: f.Group, Person: string(f.Person), Strategy: f.Strategy, At: f.At, Found: f.Found,
+				ID: f.ID, Signal: f.Signal, Title: s.occasion(c, f.Signal), Group: f.Group, Person: string(f.Person), Strategy: f.Strategy, At: f.At, Found: f.Found,
 				State: string(f.State), Decision: f.Decision, Reason: f.Reason, Events: []evidence.Ref{},
 			}
 			if !f.Due.IsZero() {

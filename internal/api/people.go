@@ -27,7 +27,7 @@ type Person struct {
 	Traits      map[string]PersonTrait `json:"traits"`
 	Tags        []string               `json:"tags"`
 	Groups      []PersonTag            `json:"tag_details" doc:"The tags, each with its proof and what the customer may read of it."`
-	Signals     []need.SignalState     `json:"signals"`
+	Signals     []PersonSignal         `json:"signals"`
 	Orders      []PersonRecord         `json:"orders"`
 	Cases       []PersonRecord         `json:"cases"`
 	Assets      []PersonRecord         `json:"assets"`
@@ -42,6 +42,12 @@ type Person struct {
 	Events      int                    `json:"events"`
 	First       *time.Time             `json:"first_seen"`
 	Last        *time.Time             `json:"last_seen"`
+}
+
+// PersonSignal is how a signal stands with a person.
+type PersonSignal struct {
+	need.SignalState
+	Title string `json:"title" doc:"What it is, in the caller's language."`
 }
 
 // PersonKey is one id by which the person is known.
@@ -119,6 +125,7 @@ type TimelineEntry struct {
 	Deleted    bool            `json:"deleted,omitempty"`
 	Properties json.RawMessage `json:"properties"`
 	DecisionID string          `json:"decision_id,omitempty"`
+	Occasion   string          `json:"occasion,omitempty" doc:"Of a message of ours: what it was sent for, in the caller's language."`
 }
 
 // Receipt tells what an erasure removed.
@@ -238,8 +245,11 @@ func (s *server) known(c *call, scope engine.Scope) (Person, error) {
 	}
 	p := Person{
 		ID: string(scope.Person), IDs: keysOf(scope.Keys), Traits: map[string]PersonTrait{}, Tags: listed(who.Tags()), Groups: []PersonTag{},
-		Signals: listed(signals), Preferences: preferences(who), Consent: maps.Clone(who.Preferences.Consent),
+		Signals: []PersonSignal{}, Preferences: preferences(who), Consent: maps.Clone(who.Preferences.Consent),
 		Contacts: []PersonContact{}, Counts: map[string]int{}, Events: who.Events, First: moment(who.First), Last: moment(who.Last),
+	}
+	for _, state := range signals {
+		p.Signals = append(p.Signals, PersonSignal{state, s.occasion(c, state.Signal)})
 	}
 	if p.Consent == nil {
 		p.Consent = map[string]bool{}
@@ -382,7 +392,13 @@ func (s *server) timeline(c *call, find finder) (Page[TimelineEntry], error) {
 			return Page[TimelineEntry]{}, err
 		}
 		for _, m := range moments {
-			all = append(all, entry(m))
+			t := entry(m)
+			if t.Event == profile.DecisionSent && t.Verified {
+				if signal, _ := m.Event.Properties()["signal"].(string); signal != "" {
+					t.Occasion = s.occasion(c, signal)
+				}
+			}
+			all = append(all, t)
 		}
 	}
 	return paged(all, limit, func(t TimelineEntry) string { return strconv.FormatInt(t.At.UnixMilli(), 10) + " " + string(t.Ref) }), nil

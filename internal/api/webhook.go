@@ -45,7 +45,8 @@ type Delivery struct {
 	State       string     `json:"state" enum:"pending,delivered,dead"`
 	Decision    string     `json:"decision_id"`
 	Firing      string     `json:"firing"`
-	Signal      string     `json:"signal"`
+	Signal      string     `json:"signal" doc:"Or foreseen:INTENT when a need was foreseen."`
+	Title       string     `json:"title" doc:"What that is, in the caller's language."`
 	At          time.Time  `json:"at"`
 	Tries       int        `json:"tries" doc:"That failed since the server started."`
 	NextTry     *time.Time `json:"next_try,omitempty"`
@@ -113,7 +114,7 @@ func (s *server) webhookRoutes() {
 					return Delivery{}, unavailable(err)
 				}
 				again, _ := s.Engine.Letter(c.workspace.ID, l.Decision)
-				return delivery(&again, false), nil
+				return s.delivery(c, &again, false), nil
 			}
 		}
 		return Delivery{}, refuse(http.StatusNotFound, "not_found")
@@ -143,9 +144,9 @@ func (s *server) webhook(c *call) (Webhook, error) {
 	return w, nil
 }
 
-func delivery(l *outbox.Letter, recall bool) Delivery {
+func (s *server) delivery(c *call, l *outbox.Letter, recall bool) Delivery {
 	d := Delivery{
-		ID: engine.DeliveryID(l.Decision, recall), Type: "message.sent", State: string(l.Hook), Decision: l.Decision, Firing: l.Firing, Signal: l.Signal,
+		ID: engine.DeliveryID(l.Decision, recall), Type: "message.sent", State: string(l.Hook), Decision: l.Decision, Firing: l.Firing, Signal: l.Signal, Title: s.occasion(c, l.Signal),
 		At: l.At, Withdrawn: l.Gone, Superseded: l.Undone, InDialogue: string(l.Shown),
 	}
 	if recall {
@@ -181,7 +182,7 @@ func (s *server) deliveries(c *call, _ *none) (Page[Delivery], error) {
 	all := s.Engine.Letters(c.workspace.ID)
 	for i := len(all) - 1; i >= 0 && len(items) <= limit; i-- {
 		for _, recall := range [...]bool{true, false} {
-			d := delivery(&all[i], recall)
+			d := s.delivery(c, &all[i], recall)
 			if d.State == "" || state != "" && d.State != state {
 				continue
 			}

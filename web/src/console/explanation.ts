@@ -86,7 +86,7 @@ export interface Person {
   ids: { kind: string; value: string }[]
   traits: Record<string, { value: unknown; at: string; verified: boolean; evidence: string[] }>
   tags: string[] | null
-  signals: { signal: string; group?: Record<string, string>; holds: boolean; count: number; needed: number; events: string[] | null }[]
+  signals: { signal: string; title?: string; group?: Record<string, string>; holds: boolean; count: number; needed: number; events: string[] | null }[]
   orders: PersonRecord[]
   cases: PersonRecord[]
   assets: PersonRecord[]
@@ -112,7 +112,7 @@ export interface Quality {
   contradictions: { text: string; times: number; intents: string[] }[]
   embeddings?: { model: string; weight: number; alone: number; joined: number }
 }
-export interface Moment { ref: string; at: string; kind: string; event: string; subject?: string; verified: boolean; properties: unknown; decision_id?: string }
+export interface Moment { ref: string; at: string; kind: string; event: string; subject?: string; verified: boolean; properties: unknown; decision_id?: string; occasion?: string }
 
 export const sum = (terms: Term[]): number => terms.reduce((total, t) => total + t.value, 0)
 

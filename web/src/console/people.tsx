@@ -96,7 +96,7 @@ function View({ p }: { p: Person }) {
               <ul className="signals">
                 {p.signals.map((s, i) => (
                   <li key={i}>
-                    <p><span className="nature" data-nature={s.holds ? 'right' : undefined}>{s.holds ? w.person.holds : w.person.holdsNot}</span><b>{s.signal}</b> <span className="number hint">{say(w.person.count, { count: s.count, needed: s.needed })}</span></p>
+                    <p><span className="nature" data-nature={s.holds ? 'right' : undefined}>{s.holds ? w.person.holds : w.person.holdsNot}</span><b>{s.title || s.signal}</b> <span className="number hint">{say(w.person.count, { count: s.count, needed: s.needed })}</span></p>
                     {s.group && <p className="hint">{Object.entries(s.group).map(([k, v]) => `${known(w.field, k)} ${v}`).join(' · ')}</p>}
                     <ul className="refs">{s.events?.map((e) => <li key={e}><Ref of={e} /></li>)}</ul>
                   </li>
@@ -180,7 +180,7 @@ function Timeline({ id }: { id: string }) {
         {pages.data.pages.flatMap((page) => page.items).map((m) => (
           <li key={m.ref}>
             <time dateTime={m.at}>{time(m.at)}</time>
-            <span><Ref of={m.ref}>{known(w.event, m.event || m.kind)}{m.subject ? ` ${m.subject}` : ''}</Ref>{spoken(m) && <span className="hint spoken">{spoken(m)}</span>}</span>
+            <span><Ref of={m.ref}>{known(w.event, m.event || m.kind)}{m.subject ? ` ${m.subject}` : ''}</Ref>{(m.occasion || spoken(m)) && <span className="hint spoken">{m.occasion || spoken(m)}</span>}</span>
             {!m.verified && <span className="hint">{w.person.unverified}</span>}
           </li>
         ))}
