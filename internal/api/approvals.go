@@ -32,29 +32,17 @@ type ApprovalNote struct {
 
 func (s *server) approvalRoutes() {
 	const tag = "Strategies"
-	add(s, route{method: "GET", path: "/v1/strategies/{v}/approval", tag: tag, who: secretKey, summary: "Tell whether a version needs somebody else's approval, for what, and what became of it."}, func(c *call, _ *none) (StrategyApproval, error) {
-		n, err := number(c)
-		if err != nil {
-			return StrategyApproval{}, err
-		}
+	add(s, route{method: "GET", path: "/v1/strategies/{v}/approval", tag: tag, who: secretKey, summary: "Tell whether a version needs somebody else's approval, for what, and what became of it."}, numbered(func(c *call, n int, _ *none) (StrategyApproval, error) {
 		return s.approval(c, n)
-	})
-	add(s, route{method: "POST", path: "/v1/strategies/{v}/approval", tag: tag, who: secretKey, optional: true, summary: "Ask for somebody else's approval of a version."}, func(c *call, in *ApprovalNote) (StrategyApproval, error) {
-		n, err := number(c)
-		if err != nil {
-			return StrategyApproval{}, err
-		}
+	}))
+	add(s, route{method: "POST", path: "/v1/strategies/{v}/approval", tag: tag, who: secretKey, optional: true, summary: "Ask for somebody else's approval of a version."}, numbered(func(c *call, n int, in *ApprovalNote) (StrategyApproval, error) {
 		if _, err := s.Engine.AskApproval(c.context(), c.workspace.ID, n, s.actor(c), in.Note); err != nil {
 			return StrategyApproval{}, s.refusedApproval(c, err)
 		}
 		return s.approval(c, n)
-	})
+	}))
 	settle := func(method, path string, deed strategy.Deed, summary string) {
-		add(s, route{method: method, path: "/v1/strategies/{v}/" + path, tag: tag, who: secretKey, optional: true, summary: summary}, func(c *call, in *ApprovalNote) (StrategyApproval, error) {
-			n, err := number(c)
-			if err != nil {
-				return StrategyApproval{}, err
-			}
+		add(s, route{method: method, path: "/v1/strategies/{v}/" + path, tag: tag, who: secretKey, optional: true, summary: summary}, numbered(func(c *call, n int, in *ApprovalNote) (StrategyApproval, error) {
 			if deed == strategy.Rejected && strings.TrimSpace(in.Note) == "" {
 				return StrategyApproval{}, faulty("/note", "missing")
 			}
@@ -62,7 +50,7 @@ func (s *server) approvalRoutes() {
 				return StrategyApproval{}, s.refusedApproval(c, err)
 			}
 			return s.approval(c, n)
-		})
+		}))
 	}
 	settle("POST", "approve", strategy.Approved, "Approve what somebody else asks for.")
 	settle("POST", "reject", strategy.Rejected, "Reject what somebody else asks for, saying why.")

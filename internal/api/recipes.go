@@ -48,11 +48,7 @@ func (s *server) recipeRoutes() {
 		}
 		return RecipeMade{}, wrong
 	})
-	add(s, route{method: "GET", path: "/v1/strategies/{v}/recipes", tag: tag, who: secretKey, summary: "Read the recipes of a version back, each with its blanks."}, func(c *call, _ *none) (Page[RecipeMade], error) {
-		n, err := number(c)
-		if err != nil {
-			return Page[RecipeMade]{}, err
-		}
+	add(s, route{method: "GET", path: "/v1/strategies/{v}/recipes", tag: tag, who: secretKey, summary: "Read the recipes of a version back, each with its blanks."}, numbered(func(c *call, n int, _ *none) (Page[RecipeMade], error) {
 		v, err := s.strategy(c, n)
 		if err != nil {
 			return Page[RecipeMade]{}, err
@@ -64,7 +60,7 @@ func (s *server) recipeRoutes() {
 			}
 		}
 		return paged(all, max(len(all), 1), func(m RecipeMade) string { return m.Recipe }), nil
-	})
+	}))
 	add(s, route{method: "GET", path: "/v1/packs/schema", tag: tag, who: secretKey, summary: "The JSON Schema of a file of a pack, for editors."}, func(*call, *none) (map[string]any, error) {
 		if s.PackSchema == nil {
 			return nil, refuse(http.StatusNotFound, "not_found")

@@ -122,173 +122,179 @@ type faultList interface {
 }
 
 func (s *server) strategyRoutes() {
-	add(s, route{method: "GET", path: "/v1/strategies", tag: "Strategies", who: secretKey, query: pageQuery, summary: "List versions, newest first."}, func(c *call, _ *none) (Page[Strategy], error) {
-		limit, after, err := page(c.r)
+	add(s, route{method: "GET", path: "/v1/strategies", tag: "Strategies", who: secretKey, query: pageQuery, summary: "List versions, newest first."},
+		s.strategies)
+	add(s, route{method: "GET", path: "/v1/strategies/{v}", tag: "Strategies", who: secretKey, summary: "Read a version."},
+		numbered(func(c *call, number int, _ *none) (Strategy, error) { return s.strategy(c, number) }))
+	add(s, route{method: "POST", path: "/v1/strategies", tag: "Strategies", who: secretKey, status: http.StatusCreated, limit: 4 << 20, summary: "Make a draft from packs and overrides."},
+		s.draft)
+	add(s, route{method: "GET", path: "/v1/strategies/{v}/files", tag: "Strategies", who: secretKey, summary: "Read all files that a version is compiled from, those of its packs included."},
+		numbered(s.files))
+	add(s, route{method: "GET", path: "/v1/strategies/{v}/metrics", tag: "Strategies", who: secretKey, summary: "List what the packs of a version measure, beside what is measured anyway."},
+		numbered(s.metrics))
+	add(s, route{method: "POST", path: "/v1/strategies/{v}/validate", tag: "Strategies", who: secretKey, summary: "Say all that is wrong with a version."},
+		numbered(s.faultsIn))
+	add(s, route{method: "POST", path: "/v1/strategies/{v}/lint", tag: "Strategies", who: secretKey, summary: "Say what compiles and is probably wrong, in the files and by the logged past."},
+		numbered(s.lint))
+	add(s, route{method: "POST", path: "/v1/strategies/{v}/publish", tag: "Strategies", who: secretKey, optional: true, summary: "Put a draft in force for the next decision."},
+		numbered(s.publish))
+	add(s, route{method: "POST", path: "/v1/strategies/{v}/simulate", tag: "Strategies", who: secretKey, optional: true, summary: "Say what a version would have changed of the logged past."},
+		numbered(s.simulate))
+	add(s, route{method: "POST", path: "/v1/strategies/{v}/rehearse", tag: "Strategies", who: secretKey, summary: "Say what a version would answer, and offer over the next days, beside the one in force."},
+		numbered(s.rehearse))
+	add(s, route{method: "GET", path: "/v1/coverage", tag: "Strategies", who: secretKey, query: []string{"version: of the strategy; the one in force when missing", "since: RFC 3339; 30 days back when missing", "limit: most decisions, the newest; 1,000 when missing, at most 20,000"}, summary: "Tell what a strategy leaves unserved, and where its actions lose their customers."},
+		s.coverage)
+	add(s, route{method: "GET", path: "/v1/strategies/{v}/diff", tag: "Strategies", who: secretKey, query: []string{"against: another version; the one in force when missing"}, summary: "Say what two versions differ in."},
+		numbered(s.difference))
+	add(s, route{method: "POST", path: "/v1/strategies/{v}/rollback", tag: "Strategies", who: secretKey, optional: true, summary: "Put an older version in force again."},
+		numbered(s.rollback))
+	add(s, route{method: "GET", path: "/v1/packs", tag: "Strategies", who: secretKey, summary: "List the packs there are."},
+		s.packs)
+}
+
+// numbered hands the version that a path names to what is done with it.
+func numbered[I, O any](do func(c *call, number int, in *I) (O, error)) func(*call, *I) (O, error) {
+	return func(c *call, in *I) (O, error) {
+		n, err := number(c)
 		if err != nil {
-			return Page[Strategy]{}, err
+			var none O
+			return none, err
 		}
-		all, current, err := s.Engine.Strategies(c.context(), c.workspace.ID)
-		if err != nil {
-			return Page[Strategy]{}, err
+		return do(c, n, in)
+	}
+}
+
+func (s *server) strategies(c *call, _ *none) (Page[Strategy], error) {
+	limit, after, err := page(c.r)
+	if err != nil {
+		return Page[Strategy]{}, err
+	}
+	all, current, err := s.Engine.Strategies(c.context(), c.workspace.ID)
+	if err != nil {
+		return Page[Strategy]{}, err
+	}
+	below := 0
+	if after != "" {
+		if below, err = strconv.Atoi(after); err != nil {
+			return Page[Strategy]{}, refuse(http.StatusBadRequest, "bad_cursor")
 		}
-		below := 0
-		if after != "" {
-			if below, err = strconv.Atoi(after); err != nil {
-				return Page[Strategy]{}, refuse(http.StatusBadRequest, "bad_cursor")
-			}
+	}
+	var out []Strategy
+	for i := len(all) - 1; i >= 0 && len(out) <= limit; i-- {
+		if below == 0 || all[i].Number < below {
+			v := s.versionOf(c, all[i], current)
+			v.Files = nil
+			out = append(out, v)
 		}
-		var out []Strategy
-		for i := len(all) - 1; i >= 0 && len(out) <= limit; i-- {
-			if below == 0 || all[i].Number < below {
-				v := s.versionOf(c, all[i], current)
-				v.Files = nil
-				out = append(out, v)
-			}
-		}
-		return paged(out, limit, func(v Strategy) string { return strconv.Itoa(v.Version) }), nil
-	})
-	add(s, route{method: "GET", path: "/v1/strategies/{v}", tag: "Strategies", who: secretKey, summary: "Read a version."}, func(c *call, _ *none) (Strategy, error) {
-		number, err := number(c)
-		if err != nil {
-			return Strategy{}, err
-		}
-		return s.strategy(c, number)
-	})
-	add(s, route{method: "POST", path: "/v1/strategies", tag: "Strategies", who: secretKey, status: http.StatusCreated, limit: 4 << 20, summary: "Make a draft from packs and overrides."}, func(c *call, in *StrategyDraft) (Strategy, error) {
-		if in.Base == 0 && len(in.Packs) == 0 { // a change of what is in force
-			_, current, err := s.Engine.Strategies(c.context(), c.workspace.ID)
-			if err != nil {
-				return Strategy{}, err
-			}
-			in.Base = current
-		}
-		v, err := s.Engine.Draft(c.context(), c.workspace.ID, strategy.Source{Packs: in.Packs, Files: in.Files, Base: in.Base, Note: in.Note}, s.actor(c))
-		if err != nil {
-			return Strategy{}, err
-		}
-		return s.versionOf(c, v, 0), nil
-	})
-	add(s, route{method: "GET", path: "/v1/strategies/{v}/files", tag: "Strategies", who: secretKey, summary: "Read all files that a version is compiled from, those of its packs included."}, func(c *call, _ *none) (Page[StrategyFile], error) {
-		return s.files(c)
-	})
-	add(s, route{method: "GET", path: "/v1/strategies/{v}/metrics", tag: "Strategies", who: secretKey, summary: "List what the packs of a version measure, beside what is measured anyway."}, func(c *call, _ *none) (Page[StrategyMetric], error) {
-		number, err := number(c)
-		if err != nil {
-			return Page[StrategyMetric]{}, err
-		}
-		own, err := s.Engine.Metrics(c.context(), c.workspace.ID, number)
-		if err != nil {
-			return Page[StrategyMetric]{}, refusedStrategy(err)
-		}
-		all := make([]StrategyMetric, len(own))
-		for i := range own {
-			all[i] = StrategyMetric{own[i].ID, own[i].Title, own[i].Lower}
-		}
-		return paged(all, max(len(all), 1), func(m StrategyMetric) string { return m.ID }), nil
-	})
-	add(s, route{method: "POST", path: "/v1/strategies/{v}/validate", tag: "Strategies", who: secretKey, summary: "Say all that is wrong with a version."}, func(c *call, _ *none) (StrategyFaults, error) {
-		number, err := number(c)
-		if err != nil {
-			return StrategyFaults{}, err
-		}
-		out := StrategyFaults{Version: number, Valid: true, Faults: []StrategyFault{}}
-		err = s.Engine.Validate(c.context(), c.workspace.ID, number)
-		faults, ok := strategyFaults(err)
-		if err != nil && !ok {
-			return out, err
-		}
-		out.Valid, out.Faults = err == nil, append(out.Faults, faults...)
-		return out, nil
-	})
-	add(s, route{method: "POST", path: "/v1/strategies/{v}/lint", tag: "Strategies", who: secretKey, summary: "Say what compiles and is probably wrong, in the files and by the logged past."}, func(c *call, _ *none) (Page[strategy.Finding], error) {
-		number, err := number(c)
-		if err != nil {
-			return Page[strategy.Finding]{}, err
-		}
-		all, err := s.Engine.Lint(c.context(), c.workspace.ID, number, engine.Past{Since: s.now().AddDate(0, 0, -30)})
-		if err != nil {
-			return Page[strategy.Finding]{}, refusedStrategy(err)
-		}
-		return paged(all, max(len(all), 1), func(f strategy.Finding) string { return f.File }), nil
-	})
-	add(s, route{method: "POST", path: "/v1/strategies/{v}/publish", tag: "Strategies", who: secretKey, optional: true, summary: "Put a draft in force for the next decision."}, func(c *call, in *StrategyPublish) (Strategy, error) {
-		number, err := number(c)
+	}
+	return paged(out, limit, func(v Strategy) string { return strconv.Itoa(v.Version) }), nil
+}
+
+func (s *server) draft(c *call, in *StrategyDraft) (Strategy, error) {
+	if in.Base == 0 && len(in.Packs) == 0 { // a change of what is in force
+		_, current, err := s.Engine.Strategies(c.context(), c.workspace.ID)
 		if err != nil {
 			return Strategy{}, err
 		}
-		p, err := s.publication(c, number, in)
-		if err != nil {
-			return Strategy{}, err
-		}
-		p.By = s.actor(c)
-		if _, err := s.Engine.Publish(c.context(), c.workspace.ID, number, p); err != nil {
-			return Strategy{}, s.refusedApproval(c, err)
-		}
-		return s.strategy(c, number)
-	})
-	add(s, route{method: "POST", path: "/v1/strategies/{v}/simulate", tag: "Strategies", who: secretKey, optional: true, summary: "Say what a version would have changed of the logged past."}, func(c *call, in *StrategySimulate) (*engine.Simulation, error) {
-		number, err := number(c)
+		in.Base = current
+	}
+	v, err := s.Engine.Draft(c.context(), c.workspace.ID, strategy.Source{Packs: in.Packs, Files: in.Files, Base: in.Base, Note: in.Note}, s.actor(c))
+	if err != nil {
+		return Strategy{}, err
+	}
+	return s.versionOf(c, v, 0), nil
+}
+
+func (s *server) metrics(c *call, number int, _ *none) (Page[StrategyMetric], error) {
+	own, err := s.Engine.Metrics(c.context(), c.workspace.ID, number)
+	if err != nil {
+		return Page[StrategyMetric]{}, refusedStrategy(err)
+	}
+	all := make([]StrategyMetric, len(own))
+	for i := range own {
+		all[i] = StrategyMetric{own[i].ID, own[i].Title, own[i].Lower}
+	}
+	return paged(all, max(len(all), 1), func(m StrategyMetric) string { return m.ID }), nil
+}
+
+func (s *server) faultsIn(c *call, number int, _ *none) (StrategyFaults, error) {
+	out := StrategyFaults{Version: number, Valid: true, Faults: []StrategyFault{}}
+	err := s.Engine.Validate(c.context(), c.workspace.ID, number)
+	faults, ok := strategyFaults(err)
+	if err != nil && !ok {
+		return out, err
+	}
+	out.Valid, out.Faults = err == nil, append(out.Faults, faults...)
+	return out, nil
+}
+
+func (s *server) lint(c *call, number int, _ *none) (Page[strategy.Finding], error) {
+	all, err := s.Engine.Lint(c.context(), c.workspace.ID, number, engine.Past{Since: s.now().AddDate(0, 0, -30)})
+	if err != nil {
+		return Page[strategy.Finding]{}, refusedStrategy(err)
+	}
+	return paged(all, max(len(all), 1), func(f strategy.Finding) string { return f.File }), nil
+}
+
+func (s *server) publish(c *call, number int, in *StrategyPublish) (Strategy, error) {
+	p, err := s.publication(c, number, in)
+	if err != nil {
+		return Strategy{}, err
+	}
+	p.By = s.actor(c)
+	if _, err := s.Engine.Publish(c.context(), c.workspace.ID, number, p); err != nil {
+		return Strategy{}, s.refusedApproval(c, err)
+	}
+	return s.strategy(c, number)
+}
+
+func (s *server) simulate(c *call, number int, in *StrategySimulate) (*engine.Simulation, error) {
+	past := engine.Past{Since: s.now().AddDate(0, 0, -30), Limit: in.Limit, Reward: in.Reward}
+	if in.Since != nil {
+		past.Since = in.Since.UTC()
+	}
+	for _, id := range in.People {
+		scope, err := s.Engine.PersonScope(c.context(), c.workspace.ID, id)
 		if err != nil {
 			return nil, err
 		}
-		past := engine.Past{Since: s.now().AddDate(0, 0, -30), Limit: in.Limit, Reward: in.Reward}
-		if in.Since != nil {
-			past.Since = in.Since.UTC()
-		}
-		for _, id := range in.People {
-			scope, err := s.Engine.PersonScope(c.context(), c.workspace.ID, id)
-			if err != nil {
-				return nil, err
-			}
-			past.People = append(past.People, string(scope.Person))
-		}
-		out, err := s.Engine.Simulate(c.context(), c.workspace.ID, number, past)
-		if errors.Is(err, engine.ErrReward) {
-			return nil, s.unknownReward(c, number)
-		}
-		if err != nil {
-			return nil, refusedStrategy(err)
-		}
-		return out, nil
-	})
-	add(s, route{method: "POST", path: "/v1/strategies/{v}/rehearse", tag: "Strategies", who: secretKey, summary: "Say what a version would answer, and offer over the next days, beside the one in force."}, func(c *call, in *StrategyRehearse) (*engine.Rehearsal, error) {
-		number, err := number(c)
-		if err != nil {
-			return nil, err
-		}
-		r, err := s.request(c, &in.Request)
-		if err != nil {
-			return nil, err
-		}
-		out, err := s.Engine.Rehearse(c.context(), r, number, in.Days)
-		if err != nil {
-			return nil, refusedStrategy(err)
-		}
-		return out, nil
-	})
-	add(s, route{method: "GET", path: "/v1/coverage", tag: "Strategies", who: secretKey, query: []string{"version: of the strategy; the one in force when missing", "since: RFC 3339; 30 days back when missing", "limit: most decisions, the newest; 1,000 when missing, at most 20,000"}, summary: "Tell what a strategy leaves unserved, and where its actions lose their customers."}, func(c *call, _ *none) (*engine.Coverage, error) {
-		return s.coverage(c)
-	})
-	add(s, route{method: "GET", path: "/v1/strategies/{v}/diff", tag: "Strategies", who: secretKey, query: []string{"against: another version; the one in force when missing"}, summary: "Say what two versions differ in."}, func(c *call, _ *none) (StrategyDifference, error) {
-		return s.difference(c)
-	})
-	add(s, route{method: "POST", path: "/v1/strategies/{v}/rollback", tag: "Strategies", who: secretKey, optional: true, summary: "Put an older version in force again."}, func(c *call, in *StrategyPublish) (Strategy, error) {
-		number, err := number(c)
-		if err != nil {
-			return Strategy{}, err
-		}
-		if _, err := s.Engine.Rollback(c.context(), c.workspace.ID, number, s.actor(c), in.Note); err != nil {
-			return Strategy{}, refusedStrategy(err)
-		}
-		return s.strategy(c, number)
-	})
-	add(s, route{method: "GET", path: "/v1/packs", tag: "Strategies", who: secretKey, summary: "List the packs there are."}, func(c *call, _ *none) (Page[Pack], error) {
-		var all []Pack
-		if s.Packs != nil {
-			all = s.Packs()
-		}
-		return paged(all, max(len(all), 1), func(p Pack) string { return p.Name }), nil
-	})
+		past.People = append(past.People, string(scope.Person))
+	}
+	out, err := s.Engine.Simulate(c.context(), c.workspace.ID, number, past)
+	if errors.Is(err, engine.ErrReward) {
+		return nil, s.unknownReward(c, number)
+	}
+	if err != nil {
+		return nil, refusedStrategy(err)
+	}
+	return out, nil
+}
+
+func (s *server) rehearse(c *call, number int, in *StrategyRehearse) (*engine.Rehearsal, error) {
+	r, err := s.request(c, &in.Request)
+	if err != nil {
+		return nil, err
+	}
+	out, err := s.Engine.Rehearse(c.context(), r, number, in.Days)
+	if err != nil {
+		return nil, refusedStrategy(err)
+	}
+	return out, nil
+}
+
+func (s *server) rollback(c *call, number int, in *StrategyPublish) (Strategy, error) {
+	if _, err := s.Engine.Rollback(c.context(), c.workspace.ID, number, s.actor(c), in.Note); err != nil {
+		return Strategy{}, refusedStrategy(err)
+	}
+	return s.strategy(c, number)
+}
+
+func (s *server) packs(c *call, _ *none) (Page[Pack], error) {
+	var all []Pack
+	if s.Packs != nil {
+		all = s.Packs()
+	}
+	return paged(all, max(len(all), 1), func(p Pack) string { return p.Name }), nil
 }
 
 // publication reads how a version is to come into force.
@@ -313,11 +319,7 @@ func (s *server) publication(c *call, number int, in *StrategyPublish) (engine.P
 	return p, nil
 }
 
-func (s *server) files(c *call) (Page[StrategyFile], error) {
-	n, err := number(c)
-	if err != nil {
-		return Page[StrategyFile]{}, err
-	}
+func (s *server) files(c *call, n int, _ *none) (Page[StrategyFile], error) {
 	v, err := s.strategy(c, n)
 	if err != nil {
 		return Page[StrategyFile]{}, err
@@ -347,7 +349,7 @@ func (s *server) unknownReward(c *call, number int) error {
 	return faulty("/reward", "one_of", "choices", strings.Join(choices, ", "))
 }
 
-func (s *server) coverage(c *call) (*engine.Coverage, error) {
+func (s *server) coverage(c *call, _ *none) (*engine.Coverage, error) {
 	q := c.r.URL.Query()
 	past, version := engine.Past{Since: s.now().AddDate(0, 0, -30)}, 0
 	var err error
@@ -369,12 +371,9 @@ func (s *server) coverage(c *call) (*engine.Coverage, error) {
 	return s.Engine.Coverage(c.context(), c.workspace.ID, version, past)
 }
 
-func (s *server) difference(c *call) (StrategyDifference, error) {
-	n, err := number(c)
-	if err != nil {
-		return StrategyDifference{}, err
-	}
-	against := 0
+func (s *server) difference(c *call, n int, _ *none) (StrategyDifference, error) {
+	var against int
+	var err error
 	if q := c.r.URL.Query().Get("against"); q != "" {
 		if against, err = strconv.Atoi(q); err != nil || against < 1 {
 			return StrategyDifference{}, refuse(http.StatusNotFound, "not_found")
