@@ -24,6 +24,12 @@ type Value struct {
 	Title  candidate.Text `json:"title"`
 	Lower  bool           `json:"lower_is_better,omitempty"`
 	offpolicy.Evaluation
+	// Model is what the doubly robust estimate expects of each choice: "propensity", the
+	// packs' own and what was learned; "fitted", by what came of these very decisions,
+	// each by those of other persons; "": nothing explains it, and DR is that of IPS.
+	// Explained is the share of the rewards' variance that a fitted one explains.
+	Model     string  `json:"model,omitempty"`
+	Explained float64 `json:"explained,omitempty"`
 	// Tried is the share of the version's own choices that the log has tried at all: what
 	// it would do otherwise, no log can value.
 	Tried   float64 `json:"tried"`
@@ -129,6 +135,7 @@ type weighing struct {
 	now       time.Time
 	value     Value
 	rounds    []offpolicy.Round
+	sights    []offpolicy.Sight // what a model of the reward may know of each
 	untried   float64
 	known     map[string]*acquaintance // by asker
 }
@@ -211,8 +218,28 @@ func (w *weighing) add(ctx context.Context, r *relived) error {
 		}
 	}
 	w.rounds = append(w.rounds, round)
+	w.sights = append(w.sights, sightOf(r, path, course.Pool))
 	w.untried += untried(&logged.decision, &r.decision, &along, course.Chance > 0 && alike)
 	return nil
+}
+
+// sightOf is what stood before a draw: where it was and what was wanted; and what could
+// be drawn.
+func sightOf(r *relived, path []decision.Taken, pool []decision.Alternative) (s offpolicy.Sight) {
+	s.Context = append(s.Context, "placement "+r.entry.Placement)
+	for i := range r.decision.Needs {
+		if n := &r.decision.Needs[i]; !n.Negated && n.Intent != "" && !slices.Contains(s.Context, "need "+n.Intent) {
+			s.Context = append(s.Context, "need "+n.Intent)
+		}
+	}
+	s.Chances = make([]offpolicy.Chance, 0, len(pool))
+	for _, c := range pool {
+		s.Chances = append(s.Chances, offpolicy.Chance{Name: c.Taken.Action, Chance: c.Chance})
+		if slices.Contains(path, c.Taken) {
+			s.Shown = append(s.Shown, c.Taken.Action)
+		}
+	}
+	return s
 }
 
 // untried is the chance that the version would have done at that moment what the log
@@ -249,6 +276,15 @@ func untried(logged, own, along *decision.Decision, led bool) float64 {
 func (w *weighing) estimate() (*Value, error) {
 	v := &w.value
 	var err error
+	switch {
+	case len(w.rounds) == 0:
+	case w.reward.name == "accepted":
+		v.Model = "propensity"
+	default:
+		if v.Explained = offpolicy.Fit(w.rounds, w.sights); v.Explained > 0 {
+			v.Model = "fitted"
+		}
+	}
 	if v.Evaluation, err = offpolicy.Evaluate(w.rounds, offpolicy.Options{}); err != nil {
 		return nil, fmt.Errorf("value of version %d: %w", w.version, err)
 	}

@@ -47,7 +47,8 @@ type valued struct {
 	Lost             int
 	Effective, Tried float64
 	Enough           bool
-	Missing          string
+	Missing, Model   string
+	Explained        float64
 	Logged, IPS, DR  estimate
 	SNIPS            estimate
 }
@@ -144,12 +145,23 @@ func TestWhatAVersionWouldHaveBroughtIsEstimated(t *testing.T) {
 	holds("SNIPS", v.SNIPS, truth)
 	holds("DR", v.DR, truth)
 	holds("what was spent", spent.IPS, p["cake"]*rates["cake"]*50)
+	holds("what was spent, doubly robust", spent.DR, p["cake"]*rates["cake"]*50)
+	holds("who came back, doubly robust", back.DR, p["cake"]*rates["cake"])
+	if v.Model != "propensity" || spent.Model != "fitted" || back.Model != "fitted" || spent.Explained < .05 {
+		t.Errorf("the models are %q, %q and %q, which explains %.3f", v.Model, spent.Model, back.Model, spent.Explained)
+	}
+	if spent.DR.Error >= spent.IPS.Error || back.DR.Error >= back.IPS.Error {
+		t.Errorf("the model narrows nothing: %+v %+v, %+v %+v", spent.DR, spent.IPS, back.DR, back.IPS)
+	}
 	holds("who came back", back.SNIPS, p["cake"]*rates["cake"])
 	if v.IPS.Low < v.Logged.Value {
 		t.Errorf("that cake is liked better is not seen: %+v", v)
 	}
 	if math.Abs(same.IPS.Value-same.Logged.Value) > 1e-9 || math.Abs(same.Effective-630) > 1e-6 {
 		t.Errorf("the version that decided brings what it brought: %+v", same)
+	}
+	if few := d.value(cakes, `{"reward":"spent","limit":60}`); few.Enough || few.Missing != "overlap" {
+		t.Errorf("sixty decisions are enough: %+v", few)
 	}
 	if untried.Enough || untried.Missing != "trials" || untried.Tried > .6 {
 		t.Errorf("nobody was ever offered bread: %+v", untried)
