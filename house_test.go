@@ -175,3 +175,52 @@ func TestNothingOfThisMachineIsCommitted(t *testing.T) {
 		}
 	}
 }
+
+// The map of the house shows every room, and none that is gone.
+func TestTheMapShowsEveryRoom(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("docs/architecture.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, table, _ := strings.Cut(string(text), "## Rooms and doors")
+	table, _, _ = strings.Cut(table, "\n## ")
+	shown := map[string]bool{}
+	for _, line := range strings.Split(table, "\n") {
+		cells := strings.Split(line, "|")
+		if len(cells) < 3 {
+			continue
+		}
+		rooms, inner, _ := strings.Cut(cells[1], "(+")
+		quoted := func(s string) (names []string) {
+			for i, part := range strings.Split(s, "`") {
+				if i%2 == 1 {
+					names = append(names, part)
+				}
+			}
+			return names
+		}
+		for _, room := range quoted(rooms) {
+			shown[room] = true
+			for _, sub := range quoted(inner) {
+				shown[room+"/"+sub] = true
+			}
+		}
+	}
+	there := map[string]bool{}
+	for _, s := range sources(t) {
+		if !s.test && s.dir != "." {
+			there[s.dir] = true
+		}
+	}
+	for dir := range there {
+		if !shown[dir] {
+			t.Errorf("docs/architecture.md does not show %s", dir)
+		}
+	}
+	for room := range shown {
+		if !there[room] {
+			t.Errorf("docs/architecture.md shows %s, which is not there", room)
+		}
+	}
+}

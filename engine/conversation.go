@@ -441,7 +441,9 @@ func askedBefore(d *dialogue, now []BriefNeed, titles *treatment.Plan, l scene.L
 			break
 		}
 		for _, m := range slices.Backward(en.Asked) {
-			same := func(n BriefNeed) bool { return n.Text == m.Text || n.Intent != "" && n.Intent == m.Intent && n.Intent != "support.troubleshoot" }
+			same := func(n BriefNeed) bool {
+				return n.Text == m.Text || n.Intent != "" && n.Intent == m.Intent && n.Intent != "support.troubleshoot"
+			}
 			if len(earlier) == mostAsked {
 				return earlier
 			}

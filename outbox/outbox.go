@@ -45,7 +45,7 @@ type Letter struct {
 	Signal    string            `json:"signal"`
 	Group     map[string]string `json:"group,omitempty"`
 	To        identity.Key      `json:"to"`
-	Proven    bool              `json:"proven"` // decided for a person who is known; else from the anonymous id's own events
+	Proven    bool              `json:"proven"`           // decided for a person who is known; else from the anonymous id's own events
 	Urgent    bool              `json:"urgent,omitempty"` // it cannot wait for quiet hours to end
 	At        time.Time         `json:"at"`
 	People    []uint32          `json:"people,omitempty"` // numbers in the identity graph, for erasure
