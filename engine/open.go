@@ -57,102 +57,117 @@ func (e *Engine) OpenRef(ctx context.Context, workspace, ref string, at scene.Sc
 		return nil, err
 	}
 	r, person := Unqualified(evidence.Ref(ref))
-	id, revision := r.ID()
-	notFound := fmt.Errorf("ref %q: %w", ref, ErrNotFound)
-	f := treatment.Fact{Kind: r.Kind(), Ref: r, Name: id}
-	o := &Opened{}
+	id, _ := r.ID()
+	x := opening{Engine: e, t: t, viewer: viewer, ref: r, id: id, fact: treatment.Fact{Kind: r.Kind(), Ref: r, Name: id}}
+	var found bool
 	switch kind := r.Kind(); {
 	case kind == evidence.Event:
-		eid, ok := event.ParseID(string(r))
-		if !ok {
-			return nil, notFound
-		}
-		m, keys, ok, err := e.Store.Event(ctx, workspace, eid)
-		if err != nil {
-			return nil, err
-		}
-		if ok && !mayRead(viewer, keys) {
-			if ok, err = e.mayAsk(ctx, workspace, viewer, keys, profile.Subject(&m.Event)); err != nil {
-				return nil, err
-			}
-		}
-		if !ok {
-			return nil, notFound
-		}
-		f.At, f.Name, f.Fields = m.Event.Time, m.Event.Name, m.Event.Properties()
-		if f.Name == "" {
-			f.Name = m.Event.Kind.String()
-		}
-		o.Data = Raw(&m.Event)
+		found, err = x.event(ctx)
 	case kind == evidence.Decision:
-		answer, entry, err := e.Decision(ctx, workspace, string(r))
-		if err != nil {
-			return nil, err
-		}
-		if viewer != nil && entry.Person != string(viewer.Person) {
-			return nil, notFound
-		}
-		f.At, o.Data = entry.At, answer
+		found, err = x.decision(ctx)
 	case slices.Contains(personal, kind):
-		if person == "" && viewer != nil {
-			person = string(viewer.Person)
-		}
-		s, err := e.PersonScope(ctx, workspace, person)
-		if err != nil {
-			return nil, notFound
-		}
-		if viewer != nil && viewer.Person != s.Person {
-			if may, err := e.mayAsk(ctx, workspace, viewer, s.Keys, kind); err != nil || !may {
-				return nil, notFound
-			}
-		}
-		who, err := e.Profile(ctx, s)
-		if err != nil {
-			return nil, err
-		}
-		data, when, ok := who.Open(r)
-		if !ok {
-			return nil, notFound
-		}
-		o.Data, f.At, o.Events, f.Fields = data, when, who.Sources(r), data
-		r = Qualified(r, string(s.Person))
+		found, err = x.personal(ctx, person)
 	case kind == evidence.Model && (id == propensityModel || id == foresightModel):
-		told, when, ok, err := e.openModel(ctx, workspace, r)
-		if err != nil {
-			return nil, err
-		}
-		if !ok {
-			return nil, notFound
-		}
-		o.Data, f.At = told, when
+		x.out.Data, x.fact.At, found, err = e.openModel(ctx, workspace, r)
 	case kind == evidence.Rule || kind == evidence.Model:
-		data, ok := openRule(t.current.Load(), kind, id)
-		if !ok {
-			return nil, notFound
-		}
-		o.Data = data
+		x.out.Data, found = openRule(t.current.Load(), kind, id)
 	case kind == evidence.Cohort:
-		if e.Counts == nil {
-			return nil, notFound
+		if e.Counts != nil {
+			x.out.Data, found = e.Counts(workspace, id)
 		}
-		data, ok := e.Counts(workspace, id)
-		if !ok {
-			return nil, notFound
-		}
-		o.Data = data
 	default:
-		view, err := e.Store.Catalogue(ctx, workspace, revision)
-		if err != nil {
-			return nil, err
-		}
-		data, title, when, ok := view.Open(r)
-		if !ok {
-			return nil, notFound
-		}
-		o.Data, f.Title, f.At = data, title, when
+		found, err = x.shelved(ctx)
 	}
-	o.Record = evidence.Record{Kind: r.Kind(), Ref: r, At: f.At, Summary: treatment.Summarise(f, at)}
-	return o, nil
+	if err != nil {
+		return nil, err
+	}
+	if !found {
+		return nil, fmt.Errorf("ref %q: %w", ref, ErrNotFound)
+	}
+	x.out.Record = evidence.Record{Kind: x.ref.Kind(), Ref: x.ref, At: x.fact.At, Summary: treatment.Summarise(x.fact, at)}
+	return &x.out, nil
+}
+
+// opening is one ref while it is opened: for whom, and what is known of it so far. Its
+// methods tell whether there is such a record that the viewer may see.
+type opening struct {
+	*Engine
+	t      *tenant
+	viewer *Scope // nil: sees everything
+	ref    evidence.Ref
+	id     string
+	fact   treatment.Fact
+	out    Opened
+}
+
+func (x *opening) event(ctx context.Context) (found bool, err error) {
+	id, ok := event.ParseID(string(x.ref))
+	if !ok {
+		return false, nil
+	}
+	m, keys, found, err := x.Store.Event(ctx, x.t.ID, id)
+	if err != nil {
+		return false, err
+	}
+	if found && !mayRead(x.viewer, keys) {
+		found, err = x.mayAsk(ctx, x.t.ID, x.viewer, keys, profile.Subject(&m.Event))
+	}
+	if err != nil || !found {
+		return false, err
+	}
+	x.fact.At, x.fact.Name, x.fact.Fields = m.Event.Time, m.Event.Name, m.Event.Properties()
+	if x.fact.Name == "" {
+		x.fact.Name = m.Event.Kind.String()
+	}
+	x.out.Data = Raw(&m.Event)
+	return true, nil
+}
+
+func (x *opening) decision(ctx context.Context) (found bool, err error) {
+	answer, entry, err := x.Decision(ctx, x.t.ID, string(x.ref))
+	if err != nil || x.viewer != nil && entry.Person != string(x.viewer.Person) {
+		return false, err
+	}
+	x.fact.At, x.out.Data = entry.At, answer
+	return true, nil
+}
+
+// personal opens what belongs to a person: the one whom the ref names, else the viewer.
+func (x *opening) personal(ctx context.Context, person string) (found bool, err error) {
+	if person == "" && x.viewer != nil {
+		person = string(x.viewer.Person)
+	}
+	s, err := x.PersonScope(ctx, x.t.ID, person)
+	if err != nil {
+		return false, nil
+	}
+	if x.viewer != nil && x.viewer.Person != s.Person {
+		if may, err := x.mayAsk(ctx, x.t.ID, x.viewer, s.Keys, x.ref.Kind()); err != nil || !may {
+			return false, nil
+		}
+	}
+	who, err := x.Profile(ctx, s)
+	if err != nil {
+		return false, err
+	}
+	data, when, found := who.Open(x.ref)
+	if !found {
+		return false, nil
+	}
+	x.out.Data, x.out.Events, x.fact.At, x.fact.Fields = data, who.Sources(x.ref), when, data
+	x.ref = Qualified(x.ref, string(s.Person))
+	return true, nil
+}
+
+// shelved opens a record of the catalogue, at the revision that the ref names.
+func (x *opening) shelved(ctx context.Context) (found bool, err error) {
+	_, revision := x.ref.ID()
+	view, err := x.Store.Catalogue(ctx, x.t.ID, revision)
+	if err != nil {
+		return false, err
+	}
+	x.out.Data, x.fact.Title, x.fact.At, found = view.Open(x.ref)
+	return found, nil
 }
 
 func mayRead(viewer *Scope, keys []identity.Key) bool {
