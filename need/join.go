@@ -350,7 +350,7 @@ func (s *scratch) asks(at split.Range) bool {
 			}
 		}
 	}
-	return false
+	return split.LeavesOpen(s.plain.Runes, max(at.Start, at.End-200), at.End)
 }
 
 // counts tells whether a stretch says how often something happened.

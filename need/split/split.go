@@ -152,14 +152,18 @@ func Split(n text.Normalised, score Score, c *Cues) []Span {
 				if first.bare && !pieces[i-1].asks {
 					value -= tune.bareHow
 				}
-				if before := &pieces[i-1]; first.asks && before.asks {
+				before, asked := &pieces[i-1], false
+				for k := best[i].from; k < i; k++ {
+					asked = asked || pieces[k].asks
+				}
+				if first.asks && asked {
 					value += tune.bothAsk
 				} else if first.acts && before.acts {
 					value += tune.bothAct
 				}
 				// The label of the best way to get here stands for that of all ways: exact search over
 				// labels would cost their number times the work and changes next to nothing.
-				if label == best[i].label && !(first.asks && pieces[i-1].asks) {
+				if label == best[i].label && !(first.asks && asked) {
 					if first.mark == markAnd && !first.strong && min(margin, best[i].margin) < tune.high {
 						value -= max(tune.andSame, float64(tune.same*(1-first.begin)))
 					} else {
@@ -455,12 +459,12 @@ func (c *Cues) asks(runes []rune, start, end int) bool {
 	if at, _ := c.ask.find(runes, start, end); at >= 0 {
 		return true
 	}
-	return leavesOpen(runes, start, end)
+	return LeavesOpen(runes, start, end)
 }
 
-// leavesOpen tells whether Chinese words ask by yes or no without a word for it: they
+// LeavesOpen tells whether Chinese words of a plain text ask by yes or no without a word for it: they
 // end in one ("能退不", "到了没"), or say a verb and its denial ("送不送").
-func leavesOpen(runes []rune, start, end int) bool {
+func LeavesOpen(runes []rune, start, end int) bool {
 	no := func(r rune) bool { return r == '不' || r == '没' }
 	if end-start > 2 && no(runes[end-1]) && text.Han(runes[end-2]) && !no(runes[end-2]) {
 		return true
@@ -468,6 +472,23 @@ func leavesOpen(runes []rune, start, end int) bool {
 	for i := start + 1; i+1 < end; i++ {
 		if no(runes[i]) && runes[i-1] == runes[i+1] && text.Han(runes[i-1]) {
 			return true
+		}
+	}
+	return alternatives(runes, start, end)
+}
+
+// alternatives tells whether Chinese words leave a choice between two things open: "下一步学这个还是那个". After
+// something done 还是 means "still": "修了两次还是漏水", and so it does before a denial.
+func alternatives(runes []rune, start, end int) bool {
+	chooses := false
+	for i := start; i+2 < end; i++ {
+		switch r := runes[i]; {
+		case r == '了' || r == '过':
+			return false
+		case strings.ContainsRune(choices, r):
+			chooses = true
+		case chooses && r == '还' && runes[i+1] == '是':
+			return !strings.ContainsRune("不没无老", runes[i+2])
 		}
 	}
 	return false

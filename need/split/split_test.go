@@ -122,6 +122,33 @@ func TestAQuestionNeedsNoQuestionWord(t *testing.T) {
 	}
 }
 
+func TestWhatAsksInChinese(t *testing.T) {
+	t.Parallel()
+	for clause, want := range map[string]bool{
+		"先修还是先换": true, "是退到卡里还是退到零钱": true, "存三年还是存五年": true,
+		"修了两次还是漏水": false, "换过电池还是充不进": false, "我选还是不选你别管": false, "还是老样子": false,
+		"能改不": true, "送不送": true, "改好了": false,
+	} {
+		if runes := []rune(clause); split.LeavesOpen(runes, 0, len(runes)) != want {
+			t.Errorf("%s: asks %v, wanted %v", clause, !want, want)
+		}
+	}
+}
+
+func TestAVerbIsNoJoiningWord(t *testing.T) {
+	t.Parallel()
+	w := open(t)
+	for enquiry, want := range map[string]string{
+		"包裹到哪里了，还有蓝色的现货吗":   "还有蓝色的现货吗",
+		"包裹到哪里了，还有蓝色能补货吗":   "蓝色能补货吗",
+		"包裹到哪里了，还有蓝色什么时候补货": "蓝色什么时候补货",
+	} {
+		if got := w.said(enquiry); len(got) != 2 || !strings.HasPrefix(got[1], want+" ") {
+			t.Errorf("%s: %q, wanted %q", enquiry, got, want)
+		}
+	}
+}
+
 func TestAQuestionThatSaysNothingBelongsToWhatItAsksAbout(t *testing.T) {
 	t.Parallel()
 	w := open(t)

@@ -111,6 +111,9 @@ const linkNot = "钱货没多几库现名余剩券优折活位空票效用啥什
 // verbal are characters that make a Chinese clause more than a name.
 const verbal = "能可要会是有怎多什几哪谁不没给开送退换修改取查发寄到让得行想办交用"
 
+// choices are characters of which one stands before the first of two things to choose from.
+const choices = "是先学选买存报退换用修租走坐去"
+
 // negators rule out the act that follows them.
 var negators = []string{
 	"不想", "不要", "不用", "不必", "不需要", "不打算", "别", "不是要", "不是想", "不愿", "不愿意", "无需", "先不", "先别", "不", "没想", "没要",
