@@ -20,6 +20,7 @@ import (
 	"github.com/rapport-cx/rapport/need/predict"
 	"github.com/rapport-cx/rapport/outbox"
 	"github.com/rapport-cx/rapport/profile"
+	"github.com/rapport-cx/rapport/strategy"
 	"github.com/rapport-cx/rapport/scene"
 )
 
@@ -191,29 +192,12 @@ func (e *Engine) actOn(ctx context.Context, f *journal.Firing) error {
 	finish := func(reason string) error {
 		return e.act(ctx, f, journal.Act{ID: f.ID, State: journal.FiringHandled, Reason: reason})
 	}
-	foretold, foreseen := foreseenBy(f.Signal)
-	intent, sub := foretold, ""
-	if !foreseen {
-		intent, sub = v.Need.Implies(f.Signal)
-	}
-	if intent == "" || !v.Decision.Occasion(intent, sub) {
-		return finish(reasonNoOccasion)
-	}
-	asker, ok, err := e.addressee(ctx, f)
+	asker, foretold, reason, err := e.occasion(ctx, v, f)
 	if err != nil {
 		return err
 	}
-	if !ok {
-		return finish(reasonNobody)
-	}
-	if foreseen {
-		said, err := e.saidSince(ctx, t.ID, f.Person, foretold, f.At.Add(-predict.JustSaid))
-		if err != nil {
-			return err
-		}
-		if said {
-			return finish(reasonSpoken)
-		}
+	if reason != "" {
+		return finish(reason)
 	}
 	channels, err := e.channels(ctx, t.ID)
 	if err != nil {
@@ -263,6 +247,36 @@ func (e *Engine) actOn(ctx context.Context, f *journal.Firing) error {
 		return nil // another has, or it was undone just now
 	}
 	return err
+}
+
+// occasion tells whom a firing is about and, when it was foreseen, which need. A reason
+// says why there is nothing to decide.
+func (e *Engine) occasion(ctx context.Context, v *strategy.Version, f *journal.Firing) (asker identity.Asker, foretold, reason string, err error) {
+	foretold, foreseen := foreseenBy(f.Signal)
+	intent, sub := foretold, ""
+	if !foreseen {
+		intent, sub = v.Need.Implies(f.Signal)
+	}
+	if intent == "" || !v.Decision.Occasion(intent, sub) {
+		return asker, foretold, reasonNoOccasion, nil
+	}
+	asker, ok, err := e.addressee(ctx, f)
+	if err != nil {
+		return asker, foretold, "", err
+	}
+	if !ok {
+		return asker, foretold, reasonNobody, nil
+	}
+	if foreseen {
+		said, err := e.saidSince(ctx, f.Workspace, f.Person, foretold, f.At.Add(-predict.JustSaid))
+		if err != nil {
+			return asker, foretold, "", err
+		}
+		if said {
+			return asker, foretold, reasonSpoken, nil
+		}
+	}
+	return asker, foretold, "", nil
 }
 
 // Why a decision on a firing is not made now.
