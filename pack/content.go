@@ -534,26 +534,7 @@ func (c *content) action(v value) {
 			a.Unasked = &decision.Unasked{}
 			v.object(fields{"topic": func(v value) { v.name(&a.Unasked.Topic) }}, "topic")
 		},
-		"item": func(v value) {
-			a.Item = &decision.Putting{}
-			v.object(fields{
-				"kind":      func(v value) { v.str(&a.Item.Kind) },
-				"level":     func(v value) { v.str(&a.Item.Level) },
-				"trait":     func(v value) { v.name(&a.Item.Trait) },
-				"best":      func(v value) { v.str(&a.Item.Best) },
-				"relations": func(v value) { v.strs(&a.Item.Relations) },
-				"tagged":    func(v value) { v.name(&a.Item.Tagged) },
-			})
-			if a.Item.Kind == "" && len(a.Item.Relations) == 0 {
-				v.fault("which items are put forward is told by \"kind\", \"relations\" or both")
-			}
-			if a.Item.Tagged != "" && a.Item.Kind != decision.Promotions {
-				v.fault("\"tagged\" chooses among public promotions: it needs \"kind: promotion\"")
-			}
-			if (a.Item.Level == "") != (a.Item.Trait == "") {
-				v.fault("a level is compared with a trait of the customer: both or neither are given")
-			}
-		},
+		"item":   a.putting,
 		"safety": func(v value) { v.boolean(&a.Safety) }, "resolves": func(v value) { v.boolean(&a.Resolves) },
 		"asks":     func(v value) { v.boolean(&a.Asks) },
 		"handover": func(v value) { v.boolean(&a.Handover) }, "fallback": func(v value) { v.boolean(&a.Fallback) },
@@ -579,19 +560,8 @@ func (c *content) action(v value) {
 		"eligibility": stage(decision.Eligibility), "applicability": stage(decision.Applicability),
 		"suitability": stage(decision.Suitability), "contact_policy": stage(decision.ContactPolicy),
 		"consent": func(v value) { weighed(v); v.strs(&a.Consent) },
-		"cap": func(v value) {
-			weighed(v)
-			a.Cap = &decision.Cap{}
-			v.object(fields{
-				"shown":    func(v value) { v.integer(&a.Cap.Shown, 1) },
-				"within":   func(v value) { v.duration(&a.Cap.Within) },
-				"suppress": func(v value) { v.duration(&a.Cap.Suppress) },
-			})
-			if (a.Cap.Shown > 0) != (a.Cap.Within > 0) {
-				v.fault("a cap needs both \"shown\" and \"within\"")
-			}
-		},
-		"from": func(v value) { a.from = &v }, "until": func(v value) { a.until = &v },
+		"cap":     func(v value) { weighed(v); a.capped(v) },
+		"from":    func(v value) { a.from = &v }, "until": func(v value) { a.until = &v },
 		"cost":       func(v value) { weighed(v); v.money(&a.Cost) },
 		"budgets":    func(v value) { weighed(v); a.funds = labels(v) },
 		"reasons":    func(v value) { v.list(a.reason) },
@@ -617,6 +587,41 @@ func (c *content) action(v value) {
 		return
 	}
 	c.actions = append(c.actions, a)
+}
+
+// putting reads which items are put forward.
+func (a *actionText) putting(v value) {
+	a.Item = &decision.Putting{}
+	v.object(fields{
+		"kind":      func(v value) { v.str(&a.Item.Kind) },
+		"level":     func(v value) { v.str(&a.Item.Level) },
+		"trait":     func(v value) { v.name(&a.Item.Trait) },
+		"best":      func(v value) { v.str(&a.Item.Best) },
+		"relations": func(v value) { v.strs(&a.Item.Relations) },
+		"tagged":    func(v value) { v.name(&a.Item.Tagged) },
+	})
+	if a.Item.Kind == "" && len(a.Item.Relations) == 0 {
+		v.fault("which items are put forward is told by \"kind\", \"relations\" or both")
+	}
+	if a.Item.Tagged != "" && a.Item.Kind != decision.Promotions {
+		v.fault("\"tagged\" chooses among public promotions: it needs \"kind: promotion\"")
+	}
+	if (a.Item.Level == "") != (a.Item.Trait == "") {
+		v.fault("a level is compared with a trait of the customer: both or neither are given")
+	}
+}
+
+// capped reads how often it is shown, and for how long it keeps quiet.
+func (a *actionText) capped(v value) {
+	a.Cap = &decision.Cap{}
+	v.object(fields{
+		"shown":    func(v value) { v.integer(&a.Cap.Shown, 1) },
+		"within":   func(v value) { v.duration(&a.Cap.Within) },
+		"suppress": func(v value) { v.duration(&a.Cap.Suppress) },
+	})
+	if (a.Cap.Shown > 0) != (a.Cap.Within > 0) {
+		v.fault("a cap needs both \"shown\" and \"within\"")
+	}
 }
 
 func (a *actionText) policy(v value, s decision.Stage) {
