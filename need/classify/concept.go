@@ -93,8 +93,10 @@ var concepts = sync.OnceValue(func() *thesaurus {
 	return t
 })
 
-// conceptMark tells one list of concepts from another: a stored model is of use with its own only.
-var conceptMark = sync.OnceValue(func() uint32 { return crc32.Checksum([]byte(conceptText), castagnoli) })
+// listMark tells one list of concepts and of names from another: a stored model is of use with its own only.
+var listMark = sync.OnceValue(func() uint32 {
+	return crc32.Update(crc32.Checksum([]byte(conceptText), castagnoli), castagnoli, []byte(nameText))
+})
 
 func hanStep(h uint64, r rune) uint64    { return mix(h+1, r) }
 func wordStep(h uint64, s uint64) uint64 { return (h*31 + s) * 0x9e3779b97f4a7c15 }

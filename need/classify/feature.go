@@ -25,12 +25,14 @@ const (
 	kindConcept
 	kindConceptPair
 	kindTogether
+	kindName
+	kindNameNear
 	kinds
 )
 
 // voiceOf says in which voice a kind of features speaks: whole words and characters, the pieces of words,
 // what the words mean.
-var voiceOf = [kinds]uint8{kindGram: 1, kindConcept: 2, kindConceptPair: 2, kindTogether: 2}
+var voiceOf = [kinds]uint8{kindGram: 1, kindConcept: 2, kindConceptPair: 2, kindTogether: 2, kindName: 2, kindNameNear: 2}
 
 const voices = 3
 
@@ -64,10 +66,11 @@ func evennessOf(n, intents int) float64 {
 // characters gain a little (base pack, cross-validated: 82.8 to 83.5 %; public training parts unchanged
 // within 0.1). Concepts that occur in one text, in whatever order and distance, say most where there are
 // few examples (10 an intent: 73.0 to 75.8 and 70.2 to 70.7 %, all: 91.0 to 91.6 and 88.5 to 88.7 %, on
-// training parts); which stands right before which then adds little.
+// training parts); which stands right before which then adds little. What is named, and next to what: Chinese
+// domains 93.3 to 94.4 %, 64 intents 89.6 to 89.8 and, 10 an intent, 75.0 to 75.6 %, 77 of a bank unchanged.
 var kindWeight = [kinds]float64{
 	kindWord: 1, kindWordPair: 1.3, kindGram: 0.5, kindHan: 1.2, kindHanPair: 1, kindEdge: 1,
-	kindFirst: 1, kindStem: 1, kindConcept: 1, kindConceptPair: 0.5, kindTogether: 1,
+	kindFirst: 1, kindStem: 1, kindConcept: 1, kindConceptPair: 0.5, kindTogether: 1, kindName: 1.2, kindNameNear: 0.6,
 }
 
 // longestGram is the number of characters of the longest piece of a word, its edges counted.
@@ -88,7 +91,7 @@ func tag(kind feature, h uint64) feature { return h>>4 | kind<<60 }
 // featuresOf appends to dst the features of a plain text, with repetitions: words and pairs of
 // neighbouring words, the pieces of 2 to 5 characters of each word with its edges marked, single Han
 // characters and neighbouring pairs of them, what a text begins and ends with. A mixed text gives
-// both. A word counts once more without its English ending. Punctuation counts as a Han character does: "哪个好？" and "这个好。" differ by it.
+// both. A word counts once more without its English ending, and what is named by its kind. Punctuation counts as a Han character does: "哪个好？" and "这个好。" differ by it.
 func featuresOf(runes []rune, dst []feature) []feature {
 	const edge = '\x02'
 	var word, before uint64 // hash of the previous word
@@ -187,7 +190,7 @@ func featuresOf(runes []rune, dst []feature) []feature {
 		}
 		i = j
 	}
-	return dst
+	return namesIn(runes, dst)
 }
 
 // stem is the hash of a word without its commonest English endings: "charged", "charging", "charges"

@@ -10,7 +10,7 @@ import (
 	"slices"
 )
 
-// A stored model is: magic, version, mark of the list of concepts, counts (intents, features, rows, shared rows), confidence, thresholds, the
+// A stored model is: magic, version, mark of the lists of concepts and names, counts (intents, features, rows, shared rows), confidence, thresholds, the
 // intents, the bias, the evenness, the distinct weights of features, the features, the rows' steps and levels, all little endian, and a CRC-32C of all that.
 //
 // A feature is its hash in 8 bytes, and a varint: twice the number of its weight, plus one for a feature of one example alone, which is followed
@@ -34,7 +34,7 @@ func (m *Model) MarshalBinary() ([]byte, error) {
 	hashes := m.table.hashes()
 	b := make([]byte, 0, 64+14*features+len(m.levels)+32*len(m.intents))
 	b = append(b, magic...)
-	for _, v := range []int{version, int(conceptMark()), len(m.intents), features, len(m.step), m.shared} {
+	for _, v := range []int{version, int(listMark()), len(m.intents), features, len(m.step), m.shared} {
 		b = le.AppendUint32(b, uint32(v))
 	}
 	for _, v := range []float64{m.confidence.offset, m.confidence.margin, m.confidence.lead} {
@@ -98,7 +98,7 @@ func (m *Model) UnmarshalBinary(b []byte) error {
 	if v := in.uint32(); v != version {
 		return fmt.Errorf("%w: version %d, this build reads %d", ErrStored, v, version)
 	}
-	if in.uint32() != conceptMark() {
+	if in.uint32() != listMark() {
 		return fmt.Errorf("%w: trained with another list of concepts", ErrStored)
 	}
 	intents, features, rows, shared := int(in.uint32()), int(in.uint32()), int(in.uint32()), int(in.uint32())
