@@ -66,9 +66,12 @@ func (r *Request) records(n *need.Need) []*profile.Record {
 	if !ok {
 		kinds = usualKinds
 	}
+	if n.Sub() == "repair_state" {
+		kinds = []evidence.Kind{evidence.Case} // how the repair stands, not what was bought once
+	}
 	// That a device is in use answers nobody who asks when a parcel comes.
 	if named := slices.DeleteFunc(r.recordsByID(n), func(rec *profile.Record) bool {
-		return rec.Kind == evidence.Asset && !slices.Contains(kinds, evidence.Asset)
+		return rec.Kind == evidence.Asset && !slices.Contains(kinds, evidence.Asset) || rec.Kind == evidence.Order && n.Sub() == "repair_state"
 	}); len(named) > 0 {
 		return named
 	}
@@ -83,6 +86,9 @@ func (r *Request) records(n *need.Need) []*profile.Record {
 		if i := slices.IndexFunc(orders, Arrived); i >= 0 {
 			return orders[i : i+1]
 		}
+	}
+	if n.Intent == "logistics.track" && len(items) > 0 && !slices.Contains(kinds, evidence.Case) {
+		kinds = append(slices.Clip(kinds), evidence.Case) // of a thing that came long ago, its repair is on the way
 	}
 	// An open matter of any of the kinds comes before a closed one of the likeliest.
 	for _, openOnly := range [...]bool{true, false} {
@@ -117,7 +123,7 @@ func (r *Request) ofKind(n *need.Need, kinds []evidence.Kind) []*profile.Record 
 	var categories []string
 	for i := range n.Entities {
 		if e := &n.Entities[i]; e.Type == "category" {
-			categories = append(categories, e.ID)
+			categories = append(categories, canonical(e.ID))
 		}
 	}
 	if len(categories) == 0 {
@@ -128,7 +134,7 @@ func (r *Request) ofKind(n *need.Need, kinds []evidence.Kind) []*profile.Record 
 			found := slices.DeleteFunc(newestFirst(r.Person.Records[kind]), func(rec *profile.Record) bool {
 				return beside(n, rec) || openOnly && !isOpen(rec) || !slices.ContainsFunc(boughtIn(rec), func(id string) bool {
 					it, ok := r.Catalogue.Item(id)
-					return ok && slices.Contains(categories, it.Category)
+					return ok && slices.ContainsFunc(it.under(), func(c string) bool { return slices.Contains(categories, c) })
 				})
 			})
 			if len(found) > 0 {

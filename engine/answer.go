@@ -286,6 +286,9 @@ func (e *Engine) prepare(ctx context.Context, t *tenant, r Request) (id string, 
 func (e *Engine) walk(ctx context.Context, in *Inputs, m moment) (w walked) {
 	who := m.who.Masked(profile.Mask{Off: !in.Personal, On: in.Personal, Fields: m.version.Decision.Fields})
 	w.recognition = m.version.Need.Recognise(in.Enquiry, who, in.Scene, m.catalogue)
+	if in.Dialogue.Offered && need.FillsIn(&w.recognition, in.Enquiry.Text) {
+		w.recognition.Needs, w.recognition.Courtesy = []need.Need{}, need.Assent
+	}
 	switch {
 	case in.Unasked == nil:
 	case in.Unasked.Need != "":

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 
 	"github.com/rapport-cx/rapport/need/text"
 )
@@ -23,6 +24,13 @@ const (
 	Assent   Courtesy = "assent"
 	Wordless Courtesy = "wordless"
 	Garbled  Courtesy = "garbled" // keys pressed at random
+	Sending  Courtesy = "sending" // asks how to send a photo, or believes to have sent one
+	Waiting  Courtesy = "waiting" // asks how long a person takes to come
+)
+
+var (
+	sendsPicture = regexp.MustCompile(`^.{0,8}(发|传|上传|拍|录).{0,8}(照片|图片|图|视频|语音|录音|截图).{0,10}$|^.{0,6}(照片|图片|截图|视频|语音|录音).{0,4}(发|传|怎么发|往哪发).{0,8}$|^.{0,30}\b(send|upload|share|attach|take)\b( (you|a|an|the|some|my|this))* (photo|picture|pic|image|screenshot|video|recording|voice (note|message))s?\b.{0,30}$|^(here('s| is| are)|this is|see) (the|a|my|some) (photo|picture|pic|screenshot|video|recording)s?$`)
+	asksWait     = regexp.MustCompile(`^(那|请问)?(还|我)?(要|得|需要)?(再)?等(多久|多长时间|几分钟|到什么时候)(呢|啊|呀)?$|^(怎么)?(还)?没(有)?人(来|接|理我?)?(吗|啊|呢)?$|^人呢$|^(and )?how (much longer|long)( (do|must|will|should) i( have to)? wait| is the wait| is the queue| to wait)?$|^(is )?(any(one|body)|someone) (there|coming)$|^still waiting$`)
 )
 
 // courtesies are the phrases of each courtesy, Han ones and those of Latin letters. A
@@ -31,7 +39,7 @@ const (
 // "不用了谢谢" refuses, "谢谢，没别的事了" takes leave).
 var courtesies = []phrased{
 	phrases(Refusal,
-		`(先|暂时|还是|那|那就)?(不用|不需要|不必)(了|啦|吧)?|(那|那就|还是)?算了(吧)?|(那|那就|这)?.{0,6}?(我|就|先|还是)*(留着|留下)(吧|了)?|再说吧|下次吧|下次再说`,
+		`(先|暂时|还是|那|那就)?(不用|不需要|不必)(了|啦|吧)?|(那|那就|还是)?算了(吧)?|(那|那就|这)?.{0,6}?(我|就|先|还是)*(留着|留下)(吧|了)?|(那|我)?不等了|再说吧|下次吧|下次再说`,
 		`no(,)? thank(s| you)|not (now|today|interested)|never ?mind|forget it|no need|don't bother|(i'll |i will |i want to |i'd rather |let me )?keep (it|the \w+|my \w+)|maybe later|no`),
 	phrases(Goodbye,
 		`(暂时|目前|我|就|也|都)?没(有)?(什么|啥)?(别的|其他的?|其它的?)?(什么|啥)?(事情?|问题)?(了|啦)|先这样(吧|了)?|(那|那就|就)?这样(吧|了)|就这些(了|吧)?|(再|拜)(见|拜)|拜|回头见|回聊|晚安|祝您?你?.{0,4}(愉快|顺利)`,
@@ -61,6 +69,9 @@ func phrases(kind Courtesy, han, latin string) phrased {
 
 // fillers stand around a courtesy and mean nothing alone.
 var fillers = regexp.MustCompile(`^(那|那个|哦|噢|喔|啊|呀|呃|额|哎|well|oh|ah|so|then|and|but|anyway|um|mm+|hm+)+$`)
+
+// surely is the confidence from which the words of a need are taken for it.
+const surely = 0.9
 
 // longestCourtesy bounds a phrase, mostPhrases how many a message is read as.
 const (
@@ -155,6 +166,13 @@ func courteous(needs []Need, message string) ([]Need, Courtesy) {
 	if !worded(message) {
 		return needs[:0], Wordless
 	}
+	plain := bareOf(message)
+	if asksWait.MatchString(plain) {
+		return needs[:0], Waiting
+	}
+	if len(needs) == 1 && (needs[0].Status != "" || needs[0].Confidence < surely) && sendsPicture.MatchString(plain) {
+		return needs[:0], Sending
+	}
 	if len(needs) == 1 && needs[0].Status == Unanswered && !needs[0].Outside && garbled(message) {
 		return needs[:0], Garbled
 	}
@@ -168,6 +186,9 @@ func courteous(needs []Need, message string) ([]Need, Courtesy) {
 	return kept, ""
 }
 
+// bareOf is a message without the marks at its ends.
+func bareOf(message string) string { return strings.Trim(text.Plain(message), " .。!！,，?？~") }
+
 // garbled tells whether a message of Latin letters has too few vowels to be of any
 // language's words: about two letters of five are vowels in those.
 func garbled(message string) bool {
@@ -176,6 +197,7 @@ func garbled(message string) bool {
 		switch {
 		case text.Han(r):
 			return false
+		case unicode.IsDigit(r):
 		case strings.ContainsRune("aeiouy", r):
 			vowels++
 			letters++
@@ -200,6 +222,12 @@ func courtesyOf(message string) Courtesy {
 		return kind
 	}
 	plain := text.Plain(message)
+	switch bare := bareOf(message); {
+	case asksWait.MatchString(bare):
+		return Waiting
+	case sendsPicture.MatchString(bare):
+		return Sending
+	}
 	runes := []rune(plain)
 	for _, c := range told {
 		for _, w := range c.words {
@@ -227,6 +255,9 @@ var told = []struct {
 // robot?"); it is no matter of the shop's and must be answered truly.
 const WhoAreYou = "who_are_you"
 
+// aboutAdviser are whole messages that ask who answers here and what they can do.
+var aboutAdviser = regexp.MustCompile(`^(请问|那|喂|hi|hello|hey)?[ ,，]*((你|您|你们)(是谁|是哪位|叫什么(名字)?|能(做|干|办|帮)(些|我)?(做|干|办)?(些)?(什么|啥|哪些事?)|会(做|干)?(些)?(什么|啥)|可以(做|干|帮我做|帮我)(些)?(什么|啥))|who (are you|am i (talking|speaking|chatting) (to|with))|what are you|what('s| is) your name|what (can|do) you do( for me)?|what can you help( me)?( with)?|how can you help( me)?)[ ?？吗呢啊呀.!]*$`)
+
 var whoAreYou = regexp.MustCompile(`(你|您|你们|对面|那边|这边).{0,4}是.{0,6}(机器人|真人|活人|人工智能|ai|程序|机器|智能客服|自动回复)|是(机器人|真人|ai|人工智能)(吗|么|还是)|(跟|和).{0,3}(机器人|真人|ai).{0,3}(说话|聊天|对话).{0,2}(吗|么)|\b(are|r) (you|u|this)\b.{0,20}\b(robot|bot|chatbot|human|person|machine|ai|real|automated|computer)\b|\b(is|am) (this|it|i)\b.{0,24}\b(robot|bot|chatbot|machine|ai|real person|human|computer)\b`)
 
 var asksForPerson = regexp.MustCompile(`转|找|换|叫|接|要|want|need|get me|give me|let me|put me|instead`)
@@ -235,13 +266,52 @@ var asksForPerson = regexp.MustCompile(`转|找|换|叫|接|要|want|need|get me
 func truthful(needs []Need) []Need {
 	for i := range needs {
 		n := &needs[i]
-		if n.Origin != Spoken || !n.Outside && n.Intent != "service.human" && n.Status == "" {
+		if n.Origin != Spoken {
 			continue
 		}
-		if plain := text.Plain(n.Text); whoAreYou.MatchString(plain) && !asksForPerson.MatchString(plain) {
+		about := aboutAdviser.MatchString(strings.TrimSpace(text.Plain(n.Text)))
+		if !about && !n.Outside && n.Intent != "service.human" && n.Status == "" {
+			continue
+		}
+		if plain := text.Plain(n.Text); about || whoAreYou.MatchString(plain) && !asksForPerson.MatchString(plain) {
 			sub := WhoAreYou
 			n.Intent, n.Subintent, n.Status, n.Readings, n.Outside, n.Negated = "", &sub, Unanswered, nil, true, false
 		}
 	}
 	return needs
 }
+
+// FillsIn tells whether a short message only gives what a form asks for, a day, a time
+// or a number, and wants nothing that was surely understood.
+func FillsIn(r *Recognition, message string) bool {
+	if utf8.RuneCountInString(message) > 32 || r.Courtesy != "" && r.Courtesy != Wordless || strings.ContainsAny(message, "?？") {
+		return false
+	}
+	digits, others := 0, 0
+	for _, c := range text.Plain(message) {
+		switch {
+		case unicode.IsDigit(c):
+			digits++
+		case text.Han(c) || text.Letter(c):
+			others++
+		}
+	}
+	if digits >= 7 && others == 0 {
+		return !slices.ContainsFunc(r.Needs, func(n Need) bool { return n.Intent != "" && n.Status == "" && n.Confidence >= surely })
+	}
+	spoken := 0
+	for i := range r.Needs {
+		n := &r.Needs[i]
+		if n.Origin != Spoken {
+			continue
+		}
+		spoken++
+		if n.Danger || n.Status == "" && n.Confidence >= formDoubt || !slices.ContainsFunc(n.Entities, func(e Entity) bool { return e.Type == "date" || e.Type == "time" }) {
+			return false
+		}
+	}
+	return spoken == 1
+}
+
+// formDoubt is the confidence below which a day or a time is rather the answer to a form.
+const formDoubt = 0.7

@@ -12,6 +12,8 @@ func TestWhatIsOnlyPoliteIsNoNeed(t *testing.T) {
 		Refusal:  {"不用了", "不用了谢谢", "算了", "不用了，衬衫我留着", "no thanks", "never mind", "I'll keep the jacket", "No, thank you"},
 		Assent:   {"好", "好的", "我同意", "可以的", "需要", "yes please", "ok", "sounds good", "Sure, go ahead", "嗯嗯", "哈哈", "知道了"},
 		Greeting: {"你好", "您好，在吗", "hi there", "Hello!", "good morning"},
+		Sending:  {"我拍了照片给你看看", "照片发哪里", "可以发图片吗", "Can I send you a photo of the dent?", "here is the photo"},
+		Waiting:  {"还要等多久", "人呢", "怎么还没人", "how much longer"},
 		Wordless: {"？？？", "🙂", "...", "?!"},
 	} {
 		for _, s := range said {

@@ -136,7 +136,7 @@ func (c *composer) condition(n *need.Need) {
 			continue
 		}
 		title := c.called(n)
-		if !x.Known && !c.served(n.ID) {
+		if !x.Known && (!c.served(n.ID) || n.Condition.Need == "" && !asksForAction(n.Intent) && n.Intent != "order.place") {
 			return // who only asks how it would be is told how it would be
 		}
 		if !x.Known {
@@ -369,8 +369,10 @@ func (c *composer) courtesy() {
 		key, b.Options = "assent_offered", []Option{c.personOption()}
 	case talk.Courtesy == need.Refusal && !talk.Offered:
 		key = string(need.Goodbye)
-	case talk.Courtesy == need.Wordless && talk.Waiting:
+	case (talk.Courtesy == need.Wordless || talk.Courtesy == need.Waiting) && talk.Waiting:
 		key = "" // who waits asks where the person is
+	case talk.Courtesy == need.Waiting, talk.Courtesy == need.Sending:
+		b.Options = []Option{c.personOption()}
 	}
 	if key == "" {
 		b.Text = c.sought("")
@@ -395,6 +397,10 @@ func (c *composer) again(n *need.Need) {
 		return
 	}
 	key := "again_known"
+	if !asksForAction(n.Intent) && slices.ContainsFunc(c.d.Answers, func(a candidate.Answer) bool { return a.Need == n.ID && a.Status != nil }) && (n.Intent == "order.status" || n.Intent == "aftersale.refund_progress" || strings.HasPrefix(n.Intent, "logistics.")) {
+		c.add(Block{Need: n.ID, Kind: "text", Text: c.words.say("again_status"), Options: []Option{c.personOption()}})
+		return
+	}
 	if slices.ContainsFunc(c.d.Chosen, func(ch decision.Chosen) bool {
 		return (ch.Need == n.ID || slices.Contains(ch.Serves, n.ID)) && len(ch.Form) > 0 && !ch.Handover && (ch.Resolves || ch.Nature == decision.Right || asksForAction(n.Intent))
 	}) {
@@ -406,8 +412,6 @@ func (c *composer) again(n *need.Need) {
 		case a.Need != n.ID:
 		case a.Comparison != nil:
 			key = "again" // what was a table is told in words
-		case a.Status != nil && (n.Intent == "order.status" || n.Intent == "aftersale.refund_progress" || strings.HasPrefix(n.Intent, "logistics.")):
-			key = "again_status"
 		case a.Passage != nil && !a.Passage.Again():
 			key = "again_other"
 		case a.Passage != nil:

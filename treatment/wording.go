@@ -232,6 +232,11 @@ func (w wording) value(v any) string {
 				return w.money(candidate.Money{Amount: int64(amount), Currency: c})
 			}
 		}
+		zh, _ := v["zh"].(string)
+		en, _ := v["en"].(string)
+		if zh != "" || en != "" {
+			return w.in(candidate.Text{Zh: zh, En: en})
+		}
 		for _, k := range []string{"title", "name", "product_id", "id"} {
 			if s := w.value(v[k]); s != "" {
 				return s

@@ -318,6 +318,41 @@ test('a photo and a voice message go to a person with the rest', async ({ page, 
   await noSeriousFinding(page, 'a chat with files')
 })
 
+test('where nobody takes files this is said, and no word is lost', async ({ visit }) => {
+  for (const [lang, placeholder, said] of [['zh-CN', '说说您的情况', '这里还收不了照片和文件。'], ['en', "Tell me what's going on", 'Photos and files can’t be taken here yet.']]) {
+    const page = await visit({ locale: lang })
+    await demo(page, `?lang=${lang}&customer=visitor`)
+    const box = page.getByRole('textbox', { name: placeholder })
+    await box.fill('a crack')
+    await box.evaluate((el) => {
+      const data = new DataTransfer()
+      data.items.add(new File(['x'], 'crack.png', { type: 'image/png' }))
+      el.dispatchEvent(new ClipboardEvent('paste', { clipboardData: data, bubbles: true, cancelable: true }))
+    })
+    await page.locator('rapport-adviser .turn.note', { hasText: said }).waitFor()
+    assert.equal(await box.inputValue(), 'a crack')
+    assert.equal(await page.locator('rapport-adviser .turn.customer').count(), 0)
+    await noSeriousFinding(page, 'a chat that takes no files')
+  }
+})
+
+test('who writes in the other language is answered in it', async ({ visit }) => {
+  const page = await visit()
+  await demo(page, '?lang=zh-CN&customer=chen')
+  const box = page.getByRole('textbox', { name: '说说您的情况' })
+  await box.fill('my phone keeps shutting itself down')
+  await box.press('Enter')
+  const turn = await answered(page)
+  assert.equal(await turn.getAttribute('lang'), 'en')
+  assert.doesNotMatch(await turn.innerText(), /\p{Script=Han}/u)
+  const english = await visit({ locale: 'en' })
+  await demo(english, '?lang=en&customer=chen')
+  const field = english.getByRole('textbox', { name: "Tell me what's going on" })
+  await field.fill('手机又自动关机了')
+  await field.press('Enter')
+  assert.equal(await (await answered(english)).getAttribute('lang'), 'zh-CN')
+})
+
 test('what a model worded is marked, wherever it is shown', async ({ visit }) => {
   for (const [lang, mark, scheme] of [['zh-CN', 'AI 生成', 'light'], ['en', 'AI generated', 'dark']]) {
     const page = await visit({ locale: lang, colorScheme: scheme })

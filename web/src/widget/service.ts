@@ -45,18 +45,22 @@ const asker = (c: Customer) =>
 const proof = (c: Customer): Record<string, string> =>
   c.identityToken ? { 'X-Identity-Token': c.identityToken } : { 'X-Anonymous-Id': c.anonymousId }
 
-function scene(c: Customer) {
+/** spoken is the language of the customer's words, where they are plainly not in the page's. */
+const spoken = (text: string, page: Locale): Locale =>
+  /\p{Script=Han}/u.test(text) ? 'zh-CN' : /^[ -~\s]*$/.test(text) && (text.match(/[a-z]{2,}/gi) ?? []).length > 2 ? 'en' : page
+
+function scene(c: Customer, text = '') {
   const line = (navigator as Navigator & { connection?: { effectiveType?: string; saveData?: boolean } }).connection
   const zone = Intl.DateTimeFormat().resolvedOptions().timeZone
   return {
-    channel: 'web', locale: c.locale, zone: zone?.includes('/') && !zone.startsWith('Etc/') ? zone : undefined,
+    channel: 'web', locale: spoken(text, c.locale), zone: zone?.includes('/') && !zone.startsWith('Etc/') ? zone : undefined,
     device: { type: c.device },
     network: line && { effective_type: line.effectiveType, save_data: line.saveData },
   }
 }
 
-const post = <T>(c: Customer, path: string, body: object): Promise<T> =>
-  call(c, path, { method: 'POST', body: JSON.stringify({ ...asker(c), ...body, scene: scene(c) }) })
+const post = <T>(c: Customer, path: string, body: { text?: string; [name: string]: unknown }): Promise<T> =>
+  call(c, path, { method: 'POST', body: JSON.stringify({ ...asker(c), ...body, scene: scene(c, body.text) }) })
 
 /** open begins a conversation; who left something open is met with it. */
 export const open = (c: Customer) => post<{ id: string; greeting?: Answer }>(c, conversations, { greet: true })

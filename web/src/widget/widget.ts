@@ -119,6 +119,7 @@ class Adviser extends HTMLElement {
     this.#log = h('div', { class: 'log', role: 'log', 'aria-label': words.log, tabindex: 0 })
     this.#input = h('textarea', { rows: 1, 'aria-label': words.placeholder, placeholder: words.placeholder, maxlength: 2000, enterkeyhint: 'send',
       oninput: () => this.#grow(),
+      onpaste: (e) => this.#given(e, (e as ClipboardEvent).clipboardData),
       onkeydown: (e) => {
         const key = e as KeyboardEvent
         if (key.key === 'Enter' && !key.shiftKey && !key.isComposing) {
@@ -135,6 +136,7 @@ class Adviser extends HTMLElement {
       file, file && h('button', { type: 'button', class: 'attach', 'aria-label': words.attach, title: words.attach, onclick: () => file.click() }, '+'),
       this.#input, h('button', { type: 'submit', class: 'primary' }, words.send))
     this.#panel = h('section', { class: 'panel', role: inline ? 'region' : 'dialog', 'aria-label': name, id: 'panel', hidden: !inline,
+      ondragover: (e) => e.preventDefault(), ondrop: (e) => this.#given(e, (e as DragEvent).dataTransfer),
       onkeydown: (e) => { if (!inline && (e as KeyboardEvent).key === 'Escape') this.#open(false) } },
       h('header', null, h('h2', null, name), !inline && h('button', { type: 'button', class: 'close', 'aria-label': words.close, onclick: () => this.#open(false) }, '✕')),
       this.#state, this.#log, form, this.#foot())
@@ -281,6 +283,15 @@ class Adviser extends HTMLElement {
     this.#input.style.height = `${Math.min(this.#input.scrollHeight, 132)}px`
   }
 
+  /** given takes files that were pasted or dropped; where nobody takes files it says so, and the words stay. */
+  #given(e: Event, data: DataTransfer | null) {
+    const files = [...(data?.files ?? [])]
+    if (!files.length) return
+    e.preventDefault()
+    if (this.getAttribute('upload')) this.#send(files)
+    else this.#say('note', this.#words.noFiles)
+  }
+
   #send(files: File[] = []) {
     const text = this.#input.value.trim()
     if (!text && !files.length || this.#waiting) return
@@ -331,7 +342,7 @@ class Adviser extends HTMLElement {
       void told(customer, outcome, answer.id, action, more).then(() =>
         this.dispatchEvent(new CustomEvent('rapport-outcome', { detail: { outcome, decision: answer.id, action }, bubbles: true, composed: true })))
     }
-    const nodes = answerNodes(answer, this.#words, {
+    const nodes = answerNodes(answer, wordsOf(answer.locale), {
       say: (text) => void this.ask(text),
       opened: (action) => tell('Opened', action),
       accepted: (action, fields) => tell('Accepted', action, Object.keys(fields).length ? { fields } : undefined),
@@ -339,6 +350,7 @@ class Adviser extends HTMLElement {
     })
     const turn = this.#turn('adviser', ...nodes)
     turn.dataset['decision'] = answer.id
+    turn.lang = answer.locale
     this.dispatchEvent(new CustomEvent('rapport-answer', { detail: answer, bubbles: true, composed: true }))
     if (noted) return turn
     this.#onShown.set(turn, () => tell('Decision Shown'))
