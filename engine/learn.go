@@ -101,11 +101,7 @@ func (e *Engine) learn(ctx context.Context, t *tenant, before Learned, now time.
 	if len(samples) == 0 || before.Version > 0 && !grown(samples, &before.About) {
 		return next, nil, nil
 	}
-	trainer := propensity.NewTrainer(propensity.Options{})
-	for _, s := range samples {
-		trainer.Add(s)
-	}
-	m := trainer.Fit(now, ripening...)
+	m := propensity.Train(samples, now, ripening...)
 	next = Learned{Model: propensityModel, Version: before.Version + 1, At: now, Ripe: ripe.String(), About: m.About()}
 	next.Quality, next.Baseline = propensity.Compare(samples)
 	text, err = m.Marshal()

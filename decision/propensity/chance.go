@@ -55,10 +55,12 @@ const exploredShare = 0.1
 
 // Explore gives what uncertainty does to the score of a candidate whose log-odds are
 // believed to lie normally around a mean: a bonus on ln propensity, and the standard
-// deviation with which it is drawn. At a knob of 1 the bonus makes ln propensity the
+// deviation with which it is drawn. At a knob of 1, and for what is rarely taken, the bonus makes ln propensity the
 // logarithm of what the chance is expected to be, which is more than the chance at
 // the expected log-odds; on our test worlds that learns faster than drawing more
-// widely (share of the achievable gain after 20,000 decisions .59 against .56). The
+// widely, and more than the exact expectation does, whose bonus is less where most is
+// uncertain (share of the achievable gain after 20,000 decisions in 24 of them: .62, drawn
+// three times as widely without a bonus .60, by the exact expectation .61). The
 // deviation of ln propensity follows by the delta method. A knob of 0 explores nothing.
 func Explore(logOdds, variance, knob float64) (bonus, deviation float64) {
 	if knob <= 0 || variance <= 0 {

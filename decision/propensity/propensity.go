@@ -2,10 +2,10 @@
 // chance that this customer takes this action, learned from what came of earlier
 // decisions, and the chances with which a decision then chooses.
 //
-//	t := propensity.NewTrainer(propensity.Options{})
-//	for … { t.Add(sample) }       // what was shown, and whether it was taken
-//	m := t.Fit(now)               // a Model, immutable, swapped as a whole
-//	e := m.Estimate(m.Read(context), offer)
+//	m := propensity.Train(samples, now)      // what was shown, and whether it was taken
+//	e := m.Estimate(m.Read(context), offer)  // of a Model, immutable, swapped as a whole
+//
+// Who learns all the time keeps a Trainer: Add each sample, Fit now and then.
 //
 // The model is an additive Bayesian logistic regression: log-odds are the pack's own
 // prior plus weights of the offer in general, of its parent, of the action and of its
@@ -13,7 +13,8 @@
 // normal posterior (Laplace, diagonal); weights of the special shrink towards zero,
 // that is towards the more general, and how much they do is learned, feature by
 // feature (MacKay's evidence framework). So a new action starts from its parent, and
-// every estimate is a sum of named parts.
+// every estimate is a sum of named parts. Where outcomes prove that two features matter
+// together, the pair is one more part.
 //
 // It never changes: an estimate equals the sum of its parts to 1e-9; the same samples
 // in the same order give the same model; serving and training read one [Context].

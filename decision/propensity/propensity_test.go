@@ -335,3 +335,34 @@ func BenchmarkEstimateTwentyOffers(b *testing.B) {
 		Best(mean, deviation, out)
 	}
 }
+
+// A model made from nothing knows what one knows that was fitted as outcomes came.
+func TestTrainedAtOnceItKnowsWhatItWouldHaveLearnedStepByStep(t *testing.T) {
+	t.Parallel()
+	r := rand.New(rand.NewPCG(13, 13))
+	var all []Sample
+	for i := range 6 {
+		all = append(all, shown(r, 2000, Offer{Parent: "sale", Action: strconv.Itoa(i)}, func(device, channel string) float64 {
+			return map[string]float64{"web": .05, "app": .1, "phone": .2}[channel] * map[string]float64{"mobile": 1, "desktop": float64(i) / 3}[device]
+		})...)
+	}
+	r.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
+	now := start.Add(48 * time.Hour)
+	steps := NewTrainer(Options{Sweeps: 2})
+	for i, s := range all {
+		if s.At = start.Add(time.Duration(i) * time.Second); i%100 == 99 {
+			steps.Fit(now)
+		}
+		all[i] = s
+		steps.Add(s)
+	}
+	once, slowly := Train(all, now), steps.Fit(now)
+	for i := range 6 {
+		for _, device := range []string{"mobile", "desktop"} {
+			c, o := moment(device, "app"), Offer{Parent: "sale", Action: strconv.Itoa(i)}
+			if a, b := chanceOf(once, c, o), chanceOf(slowly, c, o); math.Abs(a-b) > .02 {
+				t.Errorf("action %d on %s: %.3f at once, %.3f step by step", i, device, a, b)
+			}
+		}
+	}
+}

@@ -3,7 +3,6 @@ package propensity
 import (
 	"math"
 	"slices"
-	"time"
 )
 
 // Review is how well predictions were: of Samples, the mean of −ln of the chance that
@@ -28,14 +27,11 @@ func Compare(samples []Sample) (model, baseline *Review) {
 	if len(samples) < fewest {
 		return nil, nil
 	}
-	t, n := NewTrainer(Options{}), NewNaive()
-	at := time.Time{}
+	n := NewNaive()
 	for _, s := range samples[:cut] {
-		t.Add(s)
 		n.Add(s)
-		at = s.At
 	}
-	m := t.Fit(at)
+	m := Train(samples[:cut], samples[cut-1].At)
 	var learned, naive []float64
 	var taken []bool
 	for _, s := range samples[cut:] {
