@@ -629,10 +629,10 @@ test('a person: facts with their proof, the time line, the decisions', async ({ 
 })
 
 test('what is not understood stands in groups, and what was labelled is learned', async ({ page }) => {
-  for (const [who, text] of [['lin', '想雕字送闺蜜'], ['chen', '杯身能激光雕字不'], ['wang', '你们雕字吗'], ['zhou', '弄个雕字']]) await decide(who, text)
+  for (const [who, text] of [['lin', '能借你们店拍婚纱照吗'], ['chen', '你好，能借你们店拍婚纱照吗'], ['wang', '店里能借来拍婚纱照吗'], ['zhou', '能借您的店拍婚纱照吗']]) await decide(who, text)
   await withKey(page)
   await page.goto(`${server.url}/console/learning`)
-  const group = page.locator('article.choice', { hasText: '雕字' }).first()
+  const group = page.locator('article.choice', { hasText: '婚纱照' }).first()
   await group.waitFor()
   assert.match(await group.innerText(), /\d+ 句，\d+ 人/)
   await group.getByRole('link').first().click()
