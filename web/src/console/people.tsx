@@ -130,6 +130,8 @@ function said(v: unknown, date: (at: string) => string, field = (k: string) => k
   if (v && typeof v === 'object') {
     const m = v as Record<string, unknown>
     if (typeof m['amount'] === 'number' && typeof m['currency'] === 'string') return `${(m['amount'] / 100).toFixed(2)} ${m['currency']}`
+    const own = m[document.documentElement.lang === 'en' ? 'en' : 'zh']
+    if (typeof own === 'string' && Object.keys(m).every((k) => k === 'zh' || k === 'en')) return own
     return Object.entries(m).map(([k, x]) => `${field(k)} ${said(x, date, field)}`).join(' · ')
   }
   return JSON.stringify(v)
