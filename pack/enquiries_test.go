@@ -181,6 +181,10 @@ func intentsOf(needs []string) []string {
 // a person hears in them. It may only rise.
 const heardExactly = 65
 
+// The same of the enquiries in files called unseen-…, which nobody looked at when
+// sentences were written or rules changed.
+const heardUnseen = 38
+
 // TestCompoundEnquiriesAreHeardAndAnswered asks what stands in
 // packs/base/tests/enquiries of one counter. What a person hears stands there
 // beside what the product hears and answers, so a change of either is read in the
@@ -192,7 +196,7 @@ func TestCompoundEnquiriesAreHeardAndAnswered(t *testing.T) {
 		t.Fatalf("no enquiries: %v", err)
 	}
 	c := openCounter(t)
-	total, exact := 0, 0
+	total, exact, unseen, unseenExact := 0, 0, 0, 0
 	for _, path := range paths {
 		var out strings.Builder
 		for i, a := range readAsked(t, path) {
@@ -209,9 +213,14 @@ func TestCompoundEnquiriesAreHeardAndAnswered(t *testing.T) {
 				out.WriteString("\n")
 			}
 			heard, answered := c.ask(t, a.text)
-			total++
+			right := 0
 			if slices.Equal(intentsOf(a.needs), intentsOf(heard)) {
-				exact++
+				right = 1
+			}
+			if strings.HasPrefix(filepath.Base(path), "unseen-") {
+				unseen, unseenExact = unseen+1, unseenExact+right
+			} else {
+				total, exact = total+1, exact+right
 			}
 			var printed []string
 			wanted := slices.DeleteFunc(slices.Clone(a.needs), func(n string) bool { return strings.HasPrefix(n, "- |") })
@@ -241,11 +250,14 @@ func TestCompoundEnquiriesAreHeardAndAnswered(t *testing.T) {
 			}
 		}
 	}
-	t.Logf("%d enquiries, %d heard with exactly the intents meant", total, exact)
+	t.Logf("%d enquiries, %d heard with exactly the intents meant; %d of %d unseen ones", total, exact, unseenExact, unseen)
 	if total < 150 {
 		t.Errorf("%d enquiries; at least 150 are kept", total)
 	}
 	if share := 100 * exact / total; share < heardExactly {
 		t.Errorf("%d %% are heard as meant, %d %% were", share, heardExactly)
+	}
+	if share := 100 * unseenExact / max(1, unseen); share < heardUnseen {
+		t.Errorf("%d %% of the unseen ones are heard as meant, %d %% were", share, heardUnseen)
 	}
 }
