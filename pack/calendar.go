@@ -24,7 +24,7 @@ func (c *content) calendar(v value) {
 					return
 				}
 				if _, err := time.Parse(time.DateOnly, s); err != nil {
-					v.fault("a day such as 2026-10-01 is expected, not %q", s)
+					v.fault("day_expected", s)
 					return
 				}
 				into[s] = true
@@ -39,7 +39,7 @@ func (c *content) calendar(v value) {
 	}, "id", "title")
 	for day := range d.Work {
 		if d.Off[day] {
-			v.fault("%s is both a day off and a workday", day)
+			v.fault("both_off_and_work", day)
 		}
 	}
 	if d.ID == "" {
@@ -60,7 +60,7 @@ const longestHoliday = 60
 // Entries that repeat are refused: a pack writes its days out.
 func Calendar(id, ics string, workWords []string) (string, error) {
 	if !identifier.MatchString(id) {
-		return "", fmt.Errorf("calendar %q: small letters, digits and _ are used in a name", id)
+		return "", wrong("calendar_name", id)
 	}
 	off, work := map[string]bool{}, map[string]bool{}
 	unfolded := strings.NewReplacer("\r\n ", "", "\r\n\t", "", "\n ", "", "\n\t", "", "\r\n", "\n").Replace(ics)
@@ -78,7 +78,7 @@ func Calendar(id, ics string, workWords []string) (string, error) {
 		case entry == nil:
 		case name == "END" && strings.EqualFold(text, "VEVENT"):
 			if err := spread(entry, workWords, off, work); err != nil {
-				return "", fmt.Errorf("calendar %s, entry that ends in line %d: %w", id, n, err)
+				return "", wrong("calendar_entry", id, n, told(err))
 			}
 			entry = nil
 		default:
@@ -86,10 +86,10 @@ func Calendar(id, ics string, workWords []string) (string, error) {
 		}
 	}
 	if err := lines.Err(); err != nil {
-		return "", fmt.Errorf("calendar %s: %w", id, err)
+		return "", wrong("calendar_read", id, err)
 	}
 	if len(off)+len(work) == 0 {
-		return "", fmt.Errorf("calendar %s: there is no entry (VEVENT) in it", id)
+		return "", wrong("calendar_empty", id)
 	}
 	for day := range work {
 		delete(off, day)
@@ -106,13 +106,17 @@ func (c *Compiler) Calendar(id, ics string, words []string) (string, error) {
 // spread puts every day of an entry where it belongs; its end is the day after.
 func spread(entry map[string]string, workWords []string, off, work map[string]bool) error {
 	if entry["RRULE"] != "" || entry["RDATE"] != "" {
-		return fmt.Errorf("it repeats, and a pack writes its days out")
+		return wrong("entry_repeats")
 	}
 	day := func(s string) (time.Time, error) {
 		if len(s) < 8 {
-			return time.Time{}, fmt.Errorf("%q is no date", s)
+			return time.Time{}, wrong("entry_date", s)
 		}
-		return time.Parse("20060102", s[:8])
+		t, err := time.Parse("20060102", s[:8])
+		if err != nil {
+			return t, wrong("entry_date", s)
+		}
+		return t, nil
 	}
 	from, err := day(entry["DTSTART"])
 	if err != nil {
@@ -128,7 +132,7 @@ func spread(entry map[string]string, workWords []string, off, work map[string]bo
 		}
 	}
 	if until.Before(from) || until.Sub(from) > longestHoliday*24*time.Hour {
-		return fmt.Errorf("it lasts from %s to %s", from.Format(time.DateOnly), until.Format(time.DateOnly))
+		return wrong("entry_long", from.Format(time.DateOnly), until.Format(time.DateOnly))
 	}
 	into := off
 	if slices.ContainsFunc(workWords, func(w string) bool {

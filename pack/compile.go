@@ -178,8 +178,10 @@ func (c *Compiler) tried(s strategy.Source, made *compiled) error {
 	}
 	var faults Faults
 	for _, t := range trials {
-		for _, failed := range t.Failed {
-			faults = append(faults, Fault{File: t.File, Line: t.Line, Column: 1, Message: fmt.Sprintf("test case %q (%s): %s", t.Name, t.Locale, failed)})
+		for _, failed := range t.failed {
+			f := faulty(t.File, say("test_failed", t.Name, t.Locale, failed))
+			f.Line, f.Column = t.Line, 1
+			faults = append(faults, f)
 		}
 	}
 	if len(faults) > 0 {
@@ -231,7 +233,7 @@ func (c *Compiler) files(s strategy.Source) (all []packFile, faults Faults) {
 				return err
 			})
 			if err != nil && len(found) > 0 {
-				faults = append(faults, Fault{File: name, Message: "cannot be read: " + err.Error()})
+				faults = append(faults, faulty(name, say("unreadable", err)))
 			}
 		}
 		for p, text := range clean {
@@ -243,7 +245,7 @@ func (c *Compiler) files(s strategy.Source) (all []packFile, faults Faults) {
 			}
 		}
 		if len(found) == 0 && name != Base {
-			faults = append(faults, Fault{File: name, Message: fmt.Sprintf("there is no pack %q", name)})
+			faults = append(faults, faulty(name, say("no_pack", name)))
 		}
 		for _, p := range slices.Sorted(maps.Keys(found)) {
 			all = append(all, found[p])
@@ -253,7 +255,7 @@ func (c *Compiler) files(s strategy.Source) (all []packFile, faults Faults) {
 		if rules(p) {
 			all = append(all, newFile(p, []byte(clean[p])))
 		} else if !strings.Contains("/"+p, "/tests/") {
-			faults = append(faults, Fault{File: p, Message: "is no YAML file"})
+			faults = append(faults, faulty(p, say("no_yaml_file")))
 		}
 	}
 	return all, faults
@@ -304,14 +306,14 @@ func (c *content) compile() *compiled {
 	for _, d := range c.dropped {
 		i := slices.IndexFunc(c.actions, func(a actionText) bool { return a.ID == d.name })
 		if i < 0 {
-			d.at.fault("there is no action %q to leave out", d.name)
+			d.at.fault("no_action_to_leave_out", d.name)
 			continue
 		}
 		c.actions = slices.Delete(c.actions, i, i+1)
 	}
 	l, err := speak(c.facts())
 	if err != nil {
-		*c.faults = append(*c.faults, Fault{Message: err.Error()})
+		*c.faults = append(*c.faults, faulty("", say("rule_language", err)))
 		return nil
 	}
 	plan := &decision.Plan{Temperature: c.draw.temperature, Exploration: c.draw.exploration, Ripe: c.draw.ripe, Floor: c.draw.floor, Sales: c.draw.sales, Signals: map[string]decision.Pattern{}, Symptoms: c.symptoms, Fields: c.classes}
@@ -322,7 +324,7 @@ func (c *content) compile() *compiled {
 	plan.Calendars = c.calendars
 	for _, s := range c.need.Subintents {
 		if _, ok := c.titles[s.Parent]; !ok {
-			c.seen["subintent "+s.Parent+"/"+s.ID].fault("its parent %q is no intent", s.Parent)
+			c.seen["subintent "+s.Parent+"/"+s.ID].fault("parent_no_intent", s.Parent)
 		}
 	}
 	for i := range c.signals {
@@ -332,7 +334,7 @@ func (c *content) compile() *compiled {
 	for i := range c.funds {
 		f := &c.funds[i]
 		if f.by != nil && !l.isFact(f.By) {
-			f.by.fault("%q is not a fact", f.By)
+			f.by.fault("not_a_fact", f.By)
 		}
 		plan.Funds = append(plan.Funds, f.Fund)
 	}
@@ -434,7 +436,7 @@ func (c *content) expand(l labelled, withSubs bool) []string {
 			}
 		}
 		if len(all) == 0 {
-			l.at.fault("no intent begins with %q", prefix)
+			l.at.fault("no_intent_begins", prefix)
 		}
 		return all
 	}
@@ -442,16 +444,16 @@ func (c *content) expand(l labelled, withSubs bool) []string {
 		return []string{l.name}
 	}
 	if near := text.Nearest(l.name, slices.Sorted(maps.Keys(c.titles))); near != "" {
-		l.at.fault("%q is no intent; is %q meant?", l.name, near)
+		l.at.fault("no_intent_near", l.name, near)
 	} else {
-		l.at.fault("%q is no intent", l.name)
+		l.at.fault("no_intent", l.name)
 	}
 	return nil
 }
 
 func (c *content) compileSignal(s *signalText, plan *decision.Plan) {
 	if max(s.Within, s.Cooldown, s.For, s.Every) > longestWindow {
-		s.at.fault("a window is at most five years long")
+		s.at.fault("window_too_long")
 	}
 	if s.Implies.Intent != "" {
 		name := s.Implies.Intent
@@ -459,7 +461,7 @@ func (c *content) compileSignal(s *signalText, plan *decision.Plan) {
 			name += "/" + s.Implies.Subintent
 		}
 		if _, ok := c.titles[name]; !ok {
-			s.at.fault("it implies %q, which is no intent", name)
+			s.at.fault("implies_no_intent", name)
 		}
 	}
 	filter := func(v *value) signal.Filter {
@@ -479,7 +481,7 @@ func (c *content) compileSignal(s *signalText, plan *decision.Plan) {
 		s.Then[i].Where = filter(s.then[i])
 	}
 	if s.Household && s.ReadsRecords() {
-		s.at.fault("a household has no devices and cases of its own: what counts for it is told by the event alone")
+		s.at.fault("household_own")
 	}
 	c.need.Signals = append(c.need.Signals, s.Definition)
 	plan.Signals[s.ID] = decision.Pattern{Title: s.title, Event: s.counts, AtLeast: s.AtLeast, Within: s.Within}
@@ -495,7 +497,7 @@ func (c *content) compileAction(l *language, a *actionText) decision.Action {
 		}
 	}
 	if a.signal != nil && !slices.ContainsFunc(c.signals, func(s signalText) bool { return s.ID == a.Signal }) {
-		a.signal.fault("there is no signal %q", a.Signal)
+		a.signal.fault("no_signal", a.Signal)
 	}
 	if a.from != nil {
 		out.From = a.from.moment(c.location(), false)
@@ -504,7 +506,7 @@ func (c *content) compileAction(l *language, a *actionText) decision.Action {
 		out.Until = a.until.moment(c.location(), true)
 	}
 	if !out.From.IsZero() && !out.Until.IsZero() && !out.From.Before(out.Until) {
-		a.until.fault("it ends before it begins")
+		a.until.fault("ends_before_begin")
 	}
 	out.Funds = c.drawnOn(a)
 	compiled := func(v *value) decision.Rule {
@@ -556,7 +558,7 @@ func (c *content) compileAction(l *language, a *actionText) decision.Action {
 	for i := range a.form {
 		f := &a.form[i]
 		if f.from != nil && !l.isFact(f.From) {
-			f.from.fault("%q is not a fact", f.From)
+			f.from.fault("not_a_fact", f.From)
 		}
 		out.Form = append(out.Form, f.Field)
 	}
@@ -564,13 +566,13 @@ func (c *content) compileAction(l *language, a *actionText) decision.Action {
 		l.placeholders(a.titleAt, a.Title, func(name string) bool { return decision.AlwaysKnown(name, a.Signal != "") })
 	}
 	if a.Safety && a.Nature != decision.Right && a.Nature != decision.Service {
-		a.at.fault("safety is a right or a service; it is neither a favour nor for sale")
+		a.at.fault("safety_nature")
 	}
 	if a.Asks && (a.Resolves || a.Handover || a.Nature != decision.Service) {
-		a.at.fault("what \"asks\" is a service that waits for the customer's word: it neither resolves nor hands over")
+		a.at.fault("asks_nature")
 	}
 	if a.Fallback && !a.Handover {
-		a.at.fault("a fallback brings a person: it needs \"handover: true\"")
+		a.at.fault("fallback_handover")
 	}
 	return out
 }
@@ -581,19 +583,19 @@ func (c *content) learned(l *language) (names []string) {
 		trait, _ := strings.CutPrefix(f.name, "person.traits.")
 		switch {
 		case !l.isFact(f.name):
-			f.at.fault("%q is not a fact", f.name)
+			f.at.fault("not_a_fact", f.name)
 		case !decision.LearnableFact(f.name, l.types[f.name]):
-			f.at.fault("a propensity cannot be learned over %s: it takes a text, a whole number or a yes or no that is the same for every action", f.name)
+			f.at.fault("not_learnable", f.name)
 		case sensitive[f.name] && c.classes[trait].Purpose == "":
-			f.at.fault("%s is sensitive: declare it under traits with the purpose that the customer must agree to", f.name)
+			f.at.fault("learn_sensitive", f.name)
 		case slices.Contains(names, f.name):
-			f.at.fault("%q is in the list twice", f.name)
+			f.at.fault("listed_twice", f.name)
 		default:
 			names = append(names, f.name)
 		}
 	}
 	if len(names) > mostLearned {
-		c.draw.learn[mostLearned].at.fault("at most %d facts are learned over beside the usual ones", mostLearned)
+		c.draw.learn[mostLearned].at.fault("too_many_learned", mostLearned)
 	}
 	return names
 }
@@ -610,7 +612,7 @@ func (c *content) location() *time.Location {
 	name, _ := c.zone.scalar()
 	zone, err := time.LoadLocation(name)
 	if err != nil || name == "" || name == "Local" {
-		c.zone.fault("%q is no time zone such as Asia/Shanghai", name)
+		c.zone.fault("no_time_zone", name)
 		c.zone = nil
 		return time.UTC
 	}
@@ -623,10 +625,10 @@ func (c *content) drawnOn(a *actionText) (all []int) {
 		i := slices.IndexFunc(c.funds, func(f fundText) bool { return f.ID == name.name })
 		switch {
 		case i < 0:
-			name.at.fault("there is no budget %q", name.name)
+			name.at.fault("no_budget", name.name)
 			continue
 		case c.funds[i].Currency != "" && a.Cost.Currency != c.funds[i].Currency:
-			name.at.fault("the budget %q is in %s: the action needs a cost in it", name.name, c.funds[i].Currency)
+			name.at.fault("budget_currency", name.name, c.funds[i].Currency)
 		}
 		all = append(all, i)
 	}
@@ -642,7 +644,7 @@ func impartial(v value, r *rule) {
 		switch {
 		case name == "person.proven":
 		case strings.HasPrefix(name, "person."), strings.HasPrefix(name, "tag."), strings.HasPrefix(name, "orders.promoted"), name == "orders.count", name == "holdings.count", name == "cases.total":
-			v.fault("a right may not depend on %s: whoever is entitled is told, whoever they are", name)
+			v.fault("right_depends", name)
 		}
 	}
 }
@@ -656,9 +658,9 @@ func (l *language) cited(all []labelled) []string {
 	for _, c := range all {
 		if !l.isFact(c.name) && !slices.Contains([]string{"group", "device", "order", "case", "need", "returnable", "maturing", "item"}, c.name) {
 			if near := text.Nearest(c.name, l.names); near != "" {
-				c.at.fault("%q is not a fact; is %q meant?", c.name, near)
+				c.at.fault("not_a_fact_near", c.name, near)
 			} else {
-				c.at.fault("%q is not a fact", c.name)
+				c.at.fault("not_a_fact", c.name)
 			}
 			continue
 		}
@@ -677,22 +679,22 @@ func (l *language) placeholders(v value, t candidate.Text, may func(string) bool
 			}
 			end := strings.IndexByte(s[i:], '}')
 			if end < 0 {
-				v.fault("a brace is not closed in %q", s)
+				v.fault("brace_open", s)
 				break
 			}
 			name, forms := candidate.Blank(s[i+1 : i+end])
 			s = s[i+end+1:]
 			switch {
 			case forms != "" && (strings.Count(forms, "|") != 1 || strings.HasPrefix(forms, "|") || strings.HasSuffix(forms, "|")):
-				v.fault("{%s|%s} says the words for one and for many: {%s|day|days}", name, forms, name)
+				v.fault("blank_forms", name, forms)
 			case forms != "" && l.types[name] != decision.Int && !slices.Contains([]string{"count", "at_least", "within"}, name):
-				v.fault("{%s} is no whole number, so it has no words for one and for many", name)
+				v.fault("blank_no_number", name)
 			case may != nil && !may(name):
-				v.fault("{%s} is not always known, so a title may not use it", name)
+				v.fault("blank_unsure", name)
 			case !l.isFact(name) && !slices.Contains(decision.Placeholders(), name):
-				v.fault("{%s} is no placeholder: a fact, or one of %s", name, strings.Join(decision.Placeholders(), ", "))
+				v.fault("blank_unknown", name, strings.Join(decision.Placeholders(), ", "))
 			case l.types[name] == decision.Bool:
-				v.fault("{%s} is true or false and cannot stand in a sentence", name)
+				v.fault("blank_yes_no", name)
 			}
 		}
 	}

@@ -64,7 +64,7 @@ func (c *content) onDuty(v value) {
 			v.list(func(v value) {
 				n := 0
 				if v.integer(&n, 1); n > 7 {
-					v.fault("days are counted from Monday, 1, to Sunday, 7")
+					v.fault("weekday")
 				}
 				d.Days = append(d.Days, n)
 			})
@@ -89,7 +89,7 @@ func hours(v value, h *decision.Hours, more fields, required ...string) {
 		v.str(&s)
 		zone, err := time.LoadLocation(s)
 		if err != nil || s == "Local" {
-			v.fault("%q is no time zone such as Asia/Shanghai", s)
+			v.fault("no_time_zone", s)
 			return
 		}
 		h.Zone = zone
@@ -111,7 +111,7 @@ func (v value) clock(into *int) {
 	h, err := strconv.Atoi(hour)
 	m, err2 := strconv.Atoi(minute)
 	if err != nil || err2 != nil || h < 0 || m < 0 || m > 59 || h*60+m > 24*60 {
-		v.fault("a time of the day such as \"21:00\" is expected, in quotes, not %q", s)
+		v.fault("clock_expected", s)
 		return
 	}
 	*into = h*60 + m

@@ -1,7 +1,6 @@
 package pack
 
 import (
-	"fmt"
 	"math"
 	"slices"
 	"strings"
@@ -168,11 +167,11 @@ func (c *content) sections() fields {
 						"purpose": func(v value) { v.name(&purpose) },
 					}, "type")
 					if (class == "sensitive" || class == "minor") && purpose == "" {
-						v.fault("a field of the class %s says the purpose that the customer must agree to", class)
+						v.fault("class_purpose", class)
 					}
 				}
 				if !identifier.MatchString(k.node.Value) {
-					k.fault("%q is not a name of a trait that rules can read: small letters, digits and _", k.node.Value)
+					k.fault("trait_name", k.node.Value)
 					return
 				}
 				c.traits[k.node.Value] = decision.FactType(t)
@@ -200,10 +199,10 @@ func (c *content) sections() fields {
 				"sales":       func(v value) { v.integer(&c.draw.sales, 1) },
 			})
 			if c.draw.temperature < 0 || c.draw.floor < 0 || c.draw.floor > 0.2 {
-				v.fault("a temperature is not below 0, a floor lies from 0 to 0.2")
+				v.fault("draw_bounds")
 			}
 			if c.draw.exploration < 0 || c.draw.exploration > 10 {
-				v.fault("exploration lies from 0 to 10; 1 is usual")
+				v.fault("exploration_bounds")
 			}
 		},
 		"contact": c.contactPolicy,
@@ -282,7 +281,7 @@ func (c *content) intent(v value) {
 		"intent": func(v value) {
 			v.str(&d.Label)
 			if d.Label != "" && (!label.MatchString(d.Label) || strings.Contains(d.Label, "/")) {
-				v.fault("%q is not a label of the form group.intent", d.Label)
+				v.fault("label_intent", d.Label)
 			}
 		},
 		"title":    func(v value) { v.text(&title) },
@@ -348,7 +347,7 @@ func (c *content) subintent(v value, symptom bool) {
 func (c *content) words(key, v value) {
 	class := key.node.Value
 	if !identifier.MatchString(class) {
-		key.fault("%q is not a class of words: small letters, digits and _", class)
+		key.fault("word_class", class)
 		return
 	}
 	if c.need.Words[class] == nil {
@@ -383,27 +382,28 @@ func (s *signalText) check(v value) {
 	}
 	for _, c := range []struct {
 		wrong bool
-		says  string
+		code  string
+		most  int
 	}{
-		{s.Form == signal.Streak && s.Per == "", "a streak needs \"per\": day, week or month"},
-		{window && s.Within == 0, "\"within\" is missing: the window in which events count"},
-		{(s.Form == signal.Streak || s.Form == signal.Periodic) && s.Within != 0, "\"within\" says nothing here: a streak has \"per\", a period has \"every\""},
-		{s.Form == signal.Absent && s.After.Event == "", "an absence needs \"after\": the event from which it is counted"},
-		{s.Form == signal.Sequence && len(s.Then) == 0, "a sequence needs \"then\": what must follow"},
-		{len(s.Then) > signal.MostSteps, fmt.Sprintf("a sequence has at most %d steps after the first", signal.MostSteps)},
-		{s.Unless.Event != "" && s.Form != signal.Sequence, "\"unless\" belongs to a sequence"},
-		{s.Form == signal.Trend && s.Value == "", "a trend needs \"value\": the property that is a number"},
-		{s.Form == signal.Trend && s.AtLeast < 2, "a trend needs \"at_least\": how many values, two or more"},
-		{s.Form == signal.Periodic && s.Every == 0, "a period needs \"every\": about how long it is"},
-		{s.Form == signal.Periodic && s.AtLeast < 3, "a period needs \"at_least\": how many events, three or more"},
-		{s.Form == signal.Periodic && s.Tolerance >= 1, "\"tolerance\" is a share of the period, below 1"},
-		{s.Form == signal.Ratio && (s.Other.Event == "" || s.Share == 0), "a ratio needs \"compared_to\", an event, and \"at_least_times\" as many"},
-		{s.Form != signal.Ratio && s.Other.Event != "", "\"compared_to\" belongs to a ratio"},
-		{s.AtLeast > signal.MostNeeded, fmt.Sprintf("a signal remembers at most %d events", signal.MostNeeded)},
-		{slices.Contains(s.Without, s.Event) && s.Form != signal.Absent, "an event cannot undo the signal that counts it"},
+		{s.Form == signal.Streak && s.Per == "", "streak_per", 0},
+		{window && s.Within == 0, "within_missing", 0},
+		{(s.Form == signal.Streak || s.Form == signal.Periodic) && s.Within != 0, "within_idle", 0},
+		{s.Form == signal.Absent && s.After.Event == "", "absent_after", 0},
+		{s.Form == signal.Sequence && len(s.Then) == 0, "sequence_then", 0},
+		{len(s.Then) > signal.MostSteps, "sequence_long", signal.MostSteps},
+		{s.Unless.Event != "" && s.Form != signal.Sequence, "unless_sequence", 0},
+		{s.Form == signal.Trend && s.Value == "", "trend_value", 0},
+		{s.Form == signal.Trend && s.AtLeast < 2, "trend_least", 0},
+		{s.Form == signal.Periodic && s.Every == 0, "period_every", 0},
+		{s.Form == signal.Periodic && s.AtLeast < 3, "period_least", 0},
+		{s.Form == signal.Periodic && s.Tolerance >= 1, "period_tolerance", 0},
+		{s.Form == signal.Ratio && (s.Other.Event == "" || s.Share == 0), "ratio_parts", 0},
+		{s.Form != signal.Ratio && s.Other.Event != "", "compared_ratio", 0},
+		{s.AtLeast > signal.MostNeeded, "remembers_most", signal.MostNeeded},
+		{slices.Contains(s.Without, s.Event) && s.Form != signal.Absent, "undoes_itself", 0},
 	} {
 		if c.wrong {
-			v.fault("%s", c.says)
+			v.fault(c.code, c.most)
 		}
 	}
 }
@@ -486,7 +486,7 @@ func (c *content) signal(v value) {
 				}, "need")
 			}
 			if l != "" && !label.MatchString(l) {
-				v.fault("%q is not a label of the form group.intent or group.intent/subintent", l)
+				v.fault("label_need", l)
 			}
 			s.Implies.Intent, s.Implies.Subintent, _ = strings.Cut(l, "/")
 		},
@@ -572,16 +572,16 @@ func (c *content) action(v value) {
 		return
 	}
 	if a.Unasked != nil && len(a.serves) == 0 {
-		v.fault("what is offered unasked says which needs it serves")
+		v.fault("unasked_serves")
 	}
 	if a.Nature == decision.Right {
 		for _, w := range a.weighed {
-			w.fault("a right is not weighed, capped, budgeted or asked consent for: it is told to whoever is entitled")
+			w.fault("right_plain")
 		}
 	}
 	if i := slices.IndexFunc(c.actions, func(o actionText) bool { return o.ID == a.ID }); i >= 0 {
 		if c.actions[i].at.file == v.file {
-			v.fault("the action %q is there twice", a.ID)
+			v.fault("action_twice", a.ID)
 		}
 		c.actions[i] = a
 		return
@@ -601,13 +601,13 @@ func (a *actionText) putting(v value) {
 		"tagged":    func(v value) { v.name(&a.Item.Tagged) },
 	})
 	if a.Item.Kind == "" && len(a.Item.Relations) == 0 {
-		v.fault("which items are put forward is told by \"kind\", \"relations\" or both")
+		v.fault("item_which")
 	}
 	if a.Item.Tagged != "" && a.Item.Kind != decision.Promotions {
-		v.fault("\"tagged\" chooses among public promotions: it needs \"kind: promotion\"")
+		v.fault("item_tagged")
 	}
 	if (a.Item.Level == "") != (a.Item.Trait == "") {
-		v.fault("a level is compared with a trait of the customer: both or neither are given")
+		v.fault("item_level")
 	}
 }
 
@@ -620,7 +620,7 @@ func (a *actionText) capped(v value) {
 		"suppress": func(v value) { v.duration(&a.Cap.Suppress) },
 	})
 	if (a.Cap.Shown > 0) != (a.Cap.Within > 0) {
-		v.fault("a cap needs both \"shown\" and \"within\"")
+		v.fault("cap_both")
 	}
 }
 
@@ -634,7 +634,7 @@ func (a *actionText) policy(v value, s decision.Stage) {
 		"cites":  func(v value) { p.cites = labels(v) },
 	}, "id", "rule", "reason")
 	if slices.ContainsFunc(a.policies, func(o policyText) bool { return o.ID == p.ID && p.ID != "" }) {
-		v.fault("the rule %q is there twice", p.ID)
+		v.fault("rule_twice", p.ID)
 	}
 	a.policies = append(a.policies, p)
 }
@@ -663,12 +663,12 @@ func (c *content) fund(v value) {
 	}, "id", "title")
 	switch {
 	case (f.Limit > 0) == (money.Amount > 0):
-		v.fault("a budget has either \"pieces\" or \"money\"")
+		v.fault("budget_either")
 	case money.Amount > 0:
 		f.Limit, f.Currency = money.Amount, money.Currency
 	}
 	if f.Paced && (f.Per == decision.Ever || f.Per == decision.Daily) {
-		v.fault("a budget can be paced over a week, a month or a year")
+		v.fault("budget_pace")
 	}
 	if f.ID == "" {
 		return

@@ -6,15 +6,22 @@ import (
 	"slices"
 	"strings"
 	"unicode"
+
+	"github.com/rapport-cx/rapport/candidate"
 )
 
 // Fault is one thing wrong in a pack's file. Line and Column count from 1, the
 // column in runes; both are 0 when the whole file is meant.
 type Fault struct {
-	File    string `json:"file"`
-	Line    int    `json:"line"`
-	Column  int    `json:"column"`
-	Message string `json:"message"`
+	File   string `json:"file"`
+	Line   int    `json:"line"`
+	Column int    `json:"column"`
+	// Code is the stable name of what is wrong, Params what stands in its sentence.
+	Code    string            `json:"code"`
+	Params  map[string]string `json:"params,omitempty"`
+	Message string            `json:"message"` // the English sentence
+	// Text is the sentence in both languages.
+	Text candidate.Text `json:"-"`
 	// Caret is the source line and, under it, a caret at the column; it is as wide
 	// as the text above it, Chinese characters included. Empty without a line.
 	Caret string `json:"caret,omitempty"`
@@ -44,10 +51,15 @@ func (f Faults) Error() string {
 	return strings.Join(all, "\n")
 }
 
+// faulty is a fault without a line.
+func faulty(file string, s said) Fault {
+	return Fault{File: file, Code: s.code, Params: s.params, Message: s.text.En, Text: s.text}
+}
+
 // Each tells the faults one by one, to an edge that may not know this room by name.
-func (f Faults) Each(tell func(file string, line, column int, message, caret string)) {
+func (f Faults) Each(tell func(file string, line, column int, code string, params map[string]string, said candidate.Text, caret string)) {
 	for _, x := range f {
-		tell(x.File, x.Line, x.Column, x.Message, x.Caret)
+		tell(x.File, x.Line, x.Column, x.Code, x.Params, x.Text, x.Caret)
 	}
 }
 
@@ -55,7 +67,9 @@ func (f Faults) sorted() Faults {
 	slices.SortStableFunc(f, func(a, b Fault) int {
 		return cmp.Or(strings.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
 	})
-	return slices.Compact(f)
+	return slices.CompactFunc(f, func(a, b Fault) bool {
+		return a.File == b.File && a.Line == b.Line && a.Column == b.Column && a.Text == b.Text
+	})
 }
 
 // longestCaret keeps a line of a fault readable; what is longer is cut around the caret.

@@ -52,11 +52,11 @@ func open(path, text string, faults *Faults) (v value, ok bool) {
 				longest = i
 			}
 		}
-		f.fault(longest+1, 1, "the file is %d bytes long; at most %d are read, and this is its longest line", len(text), largestFile)
+		f.fault(longest+1, 1, "file_too_long", len(text), largestFile)
 		return v, false
 	}
 	if !utf8.ValidString(text) {
-		f.fault(0, 0, "the file is not UTF-8")
+		f.fault(0, 0, "not_utf8")
 		return v, false
 	}
 	text = strings.TrimPrefix(text, "\ufeff")
@@ -73,11 +73,11 @@ func open(path, text string, faults *Faults) (v value, ok bool) {
 		if line > 0 && line <= len(f.lines) {
 			column = 1 + len(f.lines[line-1]) - len(strings.TrimLeft(f.lines[line-1], " "))
 		}
-		f.fault(line, column, "not YAML: %s", message)
+		f.fault(line, column, "not_yaml", message)
 		return v, false
 	}
 	if len(document.Content) == 0 {
-		f.fault(0, 0, "the file is empty")
+		f.fault(0, 0, "file_empty")
 		return v, false
 	}
 	v.node = document.Content[0]
@@ -100,13 +100,13 @@ func (f *file) plain(n *yaml.Node, depth int) bool {
 	ok := true
 	switch {
 	case depth > deepest:
-		f.fault(n.Line, n.Column, "nested deeper than %d", deepest)
+		f.fault(n.Line, n.Column, "too_deep", deepest)
 		return false
 	case n.Kind == yaml.AliasNode || n.Anchor != "":
-		f.fault(n.Line, n.Column, "anchors and aliases are not used in packs; write it out")
+		f.fault(n.Line, n.Column, "no_anchors")
 		return false
 	case n.Style&yaml.TaggedStyle != 0:
-		f.fault(n.Line, n.Column, "the tag %s is not used in packs", n.Tag)
+		f.fault(n.Line, n.Column, "no_yaml_tag", n.Tag)
 		ok = false
 	}
 	for _, c := range n.Content {
@@ -115,22 +115,25 @@ func (f *file) plain(n *yaml.Node, depth int) bool {
 	return ok
 }
 
-func (f *file) fault(line, column int, format string, args ...any) {
+// fault notes what is wrong at a place: a code of the catalogues, and what fills the
+// blanks of its sentence ([say]).
+func (f *file) fault(line, column int, code string, args ...any) {
 	if f.shape != nil {
 		return
 	}
 	if len(*f.faults) >= mostFaults {
 		return
 	}
-	fault := Fault{File: f.path, Line: line, Column: column, Message: fmt.Sprintf(format, args...)}
+	fault := faulty(f.path, say(code, args...))
+	fault.Line, fault.Column = line, column
 	if line > 0 && line <= len(f.lines) {
 		fault.Caret = caret(f.lines[line-1], column)
 	}
 	*f.faults = append(*f.faults, fault)
 }
 
-func (v value) fault(format string, args ...any) {
-	v.file.fault(v.node.Line, v.node.Column, format, args...)
+func (v value) fault(code string, args ...any) {
+	v.file.fault(v.node.Line, v.node.Column, code, args...)
 }
 
 // fields says how each key of a mapping is read.
@@ -144,7 +147,7 @@ func (v value) object(known fields, required ...string) {
 		return
 	}
 	if v.node.Kind != yaml.MappingNode {
-		v.fault("a mapping is expected here: %s", strings.Join(slices.Sorted(maps.Keys(known)), ", "))
+		v.fault("mapping_of", strings.Join(slices.Sorted(maps.Keys(known)), ", "))
 		return
 	}
 	seen := map[string]bool{}
@@ -154,15 +157,15 @@ func (v value) object(known fields, required ...string) {
 		read, ok := known[name]
 		switch {
 		case seen[name]:
-			key.fault("%q is given twice", name)
+			key.fault("given_twice", name)
 		case !ok && v.node.Content[i+1].Tag == "!!null" && v.node.Style&yaml.FlowStyle != 0:
-			key.fault("%q stands alone: inside braces a text with a comma must be put in quotes", name)
+			key.fault("stands_alone", name)
 		case !ok:
 			names := slices.Sorted(maps.Keys(known))
 			if near := text.Nearest(name, names); near != "" {
-				key.fault("%q is not known here; is %q meant?", name, near)
+				key.fault("unknown_near", name, near)
 			} else {
-				key.fault("%q is not known here; known are %s", name, strings.Join(names, ", "))
+				key.fault("unknown_here", name, strings.Join(names, ", "))
 			}
 		default:
 			read(value{v.file, v.node.Content[i+1]})
@@ -171,7 +174,7 @@ func (v value) object(known fields, required ...string) {
 	}
 	for _, name := range required {
 		if !seen[name] {
-			v.fault("%q is missing", name)
+			v.fault("missing", name)
 		}
 	}
 }
@@ -185,14 +188,14 @@ func (v value) entries(each func(key, val value)) {
 		return
 	}
 	if v.node.Kind != yaml.MappingNode {
-		v.fault("a mapping is expected here")
+		v.fault("mapping_expected")
 		return
 	}
 	seen := map[string]bool{}
 	for i := 0; i+1 < len(v.node.Content); i += 2 {
 		key := value{v.file, v.node.Content[i]}
 		if seen[key.node.Value] {
-			key.fault("%q is given twice", key.node.Value)
+			key.fault("given_twice", key.node.Value)
 			continue
 		}
 		seen[key.node.Value] = true
@@ -209,7 +212,7 @@ func (v value) list(each func(value)) {
 		return
 	}
 	if v.node.Kind != yaml.SequenceNode {
-		v.fault("a list is expected here")
+		v.fault("list_expected")
 		return
 	}
 	for _, n := range v.node.Content {
@@ -223,7 +226,7 @@ func (v value) scalar() (string, bool) {
 		return "", false
 	}
 	if v.node.Kind != yaml.ScalarNode || v.node.Tag == "!!null" {
-		v.fault("a text is expected here")
+		v.fault("text_expected")
 		return "", false
 	}
 	return v.node.Value, true
@@ -233,7 +236,7 @@ func (v value) str(into *string) {
 	if s, ok := v.scalar(); ok {
 		*into = s
 		if strings.TrimSpace(s) == "" {
-			v.fault("the text is empty")
+			v.fault("text_empty")
 		}
 	}
 }
@@ -246,7 +249,7 @@ func (v value) strs(into *[]string) {
 			return
 		}
 		if slices.Contains(*into, s) {
-			e.fault("%q is in the list twice", s)
+			e.fault("listed_twice", s)
 			return
 		}
 		*into = append(*into, s)
@@ -265,7 +268,7 @@ func (v value) boolean(into *bool) {
 	case s == "false":
 		*into = false
 	default:
-		v.fault("true or false is expected, not %q", s)
+		v.fault("bool_expected", s)
 	}
 }
 
@@ -280,7 +283,7 @@ func (v value) integer(into *int, least int) {
 	}
 	n, err := strconv.Atoi(s)
 	if err != nil || n < least || n > 1_000_000 {
-		v.fault("a whole number of at least %d is expected, not %q", least, s)
+		v.fault("whole_expected", least, s)
 		return
 	}
 	*into = n
@@ -297,7 +300,7 @@ func (v value) number(into *float64) {
 	}
 	x, err := strconv.ParseFloat(s, 64)
 	if err != nil || math.IsNaN(x) || math.IsInf(x, 0) || math.Abs(x) > 1e9 {
-		v.fault("a number is expected, not %q", s)
+		v.fault("number_expected", s)
 		return
 	}
 	*into = x
@@ -314,7 +317,7 @@ func (v value) positive(into *float64) {
 		return
 	}
 	if x <= 0 {
-		v.fault("a factor must be above 0, not %v", x)
+		v.fault("factor_above_0", x)
 		return
 	}
 	*into = x
@@ -338,7 +341,7 @@ func (v value) duration(into *time.Duration) {
 			return
 		}
 	}
-	v.fault(`a length of time such as 90d, 2w, 36h or 15m is expected, not %q`, s)
+	v.fault("length_expected", s)
 }
 
 // money reads {amount, currency}, the amount in minor units.
@@ -352,7 +355,7 @@ func (v value) money(into *candidate.Money) {
 		"currency": func(v value) {
 			v.str(&into.Currency)
 			if !currencyCode.MatchString(into.Currency) {
-				v.fault("%q is no currency code such as CNY", into.Currency)
+				v.fault("no_currency", into.Currency)
 			}
 		},
 	}, "amount", "currency")
@@ -378,7 +381,7 @@ func (v value) moment(zone *time.Location, ends bool) (t time.Time) {
 			return t
 		}
 	}
-	v.fault(`a day such as 2026-11-11, or a time such as 2026-11-11 20:00, is expected, not %q`, s)
+	v.fault("moment_expected", s)
 	return t
 }
 
@@ -400,7 +403,7 @@ func (v value) choice(into *string, among ...string) {
 		return
 	}
 	if !slices.Contains(among, s) {
-		v.fault("one of %s is expected, not %q", strings.Join(among, ", "), s)
+		v.fault("one_of", strings.Join(among, ", "), s)
 		return
 	}
 	*into = s
@@ -422,7 +425,7 @@ func (v value) name(into *string) {
 		return
 	}
 	if !identifier.MatchString(s) {
-		v.fault("%q is not a name: small letters, digits and _ are used, at most 64", s)
+		v.fault("not_a_name", s)
 		return
 	}
 	*into = s

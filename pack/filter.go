@@ -60,7 +60,7 @@ var eventLanguage = sync.OnceValues(func() (*language, error) {
 func compileFilter(v value, topics *topics) signal.Filter {
 	l, err := eventLanguage()
 	if err != nil {
-		v.fault("%v", err)
+		v.fault("rule_language", err)
 		return nil
 	}
 	r := l.compile(v)

@@ -39,13 +39,13 @@ func (c *content) metric(v value) {
 	case m.ID == "":
 		return
 	case slices.Contains(strategy.Metrics(), m.ID) || slices.Contains(outcome.Rewards(), m.ID):
-		v.fault("%q is measured anyway; give it another name", m.ID)
+		v.fault("measured_anyway", m.ID)
 	case m.Within > longestMetric:
-		v.fault("what follows is waited for at most 90 days")
+		v.fault("waits_too_long")
 	}
 	if i := slices.IndexFunc(c.metrics, func(o metricText) bool { return o.ID == m.ID }); i >= 0 {
 		if c.metrics[i].at.file == v.file {
-			v.fault("the metric %q is there twice", m.ID)
+			v.fault("metric_twice", m.ID)
 		}
 		c.metrics[i] = m
 		return

@@ -262,11 +262,11 @@ func (l *language) compile(v value) *rule {
 		return nil
 	}
 	if strings.TrimSpace(source) == "" {
-		v.fault("the rule is empty")
+		v.fault("rule_empty")
 		return nil
 	}
 	if len(source) > longestRule {
-		v.fault("the rule is %d characters long; at most %d are allowed", len(source), longestRule)
+		v.fault("rule_too_long", len(source), longestRule)
 		return nil
 	}
 	checked, issues := l.env.Compile(source)
@@ -277,7 +277,7 @@ func (l *language) compile(v value) *rule {
 		return nil
 	}
 	if checked.OutputType() != cel.BoolType {
-		v.fault("a rule must be true or false; this one is a %s", checked.OutputType())
+		v.fault("rule_not_bool", checked.OutputType())
 		return nil
 	}
 	if !l.literalPatterns(v, checked.NativeRep().Expr()) {
@@ -285,16 +285,16 @@ func (l *language) compile(v value) *rule {
 	}
 	estimate, err := l.env.EstimateCost(checked, sizes{})
 	if err != nil {
-		v.fault("the cost of the rule cannot be estimated: %v", err)
+		v.fault("rule_no_cost", err)
 		return nil
 	}
 	if estimate.Max > costliest {
-		v.fault("the rule may cost %d steps; at most %d are allowed. Nested loops over lists and long texts are what costs", estimate.Max, costliest)
+		v.fault("rule_costly", estimate.Max, costliest)
 		return nil
 	}
 	program, err := l.env.Program(checked, cel.EvalOptions(cel.OptOptimize))
 	if err != nil {
-		v.fault("the rule cannot be compiled: %v", err)
+		v.fault("rule_not_compiled", err)
 		return nil
 	}
 	r := &rule{source: source, program: program, types: l.types, expr: checked.NativeRep().Expr()}
@@ -319,7 +319,7 @@ func (l *language) literalPatterns(v value, e ast.Expr) bool {
 		}
 		args := e.AsCall().Args()
 		if last := args[len(args)-1]; last.Kind() != ast.LiteralKind {
-			v.fault("the pattern of matches() must be written in the rule")
+			v.fault("pattern_written")
 			ok = false
 		}
 	}))
@@ -329,24 +329,25 @@ func (l *language) literalPatterns(v value, e ast.Expr) bool {
 // faultAt places a fault of the rule in its file: the rule's line is looked for
 // where the node begins and below, so that block texts and quotes come out right.
 func (l *language) faultAt(v value, source string, e *common.Error) {
-	message, column := e.Message, e.Location.Column()
-	if message == "invalid matches argument" {
-		message = "the pattern of matches() cannot be used: it is no regular expression, or it repeats too much"
+	column := e.Location.Column()
+	code, args := "rule_says", []any{e.Message}
+	if e.Message == "invalid matches argument" {
+		code, args = "pattern_bad", nil
 	}
 	lines := strings.Split(source, "\n")
 	at := e.Location.Line() - 1
-	if name, found := undeclared(message); found && at >= 0 && at < len(lines) {
+	if name, found := undeclared(e.Message); found && at >= 0 && at < len(lines) {
 		var whole string
 		whole, column = wholeName(lines[at], name, column)
-		message = fmt.Sprintf("%q is not a fact that a rule can read", whole)
+		code, args = "rule_fact", []any{whole}
 		if name == "has" {
-			message = "has() is not used here; write known(device.under_warranty)"
+			code, args = "rule_has", nil
 		} else if near := text.Nearest(whole, l.names); near != "" {
-			message += fmt.Sprintf("; is %q meant?", near)
+			code, args = "rule_fact_near", []any{whole, near}
 		}
 	}
 	if at < 0 || at >= len(lines) {
-		v.fault("%s", message)
+		v.fault(code, args...)
 		return
 	}
 	want := strings.TrimSpace(lines[at])
@@ -361,10 +362,10 @@ func (l *language) faultAt(v value, source string, e *common.Error) {
 			continue
 		}
 		column := len([]rune(v.lines[n][:from+i])) + column - indent + 1
-		v.file.fault(n+1, column, "%s", message)
+		v.file.fault(n+1, column, code, args...)
 		return
 	}
-	v.fault("%s", message)
+	v.fault(code, args...)
 }
 
 func byteOffset(line string, runes int) int {

@@ -34,7 +34,7 @@ func (c *content) tag(v value) {
 	}
 	if i := slices.IndexFunc(c.tags, func(o tagText) bool { return o.ID == t.ID }); i >= 0 {
 		if c.tags[i].at.file == v.file {
-			v.fault("the tag %q is there twice", t.ID)
+			v.fault("tag_twice", t.ID)
 		}
 		c.tags[i] = t
 		return
@@ -55,9 +55,9 @@ func (c *content) compileTag(l *language, t *tagText) decision.Tag {
 			for _, name := range r.reads {
 				switch {
 				case name == "person.tags", strings.HasPrefix(name, "tag."):
-					t.rule.fault("a tag may not rest on other tags: write what proves it")
+					t.rule.fault("tag_on_tags")
 				case !slices.ContainsFunc(ofPerson, func(p string) bool { return strings.HasPrefix(name, p) }):
-					t.rule.fault("a tag may not rest on %s: it tells who somebody is, not what is going on", name)
+					t.rule.fault("tag_on_moment", name)
 				}
 			}
 		}

@@ -51,6 +51,8 @@ type Trial struct {
 	Name   string       `json:"name"`
 	Locale scene.Locale `json:"locale"`
 	Failed []string     `json:"failed,omitempty"`
+
+	failed []said // the same, in both languages
 }
 
 // Hearing says how the needs of a trial are found.
@@ -210,7 +212,7 @@ func readCase(v value) *trialCase {
 			v.str(&s)
 			var err error
 			if t.now, err = time.Parse(time.RFC3339, s); err != nil {
-				v.fault("a time such as %s is expected", usualNow)
+				v.fault("time_expected", usualNow)
 			}
 		},
 		"zone":            func(v value) { v.str(&t.zone) },
@@ -238,7 +240,7 @@ func readCase(v value) *trialCase {
 			for _, l := range labels(v) {
 				name, danger := strings.CutSuffix(l.name, "!")
 				if !label.MatchString(name) {
-					l.at.fault("%q is not a label of the form group.intent or group.intent/subintent (! marks danger)", l.name)
+					l.at.fault("label_danger", l.name)
 				}
 				t.needs = append(t.needs, needText{name, danger})
 			}
@@ -327,7 +329,7 @@ func readStocked(v value) (s stocked) {
 		"fields":    func(v value) { s.fields = v.free() },
 	}, "fields")
 	if s.id == "" {
-		v.fault("\"item\" or \"promotion\" is missing: its id")
+		v.fault("stock_missing")
 	}
 	return s
 }
@@ -356,7 +358,7 @@ func readHappened(v value) (h happened) {
 func (v value) free() map[string]any {
 	out := map[string]any{}
 	if v.node.Kind != yaml.MappingNode || v.node.Decode(&out) != nil {
-		v.fault("a mapping of plain values is expected here")
+		v.fault("plain_mapping")
 		return nil
 	}
 	return out
@@ -396,10 +398,13 @@ func (t *trialCase) local(at time.Time) time.Time {
 // run tries the case in one language.
 func (t *trialCase) run(c *compiled, l scene.Locale, hearing Hearing) Trial {
 	out := Trial{File: t.at.path, Line: t.at.node.Line, Name: t.name, Locale: l}
-	fail := func(format string, args ...any) { out.Failed = append(out.Failed, fmt.Sprintf(format, args...)) }
+	fail := func(code string, args ...any) {
+		s := say(code, args...)
+		out.Failed, out.failed = append(out.Failed, s.text.En), append(out.failed, s)
+	}
 	in, names, err := t.input(c, l, hearing)
 	if err != nil {
-		fail("%v", err)
+		fail("try_error", err)
 		return out
 	}
 	if hearing == AsHeard {
@@ -419,22 +424,22 @@ func (t *trialCase) run(c *compiled, l scene.Locale, hearing Hearing) Trial {
 	}
 	for _, action := range t.absent {
 		if i := chosenAt(d, action); i >= 0 {
-			fail("%s is offered and should not be", action)
+			fail("try_offered", action)
 		}
 	}
 	for _, r := range t.rejected {
 		if !slices.ContainsFunc(d.Rejected, func(o decision.Rejected) bool {
 			return o.Action == r.action && string(o.Stage) == r.stage && o.Rule == r.rule && o.Reason.Zh != "" && o.Reason.En != ""
 		}) {
-			fail("%s is not rejected at %s by %s; rejected: %s", r.action, r.stage, r.rule, stopped(d, r.action))
+			fail("try_not_rejected", r.action, r.stage, r.rule, stopped(d, r.action))
 		}
 	}
 	for name, want := range t.statuses {
 		i := slices.IndexFunc(d.Needs, func(n need.Need) bool { return n.Intent == name })
 		if i < 0 {
-			fail("there is no need %s", name)
+			fail("try_no_need", name)
 		} else if string(d.Needs[i].Status) != want {
-			fail("the need %s is %s and should be %s", name, d.Needs[i].Status, want)
+			fail("try_status", name, d.Needs[i].Status, want)
 		}
 	}
 	sum(d, fail)
@@ -459,12 +464,12 @@ func (t *trialCase) grouped(plan *decision.Plan, in decision.Input, fail func(st
 	for _, s := range decision.Tags(plan, in) {
 		got = append(got, s.Tag)
 		if len(s.Evidence) == 0 || !s.Stated && (s.Sentence.Zh == "" || s.Sentence.En == "" || strings.ContainsAny(s.Sentence.Zh+s.Sentence.En, "{}")) {
-			fail("the tag %s has no proof or no sentence: %+v", s.Tag, s)
+			fail("try_tag_bare", s.Tag, s)
 		}
 	}
 	slices.Sort(t.tags)
 	if !slices.Equal(got, t.tags) {
-		fail("the tags are %v and should be %v", got, t.tags)
+		fail("try_tags", got, t.tags)
 	}
 }
 
@@ -477,10 +482,10 @@ func sum(d decision.Decision, fail func(string, ...any)) {
 			total += term.Value
 		}
 		if diff := total - c.Score; diff > 1e-9 || diff < -1e-9 {
-			fail("the terms of %s add up to %v, its score is %v", c.Action, total, c.Score)
+			fail("try_sum", c.Action, total, c.Score)
 		}
 		if c.Nature == decision.Right && (c.Probability != 1 || seen) {
-			fail("the right %s has probability %v at position %d", c.Action, c.Probability, c.Position)
+			fail("try_right", c.Action, c.Probability, c.Position)
 		}
 		seen = seen || c.Nature != decision.Right && !c.Safety
 	}
@@ -509,25 +514,25 @@ func stopped(d decision.Decision, action string) string {
 func (t *trialCase) check(e expected, d decision.Decision, names map[string]evidence.Ref, l scene.Locale, fail func(string, ...any)) {
 	i := chosenAt(d, e.action)
 	if i < 0 {
-		fail("%s is not offered; stopped at: %s", e.action, stopped(d, e.action))
+		fail("try_not_offered", e.action, stopped(d, e.action))
 		return
 	}
 	c := d.Chosen[i]
 	if e.nature != "" && string(c.Nature) != e.nature {
-		fail("%s is a %s and should be a %s", e.action, c.Nature, e.nature)
+		fail("try_nature", e.action, c.Nature, e.nature)
 	}
 	if e.position > 0 && c.Position != e.position {
-		fail("%s stands at position %d and should stand at %d", e.action, c.Position, e.position)
+		fail("try_position", e.action, c.Position, e.position)
 	}
 	if e.probability > 0 && c.Probability != e.probability {
-		fail("%s has probability %v and should have %v", e.action, c.Probability, e.probability)
+		fail("try_probability", e.action, c.Probability, e.probability)
 	}
 	if e.treatment != "" && c.Treatment != e.treatment {
-		fail("%s is shown as %s and should be shown as %s", e.action, c.Treatment, e.treatment)
+		fail("try_treatment", e.action, c.Treatment, e.treatment)
 	}
 	for _, f := range e.prefilled {
 		if _, ok := c.Prefilled[f]; !ok {
-			fail("%s does not have %s filled in", e.action, f)
+			fail("try_prefilled", e.action, f)
 		}
 	}
 	var said strings.Builder
@@ -542,10 +547,10 @@ func (t *trialCase) check(e expected, d decision.Decision, names map[string]evid
 		}
 	}
 	if want := e.says.In(l); want != "" && !strings.Contains(said.String(), want) {
-		fail("%s does not say %q; it says: %s", e.action, want, strings.ReplaceAll(said.String(), "\n", " | "))
+		fail("try_says", e.action, want, strings.ReplaceAll(said.String(), "\n", " | "))
 	}
 	if strings.ContainsAny(said.String(), "{}") {
-		fail("%s shows a brace: %s", e.action, said.String())
+		fail("try_brace", e.action, said.String())
 	}
 	if len(e.cites) == 0 {
 		return
@@ -562,7 +567,7 @@ func (t *trialCase) check(e expected, d decision.Decision, names map[string]evid
 	slices.Sort(got)
 	slices.Sort(want)
 	if !slices.Equal(got, want) {
-		fail("%s cites %v and should cite exactly %v", e.action, got, want)
+		fail("try_cites", e.action, got, want)
 	}
 }
 
@@ -580,9 +585,9 @@ func (t *trialCase) heard(needs []need.Need, fail func(string, ...any)) {
 		i := slices.IndexFunc(needs, func(n need.Need) bool { return n.Intent == intent && (sub == "" || n.Sub() == sub) })
 		switch {
 		case i < 0:
-			fail("the need %s is not heard; heard: %s", want.label, strings.Join(got, ", "))
+			fail("try_not_heard", want.label, strings.Join(got, ", "))
 		case needs[i].Danger != want.danger:
-			fail("the need %s is heard with danger %v and should be %v", want.label, needs[i].Danger, want.danger)
+			fail("try_danger", want.label, needs[i].Danger, want.danger)
 		}
 	}
 }

@@ -49,8 +49,13 @@ func (s *server) calendarRoutes() {
 		}
 		v, changed, err := s.Engine.LoadCalendar(c.context(), c.workspace.ID, c.r.PathValue("id"), in.ICS, in.Works, s.actor(c))
 		if errors.Is(err, engine.ErrCalendar) {
+			wrong := candidate.Text{Zh: err.Error(), En: err.Error()}
+			var said interface{ Said() candidate.Text }
+			if errors.As(err, &said) {
+				wrong = said.Said()
+			}
 			return CalendarLoaded{}, &refusal{status: http.StatusBadRequest, code: "bad_calendar", cause: err,
-				faults: []flaw{{pointer: "/ics", code: "bad_calendar", said: &candidate.Text{En: err.Error(), Zh: err.Error()}}}}
+				faults: []flaw{{pointer: "/ics", code: "bad_calendar", said: &wrong}}}
 		}
 		if err != nil {
 			return CalendarLoaded{}, s.refusedApproval(c, err)

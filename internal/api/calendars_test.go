@@ -74,3 +74,37 @@ actions:
 		t.Errorf("approved: %v", l)
 	}
 }
+
+// What is wrong with a strategy or a calendar is told in the caller's language, with a
+// code for programs and the caret where it belongs.
+func TestFaultsAreToldInTheCallersLanguage(t *testing.T) {
+	t.Parallel()
+	d := whole(t)
+	v := d.want(201, "", "POST", "/v1/strategies", "sk_shop", `{"files":{"own/a.yaml":"pack: own\nactions:\n  - id: 小礼物\n    nature: goodwill\n"}}`).json(t)["version"]
+	at := fmt.Sprintf("/v1/strategies/%v/", v)
+	for lang, want := range map[string]struct{ name, missing, calendar string }{
+		"zh-CN": {"「小礼物」不能作名称：只用小写字母、数字和下划线，最多 64 个", "缺少「title」", "「soon」不是日期"},
+		"en":    {`"小礼物" is not a name: small letters, digits and _ are used, at most 64`, `"title" is missing`, `"soon" is no date`},
+	} {
+		all := d.want(200, "", "POST", at+"validate", "sk_shop", "", "Accept-Language: "+lang).json(t)
+		told := map[string]map[string]any{}
+		for _, f := range list(all["faults"]) {
+			told[fmt.Sprint(dict(f)["code"])+" "+fmt.Sprint(dict(dict(f)["params"])["name"])] = dict(f)
+		}
+		name := told["not_a_name <nil>"]
+		if name["message"] != want.name || dict(name["params"])["given"] != "小礼物" || name["caret"] != "  - id: 小礼物\n        ^" {
+			t.Errorf("%s: %v", lang, name)
+		}
+		if f := told["missing title"]; f["message"] != want.missing {
+			t.Errorf("%s: %v", lang, told)
+		}
+		refused := d.want(422, "strategy_faulty", "POST", at+"publish", "sk_shop", "", "Accept-Language: "+lang).json(t)
+		if !strings.Contains(fmt.Sprint(refused["errors"]), want.name) || !strings.Contains(fmt.Sprint(refused["detail"]), "own/a.yaml:3:9: "+want.name+"\n  - id: 小礼物\n        ^") {
+			t.Errorf("%s: %v", lang, refused)
+		}
+		bad := d.want(400, "bad_calendar", "PUT", "/v1/calendars/cn", "sk_shop", `{"ics":"BEGIN:VEVENT\nDTSTART:soon\nEND:VEVENT\n"}`, "Accept-Language: "+lang).json(t)
+		if said := fmt.Sprint(dict(list(bad["errors"])[0])["message"]); !strings.Contains(said, want.calendar) {
+			t.Errorf("%s: %s", lang, said)
+		}
+	}
+}

@@ -44,7 +44,8 @@ type refusal struct {
 	code   string
 	args   []string // name, value, name, value …: what the sentence has in braces
 	detail string
-	at     int // byte of the body where it was noticed; 0: not told
+	said   func(scene.Locale) string // the detail, where it has a language
+	at     int                       // byte of the body where it was noticed; 0: not told
 	faults []flaw
 	cause  error // for the log; never sent
 }
@@ -137,6 +138,9 @@ func (r *refusal) in(l scene.Locale) Problem {
 	p := Problem{
 		Type: "/problems#" + r.code, Status: r.status, Code: r.code,
 		Title: sentence(l, r.code, r.args), Detail: r.detail,
+	}
+	if r.said != nil {
+		p.Detail = r.said(l)
 	}
 	if r.at > 0 {
 		p.Detail = sentence(l, "at_byte", []string{"n", strconv.Itoa(r.at)})

@@ -15,6 +15,7 @@ import (
 	"github.com/rapport-cx/rapport/candidate"
 	"github.com/rapport-cx/rapport/engine"
 	"github.com/rapport-cx/rapport/outcome"
+	"github.com/rapport-cx/rapport/scene"
 	"github.com/rapport-cx/rapport/strategy"
 )
 
@@ -86,11 +87,13 @@ type StrategyFaults struct {
 
 // StrategyFault is one fault with its place.
 type StrategyFault struct {
-	File    string `json:"file"`
-	Line    int    `json:"line"`
-	Column  int    `json:"column"`
-	Message string `json:"message"`
-	Caret   string `json:"caret,omitempty" doc:"The source line and a caret under the very character."`
+	File    string            `json:"file"`
+	Line    int               `json:"line"`
+	Column  int               `json:"column"`
+	Code    string            `json:"code" doc:"Stable name of what is wrong."`
+	Message string            `json:"message" doc:"In the caller's language."`
+	Caret   string            `json:"caret,omitempty" doc:"The source line and a caret under the very character."`
+	Params  map[string]string `json:"params,omitempty" doc:"What stands in the message."`
 }
 
 // StrategyFile is one of the files that a version is compiled from.
@@ -118,7 +121,7 @@ type Pack struct {
 // this edge may not know by name.
 type faultList interface {
 	error
-	Each(func(file string, line, column int, message, caret string))
+	Each(func(file string, line, column int, code string, params map[string]string, said candidate.Text, caret string))
 }
 
 func (s *server) strategyRoutes() {
@@ -220,7 +223,7 @@ func (s *server) metrics(c *call, number int, _ *none) (Page[StrategyMetric], er
 func (s *server) faultsIn(c *call, number int, _ *none) (StrategyFaults, error) {
 	out := StrategyFaults{Version: number, Valid: true, Faults: []StrategyFault{}}
 	err := s.Engine.Validate(c.context(), c.workspace.ID, number)
-	faults, ok := strategyFaults(err)
+	faults, ok := strategyFaults(err, language(c.r))
 	if err != nil && !ok {
 		return out, err
 	}
@@ -432,27 +435,55 @@ func (s *server) versionOf(c *call, v strategy.Source, current int) Strategy {
 	return out
 }
 
-func strategyFaults(err error) (all []StrategyFault, ok bool) {
+func strategyFaults(err error, l scene.Locale) (all []StrategyFault, ok bool) {
 	var list faultList
 	if !errors.As(err, &list) {
 		return nil, false
 	}
-	list.Each(func(file string, line, column int, message, caret string) {
-		all = append(all, StrategyFault{file, line, column, message, caret})
+	list.Each(func(file string, line, column int, code string, params map[string]string, said candidate.Text, caret string) {
+		all = append(all, StrategyFault{File: file, Line: line, Column: column, Code: code, Message: said.In(l), Caret: caret, Params: params})
 	})
 	return all, true
 }
 
+// String is a fault with its place and, under it, its line.
+func (f *StrategyFault) String() string {
+	where := f.where()
+	if f.Caret != "" {
+		where += "\n" + f.Caret
+	}
+	return where
+}
+
+func (f *StrategyFault) where() string {
+	if f.Line > 0 {
+		return fmt.Sprintf("%s:%d:%d: %s", f.File, f.Line, f.Column, f.Message)
+	}
+	return f.File + ": " + f.Message
+}
+
 // refusedStrategy is why a version did not come into force, with every fault.
 func refusedStrategy(err error) error {
-	faults, ok := strategyFaults(err)
+	en, ok := strategyFaults(err, scene.English)
 	if !ok {
 		return err
 	}
-	r := &refusal{status: http.StatusUnprocessableEntity, code: "strategy_faulty", cause: err, detail: err.Error()}
-	for _, f := range faults {
-		place := "/files/" + escapePointer(f.File)
-		r.faults = append(r.faults, flaw{pointer: place, code: "strategy_faulty", said: &candidate.Text{En: fmt.Sprintf("%s:%d:%d: %s", f.File, f.Line, f.Column, f.Message)}})
+	zh, _ := strategyFaults(err, scene.Chinese)
+	r := &refusal{status: http.StatusUnprocessableEntity, code: "strategy_faulty", cause: err}
+	told := make([]candidate.Text, len(en))
+	for i := range en {
+		told[i] = candidate.Text{Zh: zh[i].String(), En: en[i].String()}
+		r.faults = append(r.faults, flaw{
+			pointer: "/files/" + escapePointer(en[i].File), code: "strategy_faulty",
+			said: &candidate.Text{Zh: zh[i].where(), En: en[i].where()},
+		})
+	}
+	r.said = func(l scene.Locale) string {
+		lines := make([]string, len(told))
+		for i := range told {
+			lines[i] = told[i].In(l)
+		}
+		return strings.Join(lines, "\n")
 	}
 	return r
 }
