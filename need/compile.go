@@ -23,7 +23,8 @@ type Plan struct {
 	kindOf  []int32         // by label of kinds: the subintent
 	cues    *split.Cues
 
-	nowhere, outOfScope, vague float64 // margins
+	nowhere, outOfScope, vague float64 // belongings
+	unclear                    float64 // the margin of as many sentences as fall below outOfScope
 
 	subintents []SubintentDefinition
 	children   map[string][]int32 // by intent: its subintents
@@ -142,7 +143,8 @@ func frame(def *Definition) (*Plan, error) {
 // learn gives the plan what the sentences teach.
 func (p *Plan) learn(t *trained, read *wording) error {
 	p.intents, p.kinds = t.intents, t.kinds
-	p.nowhere, p.outOfScope, p.vague = p.intents.Threshold(nowhere), p.intents.Threshold(outOfScope), p.intents.Threshold(vague)
+	p.nowhere, p.outOfScope, p.vague = p.intents.ScopeThreshold(nowhere), p.intents.ScopeThreshold(outOfScope), p.intents.ScopeThreshold(vague)
+	p.unclear = p.intents.Threshold(outOfScope)
 	p.known, p.cues = read.known, read.cues
 	return p.numberKinds()
 }
@@ -159,7 +161,7 @@ func train(intents, kinds []classify.Example) (*trained, error) {
 	if t.intents, err = classify.Train(intents, classify.Options{}); err != nil {
 		return nil, fmt.Errorf("need: training the intents: %w", err)
 	}
-	if t.kinds, err = classify.Train(kinds, classify.Options{}); err != nil && !errors.Is(err, classify.ErrTooFew) {
+	if t.kinds, err = classify.Train(kinds, classify.Options{MarginsOnly: true}); err != nil && !errors.Is(err, classify.ErrTooFew) {
 		return nil, fmt.Errorf("need: training the subintents: %w", err)
 	}
 	return &t, nil

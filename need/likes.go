@@ -35,7 +35,7 @@ func (s *scratch) unsettle(text string) {
 		return
 	}
 	first, second := twoBest(s.margins)
-	if second >= 0 && s.margins[first]-s.margins[second] < 2*kindred.MostLift || s.margins[first] < s.outOfScope+kindred.MostLift {
+	if second >= 0 && s.margins[first]-s.margins[second] < 2*kindred.MostLift || s.margins[first] < s.unclear+kindred.MostLift {
 		s.unsettled = append(s.unsettled, text)
 	}
 }

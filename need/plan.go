@@ -30,8 +30,8 @@ type Recognition struct {
 
 // When to doubt. A margin is about +1 for a clear yes and −1 for a clear no.
 const (
-	nowhere      = 0.005 // share of what is in scope that may lie below the margin under which no intent is meant
-	outOfScope   = 0.02  // the same for the margin under which we ask back
+	nowhere      = 0.005 // share of what is in scope that may lie below the belonging under which no intent is meant
+	outOfScope   = 0.02  // the same for the belonging under which we ask back
 	vague        = 0.10  // the same for a statement that asks for nothing
 	clarifyBelow = 0.45  // chance of the best intent below which we ask back
 	kindMargin   = -0.24 // below it no subintent is told from its examples alone
@@ -334,7 +334,7 @@ type scratch struct {
 	grammar  grammar
 
 	margins, kindMargins []float64
-	margin               float64 // of the part understood last
+	belonging            float64 // of the part understood last
 	unsettled            []string
 	score                split.Score
 }
@@ -470,7 +470,8 @@ func (s *scratch) understand(span *split.Span) Need {
 	s.score(part)
 	s.unsettle(n.Text)
 	margin, confidence := s.hear(n.Text)
-	s.margin = margin
+	belonging := s.intents.Belonging(part, s.margins)
+	s.belonging = belonging
 	first, _ := twoBest(s.margins)
 	labels := s.intents.Intents()
 	elsewhere := labels[first] == outside && s.namesThing(span.Plain)
@@ -482,18 +483,18 @@ func (s *scratch) understand(span *split.Span) Need {
 	local := s.plain.Runes[span.Plain.Start:span.Plain.End]
 	cues := s.relative(s.cuesIn(span.Plain), span.Plain.Start)
 	symptom, byCue := int32(-1), false
-	if n.Intent != symptomParent && (elsewhere || n.Intent == outside || margin < s.outOfScope || confidence < clarifyBelow) {
+	if n.Intent != symptomParent && (elsewhere || n.Intent == outside || belonging < s.outOfScope || confidence < clarifyBelow) {
 		if symptom, byCue = s.kindIn(local, symptomParent, cues, s.kindMargins); byCue && (elsewhere || s.plainCue(cues, symptom, len(local))) {
 			n.Intent, n.Confidence = symptomParent, max(confidence, cueBelief)
 			n.Subintent = &s.subintents[symptom].ID
-			margin = 0
+			margin, belonging = 0, math.Inf(1)
 		}
 	}
 	if n.Intent != symptomParent || n.Subintent == nil {
 		if k, own := s.kindIn(local, n.Intent, cues, s.kindMargins); k >= 0 {
 			n.Subintent = &s.subintents[k].ID
 			if own && n.Intent == symptomParent {
-				n.Confidence, margin = max(n.Confidence, cueBelief), max(margin, 0)
+				n.Confidence, margin, belonging = max(n.Confidence, cueBelief), max(margin, 0), math.Inf(1)
 			}
 		}
 	}
@@ -504,9 +505,9 @@ func (s *scratch) understand(span *split.Span) Need {
 	switch {
 	case n.Intent == outside:
 		n.Intent, n.Subintent, n.Status, n.Outside = "", nil, Unanswered, true
-	case margin < s.nowhere, margin < 0 && s.foreign(span.Plain):
+	case belonging < s.nowhere, margin < 0 && s.foreign(span.Plain):
 		n.Intent, n.Subintent, n.Status = "", nil, Unanswered
-	case n.Confidence < clarifyBelow, margin < s.outOfScope:
+	case n.Confidence < clarifyBelow, belonging < s.outOfScope:
 		s.doubt(&n)
 	}
 	return n

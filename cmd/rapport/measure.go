@@ -110,8 +110,8 @@ func (e *evalIntents) Run(ctx context.Context, con *console) error {
 		return err
 	}
 	if e.HeldOut {
-		for _, by := range []string{evaluate.Subjects, evaluate.Neighbours} {
-			one, err := evaluate.HeldOut(ctx, set, by, classify.Options{}, con.err)
+		for _, by := range evaluate.Protocols {
+			one, err := evaluate.HeldOut(ctx, set, by, evaluate.Seeds, classify.Options{}, con.err)
 			if err != nil {
 				return err
 			}

@@ -201,18 +201,18 @@ func TestSubjectsHeldOutAreFoundAndWhatIsKnownIsNotLost(t *testing.T) {
 			}
 		}
 	}
-	s, err := evaluate.HeldOut(t.Context(), set, evaluate.Subjects, classify.Options{}, io.Discard)
+	s, err := evaluate.HeldOut(t.Context(), set, evaluate.Subjects, []uint64{1}, classify.Options{}, io.Discard)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if s.AUROC < 0.9 || s.Best < 60 {
 		t.Errorf("foreign subjects are hardly told from known ones: %+v", s)
 	}
-	if _, err := evaluate.HeldOut(t.Context(), set, "weather", classify.Options{}, io.Discard); err == nil {
+	if _, err := evaluate.HeldOut(t.Context(), set, "weather", []uint64{1}, classify.Options{}, io.Discard); err == nil {
 		t.Error("an unknown way to hold out is taken")
 	}
 	set.Train = set.Train[:40]
-	if _, err := evaluate.HeldOut(t.Context(), set, evaluate.Subjects, classify.Options{}, io.Discard); err == nil {
+	if _, err := evaluate.HeldOut(t.Context(), set, evaluate.Subjects, []uint64{1}, classify.Options{}, io.Discard); err == nil {
 		t.Error("three subjects cannot be dealt out into quarters, and it is not said")
 	}
 }

@@ -206,7 +206,8 @@ func (r IntentReport) String() string {
 	fmt.Fprintf(&b, "  calibration error   %.3f\n", r.Calibration)
 	writeCost(&b, r.Cost)
 	for _, s := range r.Scope {
-		fmt.Fprintf(&b, "  out of scope        %.1f %% found at %.2f points of in-scope loss, %.1f %% at 1.5, AUROC %.3f\n", s.Recall, s.Loss, s.Best, s.AUROC)
+		fmt.Fprintf(&b, "  out of scope        %.1f %% found at %.2f points of in-scope loss, %.1f %% at 1.5 (%.1f %% by the margin alone), AUROC %.3f\n", s.Recall, s.Loss, s.Best, s.Margin, s.AUROC)
+		fmt.Fprintf(&b, "                      accuracy %.2f %%, macro F1 %.2f %%, to be of no intent counted as one\n", s.Accuracy, s.F1)
 		fmt.Fprintf(&b, "                      %s\n", s.Protocol)
 	}
 	for i, c := range r.Confused {

@@ -104,6 +104,7 @@ func readEnquiries(r io.Reader) ([]Enquiry, error) {
 // Learn makes a recogniser of single-intent examples alone: the classifier and the splitter as they
 // serve, without catalogue, dialogue or profile.
 func Learn(examples []classify.Example, words split.Words, o classify.Options) (Recogniser, error) {
+	o.MarginsOnly = true // who cuts compares margins
 	model, err := classify.Train(examples, o)
 	if err != nil {
 		return nil, fmt.Errorf("evaluate: %w", err)

@@ -41,6 +41,9 @@ type Options struct {
 	Tolerance float32
 	// Seed fixes the order in which examples are visited.
 	Seed uint64
+	// MarginsOnly leaves out learning what is out of scope, two thirds of the work: for models of which
+	// nobody asks Belonging more than the margin.
+	MarginsOnly bool
 }
 
 func (o Options) withDefaults() Options {
@@ -75,6 +78,7 @@ type Model struct {
 
 	confidence confidence
 	tail       [tailShares + 1]float32
+	scope      scope
 	pool       sync.Pool
 }
 
@@ -110,22 +114,28 @@ func Train(examples []Example, o Options) (*Model, error) {
 		at, _ := slices.BinarySearch(intents, e.Intent)
 		label[i] = int32(at)
 	}
-	return fit(bagsOf(examples), label, intents, o), nil
+	bags, length := bagsOf(examples)
+	m := fit(bags, label, intents, o)
+	if !o.MarginsOnly {
+		m.learnScope(bags, label, length, len(examples)-len(intents), o)
+	}
+	return m, nil
 }
 
-// bagsOf gives the features of each example, each once and in order.
-func bagsOf(examples []Example) [][]feature {
-	bags := make([][]feature, len(examples))
+// bagsOf gives the features of each example, each once and in order, and its length in characters.
+func bagsOf(examples []Example) (bags [][]feature, length []int) {
+	bags, length = make([][]feature, len(examples)), make([]int, len(examples))
 	const chunk = 64
 	inParallel((len(examples)+chunk-1)/chunk, func(c int) {
 		var arena []feature
 		for i := c * chunk; i < min(len(examples), (c+1)*chunk); i++ {
 			from := len(arena)
-			arena = bagOf(text.Normalise(examples[i].Text).Runes, arena)
+			plain := text.Normalise(examples[i].Text).Runes
+			arena, length[i] = bagOf(plain, arena), len(plain)
 			bags[i] = arena[from:len(arena):len(arena)]
 		}
 	})
-	return bags
+	return bags, length
 }
 
 func fit(bags [][]feature, label []int32, intents []string, o Options) *Model {
@@ -262,14 +272,33 @@ func (m *Model) Score(s string, dst []float64) []float64 {
 // ScoreRunes is Score for a text, or a part of one, that is in its plain form already. It allocates
 // nothing when dst is large enough.
 func (m *Model) ScoreRunes(runes []rune, dst []float64) []float64 {
-	s, _ := m.pool.Get().(*scratch)
-	if s == nil {
-		s = &scratch{sum: make([]uint64, m.width/2)}
-	}
+	s := m.take()
 	s.features = s.once(featuresOf(runes, s.features[:0]))
+	dst = m.add(s, s.features, dst)
+	m.pool.Put(s)
+	return dst
+}
+
+// scoreBag is ScoreRunes for the features of a text, each once.
+func (m *Model) scoreBag(bag []feature, dst []float64) []float64 {
+	s := m.take()
+	dst = m.add(s, bag, dst)
+	m.pool.Put(s)
+	return dst
+}
+
+func (m *Model) take() *scratch {
+	if s, _ := m.pool.Get().(*scratch); s != nil {
+		return s
+	}
+	return &scratch{sum: make([]uint64, m.width/2)}
+}
+
+// add adds the weights of features up.
+func (m *Model) add(s *scratch, features []feature, dst []float64) []float64 {
 	s.row, s.value, s.voice = s.row[:0], s.value[:0], s.voice[:0]
 	var square [voices]float64
-	for _, h := range s.features {
+	for _, h := range features {
 		voice := voiceOf[h>>60]
 		f := m.table.find(h)
 		if f < 0 {
@@ -311,7 +340,6 @@ func (m *Model) ScoreRunes(runes []rune, dst []float64) []float64 {
 		}
 		dst = append(dst, margin)
 	}
-	m.pool.Put(s)
 	return dst
 }
 

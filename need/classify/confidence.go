@@ -19,11 +19,14 @@ func outsideOf(intents []string) int { return slices.Index(intents, Outside) }
 // Threshold gives the margin below which at most the given share (0 to 0.1) of the training examples
 // fall that would be told right had they not been learned from. A text of which no intent but Outside has
 // a larger margin expresses none of them: reject it, or ask back.
-func (m *Model) Threshold(share float64) float64 {
+func (m *Model) Threshold(share float64) float64 { return atShare(&m.tail, share) }
+
+// atShare reads a tail at a share between its thousandths.
+func atShare(tail *[tailShares + 1]float32, share float64) float64 {
 	at := max(0, min(share*1000, tailShares-1))
 	low := int(at)
 	part := at - float64(low)
-	return float64(m.tail[low]) + float64(part*float64(m.tail[low+1]-m.tail[low]))
+	return float64(tail[low]) + float64(part*float64(tail[low+1]-tail[low]))
 }
 
 // tailOf gives the margins at 0, 1, … 100 thousandths of the sorted margins.

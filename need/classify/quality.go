@@ -64,6 +64,7 @@ type Doubtful struct {
 // options fixes, and answers each fold by a model of all others. It trains folds times.
 func CrossValidate(ctx context.Context, examples []Example, folds int, o Options) (Quality, error) {
 	q := Quality{Folds: folds}
+	o.MarginsOnly = true
 	q.Duplicates, q.Contradictions = repeated(examples)
 	order := rand.New(rand.NewPCG(o.Seed, 3)).Perm(len(examples))
 	slices.SortStableFunc(order, func(a, b int) int { return strings.Compare(examples[a].Intent, examples[b].Intent) })

@@ -11,14 +11,18 @@ import (
 )
 
 // A stored model is: magic, version, mark of the lists of concepts and names, counts (intents, features, rows, shared rows), confidence, thresholds, the
-// intents, the bias, the evenness, the distinct weights of features, the features, the rows' steps and levels, all little endian, and a CRC-32C of all that.
+// intents, the bias, the evenness, the distinct weights of features, the features, the rows' steps and levels, the scope, all little endian, and a CRC-32C of all that.
 //
 // A feature is its hash in 8 bytes, and a varint: twice the number of its weight, plus one for a feature of one example alone, which is followed
 // by how many examples further than the last such one, and its scale. The others have the shared rows in order, at scale one.
 // The levels of a row are a bit for each that is not zero, then those.
+//
+// The scope is a byte, 0 for none; else 1, the number of parts, the constant, the shapes (mean, scale, slope, the number of cuts, cuts, values),
+// what is usual for each intent, the thresholds, and for each feature of a counted kind how many intents have it, and those: how much further
+// than the one before, and in how many sentences.
 const (
 	magic   = "RCLS"
-	version = 6
+	version = 7
 )
 
 // ErrStored is wrapped by every error of UnmarshalBinary: the bytes are no model of this build, or are
@@ -75,6 +79,7 @@ func (m *Model) MarshalBinary() ([]byte, error) {
 			}
 		}
 	}
+	b = m.scope.append(b, hashes)
 	return le.AppendUint32(b, crc32.Checksum(b, castagnoli)), nil
 }
 
@@ -161,13 +166,105 @@ func (m *Model) UnmarshalBinary(b []byte) error {
 			}
 		}
 	}
+	n.scope.read(&in, intents, n.table.hashes)
 	if in.failed || len(in.rest) > 0 || len(even) < 1 {
 		return fmt.Errorf("%w: cut off, or %d bytes too long", ErrStored, len(in.rest))
 	}
 	m.intents, m.width, m.table, m.shared = n.intents, n.width, n.table, n.shared
 	m.weight, m.row, m.scale, m.step, m.levels, m.bias = n.weight, n.row, n.scale, n.step, n.levels, n.bias
-	m.even, m.confidence, m.tail = even[0], n.confidence, n.tail
+	m.even, m.confidence, m.tail, m.scope = even[0], n.confidence, n.tail, n.scope
 	return nil
+}
+
+// append adds the scope of a model with these features.
+func (c *scope) append(b []byte, features []feature) []byte {
+	if !c.learned {
+		return append(b, 0)
+	}
+	b = append(b, 1, byte(parts))
+	b = appendFloats(b, []float32{c.base})
+	for i := range c.shape {
+		s := &c.shape[i]
+		b = appendFloats(b, []float32{s.mean, s.scale, s.slope})
+		b = binary.AppendUvarint(b, uint64(len(s.cut)))
+		b = appendFloats(b, s.cut)
+		b = appendFloats(b, s.value)
+	}
+	for _, u := range c.usual {
+		b = appendFloats(b, []float32{u.mean, u.deviation})
+		b = binary.AppendUvarint(b, uint64(u.examples))
+	}
+	b = appendFloats(b, c.tail[:])
+	for f, h := range features {
+		if !counted[h>>60] {
+			continue
+		}
+		from, to := c.heard.from[f], c.heard.from[f+1]
+		b = binary.AppendUvarint(b, uint64(to-from))
+		before := uint16(0)
+		for i := from; i < to; i++ {
+			b = binary.AppendUvarint(b, uint64(c.heard.intent[i]-before))
+			b = binary.AppendUvarint(b, uint64(c.heard.count[i]))
+			before = c.heard.intent[i]
+		}
+	}
+	return b
+}
+
+// read reads what append wrote; in has failed where it is none of that.
+func (c *scope) read(in *stored, intents int, features func() []uint64) {
+	*c = scope{}
+	switch there := in.bytes(1); {
+	case there == nil || there[0] > 1:
+		in.failed = true
+		return
+	case there[0] == 0:
+		return
+	}
+	if n := in.bytes(1); n == nil || n[0] != byte(parts) {
+		in.failed = true
+		return
+	}
+	c.learned = true
+	c.base = in.float()
+	for i := range c.shape {
+		s := &c.shape[i]
+		s.mean, s.scale, s.slope = in.float(), in.float(), in.float()
+		cuts := int(in.uvarint())
+		if cuts >= steps {
+			in.failed = true
+			return
+		}
+		s.cut, s.value = in.floats(cuts), in.floats(cuts+1)
+	}
+	c.usual = make([]usual, intents)
+	for i := range c.usual {
+		c.usual[i] = usual{in.float(), in.float(), int32(in.uvarint())}
+	}
+	copy(c.tail[:], in.floats(len(c.tail)))
+	hashes := features()
+	h := &c.heard
+	h.from = make([]int32, len(hashes)+1)
+	h.intent, h.count = make([]uint16, 0, len(in.rest)/2), make([]uint16, 0, len(in.rest)/2)
+	for f, hash := range hashes {
+		h.from[f] = int32(len(h.intent))
+		if !counted[hash>>60] {
+			continue
+		}
+		at := uint64(0)
+		for n := in.short64(); n > 0; n-- {
+			at += in.short64()
+			count := in.short64()
+			if in.failed || at >= uint64(intents) || count > math.MaxUint16 {
+				in.failed = true
+				return
+			}
+			h.intent, h.count = append(h.intent, uint16(at)), append(h.count, uint16(count))
+		}
+	}
+	h.from[len(hashes)] = int32(len(h.intent))
+	h.intent, h.count = slices.Clip(h.intent), slices.Clip(h.count)
+	h.sum(intents)
 }
 
 // stored is what is left to read of a stored model. When it ends too early, it has
@@ -194,6 +291,18 @@ func (s *stored) uint32() uint32 {
 		return binary.LittleEndian.Uint32(b)
 	}
 	return 0
+}
+
+func (s *stored) float() float32 { return math.Float32frombits(s.uint32()) }
+
+// short64 is uvarint for numbers that mostly fit a byte and stand there by the ten thousand.
+func (s *stored) short64() uint64 {
+	if len(s.rest) > 0 && s.rest[0] < 0x80 {
+		v := uint64(s.rest[0])
+		s.rest = s.rest[1:]
+		return v
+	}
+	return s.uvarint()
 }
 
 func (s *stored) uvarint() uint64 {

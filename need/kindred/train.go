@@ -243,6 +243,7 @@ func (t *training) heldOut(ridge float64) ([][]float64, error) {
 
 // classifier gives each example's margins by a classifier that has not learned from its fold.
 func (t *training) classifier(ctx context.Context, o classify.Options) ([][]float64, error) {
+	o.MarginsOnly = true
 	margins := make([][]float64, len(t.x))
 	for f := range folds {
 		if err := ctx.Err(); err != nil {
