@@ -23,8 +23,10 @@ type Plan struct {
 	kindOf  []int32         // by label of kinds: the subintent
 	cues    *split.Cues
 
-	nowhere, outOfScope, vague float64 // belongings
-	unclear                    float64 // the margin of as many sentences as fall below outOfScope
+	nowhere, outOfScope float64 // belongings
+	// lowest and unclear are the margins of the same shares: words with slips of the pen belong to nothing,
+	// and may lean all the same. vague is a margin, too.
+	lowest, unclear, vague float64
 
 	subintents []SubintentDefinition
 	children   map[string][]int32 // by intent: its subintents
@@ -143,8 +145,8 @@ func frame(def *Definition) (*Plan, error) {
 // learn gives the plan what the sentences teach.
 func (p *Plan) learn(t *trained, read *wording) error {
 	p.intents, p.kinds = t.intents, t.kinds
-	p.nowhere, p.outOfScope, p.vague = p.intents.ScopeThreshold(nowhere), p.intents.ScopeThreshold(outOfScope), p.intents.ScopeThreshold(vague)
-	p.unclear = p.intents.Threshold(outOfScope)
+	p.nowhere, p.outOfScope = p.intents.ScopeThreshold(nowhere), p.intents.ScopeThreshold(outOfScope)
+	p.lowest, p.unclear, p.vague = p.intents.Threshold(nowhere), p.intents.Threshold(outOfScope), p.intents.Threshold(vague)
 	p.known, p.cues = read.known, read.cues
 	return p.numberKinds()
 }

@@ -25,7 +25,7 @@ func (s *scratch) join() {
 		p := part{Need: s.understand(span), place: span.Plain, spans: []int{i}}
 		p.acts = s.cues.Acts(s.plain.Runes, p.place.Start, p.place.End)
 		s.settle(&p)
-		if p.Intent != "" && !p.acts && p.Confidence < 0.6 && s.belonging < s.vague && !s.asks(p.place) && len(s.cuesIn(p.place)) == 0 {
+		if p.Intent != "" && !p.acts && p.Confidence < 0.6 && s.margin < s.vague && !s.asks(p.place) && len(s.cuesIn(p.place)) == 0 {
 			if p.Subintent = nil; s.mentioned(p.place) {
 				s.doubt(&p.Need)
 			} else {

@@ -32,7 +32,7 @@ type Recognition struct {
 const (
 	nowhere      = 0.005 // share of what is in scope that may lie below the belonging under which no intent is meant
 	outOfScope   = 0.02  // the same for the belonging under which we ask back
-	vague        = 0.10  // the same for a statement that asks for nothing
+	vague        = 0.10  // the same for the margin of a statement that asks for nothing
 	clarifyBelow = 0.45  // chance of the best intent below which we ask back
 	kindMargin   = -0.24 // below it no subintent is told from its examples alone
 	cueBelief    = 0.80  // the chance of what a symptom's own word says
@@ -334,7 +334,7 @@ type scratch struct {
 	grammar  grammar
 
 	margins, kindMargins []float64
-	belonging            float64 // of the part understood last
+	margin               float64 // of the part understood last
 	unsettled            []string
 	score                split.Score
 }
@@ -471,7 +471,7 @@ func (s *scratch) understand(span *split.Span) Need {
 	s.unsettle(n.Text)
 	margin, confidence := s.hear(n.Text)
 	belonging := s.intents.Belonging(part, s.margins)
-	s.belonging = belonging
+	s.margin = margin
 	first, _ := twoBest(s.margins)
 	labels := s.intents.Intents()
 	elsewhere := labels[first] == outside && s.namesThing(span.Plain)
@@ -505,7 +505,7 @@ func (s *scratch) understand(span *split.Span) Need {
 	switch {
 	case n.Intent == outside:
 		n.Intent, n.Subintent, n.Status, n.Outside = "", nil, Unanswered, true
-	case belonging < s.nowhere, margin < 0 && s.foreign(span.Plain):
+	case belonging < s.nowhere && margin < s.lowest, margin < 0 && s.foreign(span.Plain):
 		n.Intent, n.Subintent, n.Status = "", nil, Unanswered
 	case n.Confidence < clarifyBelow, belonging < s.outOfScope:
 		s.doubt(&n)

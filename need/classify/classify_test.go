@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"slices"
 	"testing"
 
 	"github.com/rapport-cx/rapport/need/classify"
@@ -93,7 +94,7 @@ func TestAnExampleInOneLanguageTeachesTheOther(t *testing.T) {
 }
 
 func TestTrainingGivesTheSameBytesWhateverTheThreads(t *testing.T) {
-	examples := counter()
+	examples := slices.Concat(counter(), counters())
 	bytesWith := func(threads int) []byte {
 		defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(threads))
 		b, err := train(t, examples).MarshalBinary()
