@@ -26,6 +26,9 @@ type Cues struct {
 	sharer, preposition        list
 	vain, vainBeside           list
 	wonder, guess, reason, how list
+	opening, lead              list
+	inquiry, auxiliary         list
+	fragment, relative         list
 	// begin counts, for the first word (or the first two Han characters) of examples, how many begin
 	// with it; within, how many have it anywhere.
 	begin, within map[uint64]int32
@@ -58,6 +61,12 @@ func Compile(w Words, examples []string) *Cues {
 		guess:      makeList(guessWords),
 		how:        makeList(howWords),
 		reason:     makeList(reasonWords),
+		opening:    makeList(openings),
+		lead:       makeList(leads),
+		inquiry:    makeList(inquiries),
+		auxiliary:  makeList(auxiliaries),
+		fragment:   makeList(fragments),
+		relative:   makeList(relatives),
 		begin:      map[uint64]int32{},
 		within:     map[uint64]int32{},
 	}

@@ -68,10 +68,13 @@ var tune = struct {
 	bareHow                                       float64 // price, besides, of a cut between a statement and a bare "怎么改"
 	guess                                         float64 // price, besides, of a cut before "是不是"
 	andSame                                       float64 // price of two neighbours of one intent that a bare "and" joins, however the second begins
+	run                                           float64 // price, besides that of "and", of a cut before a question that nothing sets off
+	contrast                                      float64 // price, besides, of a cut at a bare "but" that no question follows
 }{
 	low: -0.6, high: 0.6, act: 0.3, begin: 0.15, same: 0.5, usual: 0.2, andBegin: 0.5,
 	and: 0.35, space: 0.1, comma: 0.3, hanComma: 0.3, sentence: -0.15, linked: -0.3, conditional: -0.1,
 	bothAsk: 0.45, bothAct: 0, strong: 0.6, andSame: 0.7, guess: 0.5, bareHow: 0.4, soft: 0.5,
+	run: 0.3, contrast: 0.4,
 }
 
 const (
@@ -109,6 +112,7 @@ type piece struct {
 	guess       bool // it may be a guess at the cause of what stands before it
 	conditional bool // it begins with a conditional clause, after a mark
 	empty       bool // it asks without saying for what: "怎么办", "please check"
+	run         bool // neither a mark nor a joining word stands before it
 }
 
 // Split cuts a text. It returns nothing for a text that says nothing, and one span for one that holds
@@ -156,7 +160,7 @@ func Split(n text.Normalised, score Score, c *Cues) []Span {
 				for k := best[i].from; k < i; k++ {
 					asked = asked || pieces[k].asks
 				}
-				if first.asks && asked {
+				if first.asks && asked && !first.run {
 					value += tune.bothAsk
 				} else if first.acts && before.acts {
 					value += tune.bothAct
@@ -236,6 +240,12 @@ func (p *piece) price() float64 {
 	if p.strong && p.mark == markAnd {
 		cost -= tune.strong
 	}
+	if p.run {
+		cost += tune.run
+	}
+	if p.soft && p.spaced && p.mark == markAnd && !p.asks {
+		cost += tune.contrast
+	}
 	if p.mark == markAnd && p.spaced {
 		return cost - float64(tune.andBegin*(p.begin-tune.usual))
 	}
@@ -265,6 +275,9 @@ func (c *Cues) pieces(runes []rune) []piece {
 		if len(all) > 0 && (current.empty || c.wonder.match(runes, current.start, current.end) > 0) || len(all) == 1 && all[0].empty {
 			current.joined = true // it asks about what stands before it
 		}
+		if len(all) > 0 && current.mark != markSentence && (c.adds(runes, current.start, current.end) || c.judges(runes, current.start, current.end)) {
+			current.joined = true
+		}
 		current.begin = c.beginning(runes, current.start, current.end)
 		all = append(all, current)
 		return true
@@ -272,15 +285,18 @@ func (c *Cues) pieces(runes []rune) []piece {
 	for i := current.start; i < end; {
 		kind, stop := boundary(runes, i, end)
 		word := 0
+		run := false
 		if stop == i {
 			if word = c.weakAt(runes, i, current.start, end); word == 0 {
-				i++
-				continue
+				if run = c.opensQuestion(runes, i, current.start, end); !run {
+					i++
+					continue
+				}
 			}
 			kind, stop = markAnd, i+word
 		}
 		if kind == markAnd && (c.bare(runes, current.start, i) || c.shares(runes, stop, end)) {
-			i = stop
+			i = max(stop, i+1)
 			continue
 		}
 		next := c.skip(runes, stop, end)
@@ -298,23 +314,87 @@ func (c *Cues) pieces(runes []rune) []piece {
 			continue
 		}
 		linked, strong := word > 0, word > 0 && c.strong.match(runes, i, i+word) == word
-		soft := false
+		soft := word > 0 && c.soft.match(runes, i, i+word) == word
 		for k := stop; k < next && !linked; k++ {
 			n := c.linkAt(runes, k, end)
 			linked, soft = n > 0, n > 0 && c.soft.match(runes, k, k+n) == n
 		}
 		joined := c.opens(runes, current.start, i) && kind != markSentence || runes[i] == ' ' && kind == markComma && topic(runes, current.start, i)
 		if finish(i) {
-			current = piece{start: next, mark: kind, link: linked, soft: soft, strong: strong, joined: joined}
+			current = piece{start: next, mark: kind, link: linked, soft: soft, strong: strong, joined: joined, run: run}
 		} else {
 			current.start = next
 		}
-		i = next
+		i = max(next, i+1)
 	}
 	if current.start < end {
 		finish(end)
 	}
 	return all
+}
+
+// opensQuestion tells whether a question of its own begins at i, after a clause of at least three words that
+// nothing separates from it: "add two to my order pls is the offer still on".
+func (c *Cues) opensQuestion(runes []rune, i, start, end int) bool {
+	if i < start+5 || runes[i-1] != ' ' || !text.Letter(runes[i-2]) || c.opening.match(runes, i, end) == 0 || c.lead.matchBack(runes, start, i-1) > 0 {
+		return false
+	}
+	blanks := 0
+	for _, r := range runes[start : i-1] {
+		if r == ' ' {
+			blanks++
+		}
+	}
+	return blanks >= 2 && (c.inquiry.match(runes, i, end) > 0 || !c.inverts(runes, start, i))
+}
+
+// inverts tells whether what stands in [start, i) leads up to the verb that stands at i: "how many points | do
+// I have", "what time | is the van coming".
+func (c *Cues) inverts(runes []rune, start, i int) bool {
+	at, n := c.inquiry.find(runes, start, i)
+	if at < 0 {
+		return false
+	}
+	verb, _ := c.auxiliary.find(runes, at+n, i)
+	return verb < 0
+}
+
+// adds tells whether a piece after a comma is a few words that only add to the clause before it: "without
+// perfume", "in navy".
+func (c *Cues) adds(runes []rune, start, end int) bool {
+	n := c.fragment.match(runes, start, end)
+	if n == 0 || c.given.match(runes, start, end) > 0 || c.opener.match(runes, start, end) > 0 || c.unless.match(runes, start, end) > 0 {
+		return false
+	}
+	blanks := 0
+	for _, r := range runes[start:end] {
+		if r == ' ' {
+			blanks++
+		}
+	}
+	return blanks > 0 && blanks < 5 && !c.asks(runes, start, end) && !c.acts(runes, start+n, end)
+}
+
+// judges tells whether a piece is a clause that judges the one before it ("which is unfair") and asks nothing
+// ("which is better").
+func (c *Cues) judges(runes []rune, start, end int) bool {
+	n := c.relative.match(runes, start, end)
+	if n == 0 || end < len(runes) && runes[end] == '?' {
+		return false
+	}
+	word := start + n
+	for word < end && runes[word] == ' ' {
+		word++
+	}
+	stop := word
+	for stop < end && letterAt(runes, stop, end) {
+		stop++
+	}
+	switch w := string(runes[word:stop]); {
+	case w == "the", w == "more", w == "less", w == "best", strings.HasSuffix(w, "er"), strings.HasSuffix(w, "est"):
+		return false
+	}
+	return true
 }
 
 // topic tells whether what stands before " - " is short enough to be what the rest speaks of: "the blue
@@ -429,6 +509,9 @@ func (c *Cues) weakAt(runes []rune, i, start, end int) int {
 		return 0
 	}
 	n := c.weak.match(runes, i, end)
+	if n == 0 && runes[i] == 'o' {
+		n = c.orAsks(runes, i, end)
+	}
 	if n == 0 || i+n >= end || n == 2 && runes[i] == '还' && strings.ContainsRune(linkNot, runes[i+n]) {
 		return 0
 	}
@@ -450,6 +533,17 @@ func (c *Cues) weakAt(runes []rune, i, start, end int) int {
 	}
 	return n
 }
+
+// orAsks gives the length of an "or" at i that a question of its own follows ("is it covered or how much is a
+// new one"), or 0.
+func (c *Cues) orAsks(runes []rune, i, end int) int {
+	if n := orWord.match(runes, i, end); n > 0 && c.opening.match(runes, i+n+1, end) > 0 {
+		return n
+	}
+	return 0
+}
+
+var orWord = makeList([]string{"or"})
 
 // asks tells whether a piece is a question.
 func (c *Cues) asks(runes []rune, start, end int) bool {

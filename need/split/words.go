@@ -17,7 +17,7 @@ var linkWords = []string{
 // stands after them decides. They belong to neither need.
 var weakWords = []string{
 	"并", "并且", "而且", "顺便", "顺带", "另外", "此外", "还有", "然后", "接着", "以及", "同时", "再", "再帮我", "还想", "还要", "对了",
-	"and", "and also", "and then", "then", "also", "plus", "as well as", "after that", "by the way", "btw", "but", "and after that", "besides", "and finally", "and next", "oh and",
+	"and", "and also", "and then", "then", "also", "plus", "as well as", "after that", "by the way", "btw", "but", "and after that", "besides", "and finally", "and next", "oh and", "n", "&",
 }
 
 // strongWords are weak words that join clauses far more often than names.
@@ -82,7 +82,7 @@ var (
 		"查", "查查", "查下", "查一下", "查一查", "看", "看看", "看下", "看一下", "瞧瞧", "处理", "处理下", "处理一下", "解决", "解决下", "解决一下", "弄一下", "想想办法", "想个办法", "核实一下", "核实下", "确认一下", "确认下",
 		"怎么办", "咋办", "怎么弄", "咋弄", "咋整", "怎么整", "怎么搞", "怎么搞的", "怎么回事", "咋回事", "啥情况", "什么情况", "啥原因", "什么原因", "什么问题", "啥毛病", "什么毛病", "怎么处理", "怎么解决", "为什么", "为啥", "是不是坏了", "是不是坏", "是坏了吗", "是不是有问题", "是不是出问题了", "哪里出问题了", "哪里出了问题",
 		"急", "急用", "急着用", "着急", "等着用", "在线等", "挺急", "很急", "可以吗", "可以不", "可不可以", "行吗", "行不", "行不行", "成不", "成吗", "好吗", "好不好", "好不", "对吗", "对吧", "是吧", "是吗", "对不对", "是不是", "有办法吗", "有没有办法", "不对", "不对不对", "等等", "等一下", "等下", "算了", "就算了",
-		"what should i do", "what do i do", "what can i do", "what now", "please check", "can you check", "could you check", "please help", "can you help", "could you help", "help me", "what's going on", "what is going on", "is that ok", "is that okay", "is that possible", "is this possible", "would that be possible", "asap", "urgent", "it's urgent", "check it", "please look into it", "look into it", "can you look into it", "could you look into it", "can you look into this", "any idea", "any ideas", "any idea why", "is it broken", "what's wrong", "what is wrong", "what's wrong with it", "how come", "why is that", "why", "can you do that", "could you do that", "is that all right", "is that alright", "can you sort it out", "please sort it out", "sort it out", "is that normal", "is this normal", "right", "correct", "please advise", "can you fix it", "how do i fix it", "how do i fix this", "how can i fix it",
+		"what should i do", "what do i do", "what can i do", "what now", "please check", "can you check", "could you check", "please help", "can you help", "could you help", "help me", "what's going on", "what is going on", "is that ok", "is that okay", "is that possible", "is this possible", "would that be possible", "asap", "urgent", "it's urgent", "check it", "please look into it", "look into it", "can you look into it", "could you look into it", "can you look into this", "any idea", "any ideas", "any idea why", "is it broken", "what's wrong", "what is wrong", "what's wrong with it", "how come", "why is that", "why", "can you do that", "could you do that", "can you sort", "can you sort it", "can you sort this", "what is the matter", "what's the matter", "what is the matter with it", "what's the matter with it", "what gives", "is that all right", "is that alright", "can you sort it out", "please sort it out", "sort it out", "is that normal", "is this normal", "right", "correct", "please advise", "can you fix it", "how do i fix it", "how do i fix this", "how can i fix it",
 	}
 	besideVain = []string{
 		"你们", "你", "您", "帮", "帮我", "帮忙", "给", "给我", "麻烦", "请", "能", "能不能", "可以", "快", "快点", "赶紧", "赶快", "尽快", "马上", "先", "到底", "究竟", "这", "那", "这个", "这是", "该", "应该", "我", "要", "得", "想", "都", "也", "又", "好", "的", "吗", "呢", "啊", "呀", "吧", "嘛", "呗", "哦", "咧", "了", "不", "没", "一下", "下", "真", "挺", "很", "比较", "有点", "那", "就", "不能的话", "不行的话", "没有的话", "没的话", "不然",
@@ -136,3 +136,30 @@ var actCues = []string{
 	"帮", "帮我", "给我", "请", "麻烦", "我要", "我想", "想要", "要求", "需要", "希望", "推荐", "对比", "比较", "查", "查下", "看下", "看看", "退", "换", "改", "取消", "开", "转", "催", "投诉", "赔", "修", "报", "办", "订", "约", "买", "下单", "告诉", "解释", "介绍", "发", "补", "寄", "送", "解", "冻结", "注销", "删", "关", "查一下", "打不开", "登不", "收不到", "没收到", "不见", "坏", "碎", "裂", "漏", "卡", "烫", "响", "断", "丢", "少", "错", "失败", "没反应", "不了", "态度",
 	"please", "i want", "i'd", "i'd like", "i need", "i would", "i'm looking", "looking for", "help", "tell", "show", "send", "give", "cancel", "change", "add", "remove", "return", "refund", "replace", "exchange", "repair", "fix", "track", "check", "find", "recommend", "compare", "explain", "book", "order", "update", "get me", "let me", "connect", "call", "transfer", "put", "make", "reset", "unlock", "close", "stop", "won't", "doesn't", "isn't", "can't", "cannot", "didn't", "hasn't", "haven't", "not", "never", "nobody", "broken", "broke", "missing", "wrong", "damaged", "stuck", "late",
 }
+
+// openings begin a question of its own, even where no mark or joining word stands before it ("add two to my
+// order pls is the offer still on").
+var openings = []string{
+	"is it", "is the", "is there", "is my", "is this", "is that", "are you", "are the", "are there", "are they", "am i", "do you", "do i", "do they", "does it", "does the", "did you", "did my",
+	"can i", "can you", "can we", "can it", "can someone", "could you", "could i", "could we", "will it", "will you", "will i", "would you", "would it", "should i", "has it", "has my", "have you", "u got", "have u", "can u", "do u", "r u",
+	"how much", "how long", "how many", "how do", "how can", "how to", "when will", "when is", "when do", "when does", "when can", "where is", "where's", "wheres", "where do", "where can", "what is", "what's", "whats", "what are", "what time", "which one", "why is", "why was", "why did",
+}
+
+// inquiries are the words that a question begins with when it does not begin with its verb, which is one of the
+// auxiliaries then.
+var (
+	inquiries   = []string{"what", "what's", "whats", "which", "how", "when", "when's", "where", "where's", "wheres", "why", "who", "who's", "whose"}
+	auxiliaries = []string{"is", "are", "was", "were", "am", "do", "does", "did", "can", "could", "will", "would", "should", "has", "have", "had", "may", "to"}
+)
+
+// leads are words after which such a question is the object of the sentence or goes on with it ("tell me what is
+// in it", "the days when is it", "and how much").
+var leads = []string{
+	"know", "ask", "asking", "tell", "see", "check", "me", "us", "you", "sure", "explain", "wonder", "wondering", "about", "on", "of", "for", "to", "at", "in", "by", "from", "with", "than", "if", "whether", "that", "which", "who", "what", "when", "where", "why", "how", "and", "or", "but", "so", "then", "also", "as", "because", "since", "while", "idea", "find", "show", "understand", "say", "says", "remember", "out", "exactly", "just", "actually", "now", "please check",
+}
+
+// fragments begin what only adds to the clause before it when it is short: "in navy", "without perfume".
+var fragments = []string{"in", "on", "at", "for", "from", "with", "without", "under", "around", "by", "until", "till", "since", "before", "after", "near", "as", "not", "no", "nothing", "preferably", "ideally", "maybe", "or", "about", "max", "only"}
+
+// relatives begin a clause that judges the one before it.
+var relatives = []string{"which is", "which was", "which isn't", "which i", "which means", "which makes", "which we", "which has"}
