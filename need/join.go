@@ -198,6 +198,8 @@ func (s *scratch) belongsTo(i int) int {
 			return to
 		case o.Intent == symptomParent && mark(gap) && s.onlyDenies(p.place):
 			return to
+		case p.Intent == complaint && o.Intent == complaint && p.Status == "" && to == i-1 && (mark(gap) || gap == "and") && !s.asks(p.place) && !s.demands(p.place):
+			return to // a grievance is told in several sentences
 		case p.Status == Unanswered && mark(gap) && !s.asks(p.place) && s.mentioned(p.place),
 			p.Status == Clarify && mark(gap) && !s.asks(p.place) && s.counts(p.place):
 			return to
@@ -223,6 +225,23 @@ func (s *scratch) belongsTo(i int) int {
 		}
 	}
 	return -1
+}
+
+const complaint = "feedback.complaint"
+
+// demanding is what a complaint says that asks for something.
+var demanding = index([]unit{{"赔", "", "", 1}, {"补偿", "", "", 1}, {"道歉", "", "", 1}, {"投诉", "", "", 1}, {"要求", "", "", 1}, {"给个说法", "", "", 1}, {"i want", "", "", 1}, {"we want", "", "", 1}, {"i demand", "", "", 1}, {"i expect", "", "", 1}, {"i'd expect", "", "", 1}, {"i'd like", "", "", 1}, {"give me", "", "", 1}, {"compensation", "", "", 1}, {"compensate", "", "", 1}, {"apologise", "", "", 1}, {"apologize", "", "", 1}, {"an apology", "", "", 1}, {"complaint", "", "", 1}, {"complain", "", "", 1}, {"escalate", "", "", 1}, {"a voucher", "", "", 1}})
+
+// demands tells whether a stretch asks for amends or for a complaint to be taken up.
+func (s *scratch) demands(at split.Range) bool {
+	for i := at.Start; i < at.End; i++ {
+		if wordEdge(s.plain.Runes, i) {
+			if u, _ := matchAt(demanding, s.plain.Runes, i); u != nil {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // reasonFor tells whether p states why the next part o is asked for: of the same

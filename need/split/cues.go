@@ -28,6 +28,7 @@ type Cues struct {
 	wonder, guess, reason, how list
 	opening, lead              list
 	inquiry, auxiliary         list
+	asking, whether            list
 	fragment, relative         list
 	// begin counts, for the first word (or the first two Han characters) of examples, how many begin
 	// with it; within, how many have it anywhere.
@@ -63,6 +64,8 @@ func Compile(w Words, examples []string) *Cues {
 		reason:     makeList(reasonWords),
 		opening:    makeList(openings),
 		lead:       makeList(leads),
+		asking:     makeList(askings),
+		whether:    makeList([]string{"if", "whether", "that"}),
 		inquiry:    makeList(inquiries),
 		auxiliary:  makeList(auxiliaries),
 		fragment:   makeList(fragments),

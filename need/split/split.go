@@ -74,7 +74,7 @@ var tune = struct {
 	low: -0.6, high: 0.6, act: 0.3, begin: 0.15, same: 0.5, usual: 0.2, andBegin: 0.5,
 	and: 0.35, space: 0.1, comma: 0.3, hanComma: 0.3, sentence: -0.15, linked: -0.3, conditional: -0.1,
 	bothAsk: 0.45, bothAct: 0, strong: 0.6, andSame: 0.7, guess: 0.5, bareHow: 0.4, soft: 0.5,
-	run: 0.3, contrast: 0.4,
+	run: 0.3, contrast: 0.7,
 }
 
 const (
@@ -112,6 +112,7 @@ type piece struct {
 	guess       bool // it may be a guess at the cause of what stands before it
 	conditional bool // it begins with a conditional clause, after a mark
 	empty       bool // it asks without saying for what: "怎么办", "please check"
+	lead        int  // runes of it that only say that something is asked: "I'd like to know if"
 	run         bool // neither a mark nor a joining word stands before it
 }
 
@@ -209,7 +210,7 @@ func core(pieces []piece) Range {
 	for from < to-1 && pieces[from].empty {
 		from++
 	}
-	return Range{pieces[from].start, pieces[to-1].end}
+	return Range{pieces[from].start + pieces[from].lead, pieces[to-1].end}
 }
 
 func (p *piece) price() float64 {
@@ -260,13 +261,14 @@ func (c *Cues) pieces(runes []rune) []piece {
 	for current.start < end && final(runes[current.start]) {
 		current.start = c.skip(runes, current.start+1, end)
 	}
+	said := 0 // where what was skipped before the piece begins
 	finish := func(stop int) bool {
 		current.end = c.trim(runes, current.start, stop)
 		if current.end <= current.start {
 			return false
 		}
 		current.asks = c.asks(runes, current.start, current.end)
-		current.acts = current.asks || c.acts(runes, current.start, current.end)
+		current.acts = current.asks || c.acts(runes, current.start, current.end) || c.requests(runes, said, current.start)
 		current.conditional = current.mark >= markComma && max(c.opener.match(runes, current.start, current.end), c.unless.match(runes, current.start, current.end), c.given.match(runes, current.start, current.end)) > 0
 		current.spaced = text.Letter(runes[current.start])
 		current.guess = current.mark <= markHanComma && c.guess.match(runes, current.start, current.end) > 0
@@ -279,7 +281,9 @@ func (c *Cues) pieces(runes []rune) []piece {
 			current.joined = true
 		}
 		current.begin = c.beginning(runes, current.start, current.end)
+		current.lead = c.leadIn(runes, current.start, current.end)
 		all = append(all, current)
+		said = current.end
 		return true
 	}
 	for i := current.start; i < end; {
@@ -550,10 +554,48 @@ func (c *Cues) asks(runes []rune, start, end int) bool {
 	if end < len(runes) && runes[end] == '?' {
 		return true
 	}
-	if at, _ := c.ask.find(runes, start, end); at >= 0 {
-		return true
+	for i := start; i < end; i++ {
+		if c.ask.match(runes, i, end) == 0 {
+			continue
+		}
+		if !text.Letter(runes[i]) || i == start || c.opening.match(runes, i, end) > 0 || c.inquiry.match(runes, i, end) > 0 {
+			return true
+		}
 	}
 	return LeavesOpen(runes, start, end)
+}
+
+// leadIn gives the length of the words at the beginning of a piece that only say that something is asked, when
+// at least three words follow them.
+func (c *Cues) leadIn(runes []rune, start, end int) int {
+	n := c.asking.match(runes, start, end)
+	if n == 0 {
+		return 0
+	}
+	blanks, i := 0, start+n
+	for i < end && runes[i] == ' ' {
+		i++
+	}
+	if k := c.whether.match(runes, i, end); k > 0 {
+		i += k + 1
+	} else if c.inquiry.match(runes, i, end) == 0 {
+		return 0
+	}
+	for _, r := range runes[min(i, end):end] {
+		if r == ' ' {
+			blanks++
+		}
+	}
+	if blanks < 2 {
+		return 0
+	}
+	return i - start
+}
+
+// requests tells whether a polite word that says nothing of the need stands in [from, to): "please | collect it".
+func (c *Cues) requests(runes []rune, from, to int) bool {
+	at, _ := c.polite.find(runes, from, to)
+	return at >= 0
 }
 
 // LeavesOpen tells whether Chinese words of a plain text ask by yes or no without a word for it: they

@@ -123,7 +123,7 @@ var negators = []string{
 // actVerbs are the acts that a customer can rule out in favour of another.
 var actVerbs = []string{
 	"退", "退货", "退款", "退钱", "换", "换货", "修", "维修", "返修", "取消", "买", "下单", "改", "赔", "推荐", "转人工", "投诉", "补发", "重发", "开发票", "冻结", "注销", "升级", "续费", "寄",
-	"refund", "return", "replace", "replacement", "exchange", "repair", "fix", "cancel", "buy", "order", "change", "send", "recommend", "compensate", "compensation", "voucher", "coupon", "upgrade", "renew", "close", "a refund", "a replacement", "a repair", "an exchange", "a voucher", "a coupon", "it back", "my money back",
+	"refund", "return", "replace", "replacement", "exchange", "repair", "fix", "cancel", "buy", "order", "change", "send", "recommend", "compensate", "compensation", "voucher", "coupon", "upgrade", "renew", "close", "a refund", "a replacement", "a repair", "an exchange", "a voucher", "a coupon", "it back", "my money back", "my money", "the money", "money back", "any money",
 }
 
 // questionCues and actCues mark a clause that asks or demands something by itself.
@@ -163,3 +163,6 @@ var fragments = []string{"in", "on", "at", "for", "from", "with", "without", "un
 
 // relatives begin a clause that judges the one before it.
 var relatives = []string{"which is", "which was", "which isn't", "which i", "which means", "which makes", "which we", "which has"}
+
+// askings say that something is asked and not what.
+var askings = []string{"i'd like to know", "i would like to know", "i want to know", "i need to know", "all i want to know is", "can you tell me", "could you tell me", "can u tell me", "please tell me", "tell me", "let me know", "just tell me", "do you know", "kindly confirm", "kindly tell", "kindly tell me", "please confirm", "please let me know", "can you check", "could you check", "check", "please check", "see", "can you see", "can you confirm", "wondering", "i wonder", "i was wondering", "i'm wondering", "any idea", "do you happen to know", "i'd love to know", "my question is", "i wanted to know", "i want to ask", "i wanted to ask", "i'd like to ask"}
