@@ -2,6 +2,7 @@ package need
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/rapport-cx/rapport/need/split"
 	"github.com/rapport-cx/rapport/need/text"
@@ -147,7 +148,7 @@ func (s *scratch) onlyNames(i int) bool {
 	case "and", "or", "和", "与", "跟", "或", "及", "vs", "、":
 	case ",", ":":
 		// "Which is better, the V3 or the V5?"
-		return before.Intent == "presale.compare" && len(s.thingsIn(before.place)) == 0 && len(s.thingsIn(p.place)) > 0
+		return before.Intent == "presale.compare" && len(s.thingsIn(before.place)) == 0 && (len(s.thingsIn(p.place)) > 0 || s.offersChoice(p.place))
 	default:
 		return false
 	}
@@ -166,6 +167,13 @@ func (s *scratch) onlyNames(i int) bool {
 		}
 	}
 	return named*10 >= len(runes)*7 || before.Intent == "presale.compare" && words <= 4
+}
+
+// offersChoice tells whether a stretch is two short names with "or" between them: "the matte or the satin".
+func (s *scratch) offersChoice(at split.Range) bool {
+	words := strings.Fields(string(s.plain.Runes[at.Start:at.End]))
+	i := slices.Index(words, "or")
+	return i > 0 && i < len(words)-1 && len(words) <= 8
 }
 
 // shopping tells whether a need is one for something to choose or buy.
