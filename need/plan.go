@@ -507,7 +507,7 @@ func (s *scratch) understand(span *split.Span) Need {
 		n.Intent, n.Subintent, n.Status, n.Outside = "", nil, Unanswered, true
 	case belonging < s.nowhere && margin < s.lowest, margin < 0 && s.foreign(span.Plain):
 		n.Intent, n.Subintent, n.Status = "", nil, Unanswered
-	case n.Confidence < clarifyBelow, belonging < s.outOfScope:
+	case n.Confidence < clarifyBelow, belonging < s.outOfScope && margin < s.vague:
 		s.doubt(&n)
 	}
 	return n
