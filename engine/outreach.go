@@ -20,8 +20,8 @@ import (
 	"github.com/rapport-cx/rapport/need/predict"
 	"github.com/rapport-cx/rapport/outbox"
 	"github.com/rapport-cx/rapport/profile"
-	"github.com/rapport-cx/rapport/strategy"
 	"github.com/rapport-cx/rapport/scene"
+	"github.com/rapport-cx/rapport/strategy"
 )
 
 // Proactive is the placement of a decision that nobody asked for.
