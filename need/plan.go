@@ -483,7 +483,7 @@ func (s *scratch) understand(span *split.Span) Need {
 	local := s.plain.Runes[span.Plain.Start:span.Plain.End]
 	cues := s.relative(s.cuesIn(span.Plain), span.Plain.Start)
 	symptom, byCue := int32(-1), false
-	if n.Intent != symptomParent && (elsewhere || n.Intent == outside || belonging < s.outOfScope || confidence < clarifyBelow) {
+	if n.Intent != symptomParent && (elsewhere || n.Intent == outside || margin < s.unclear || belonging < s.outOfScope || confidence < clarifyBelow) {
 		if symptom, byCue = s.kindIn(local, symptomParent, cues, s.kindMargins); byCue && (elsewhere || s.plainCue(cues, symptom, len(local))) {
 			n.Intent, n.Confidence = symptomParent, max(confidence, cueBelief)
 			n.Subintent = &s.subintents[symptom].ID
@@ -505,9 +505,9 @@ func (s *scratch) understand(span *split.Span) Need {
 	switch {
 	case n.Intent == outside:
 		n.Intent, n.Subintent, n.Status, n.Outside = "", nil, Unanswered, true
-	case belonging < s.nowhere && margin < s.lowest, margin < 0 && s.foreign(span.Plain):
+	case margin < s.lowest, belonging < s.nowhere && margin < s.unclear, margin < 0 && s.foreign(span.Plain):
 		n.Intent, n.Subintent, n.Status = "", nil, Unanswered
-	case n.Confidence < clarifyBelow, belonging < s.outOfScope && margin < s.vague:
+	case n.Confidence < clarifyBelow, margin < s.unclear, belonging < s.outOfScope && margin < s.vague:
 		s.doubt(&n)
 	}
 	return n

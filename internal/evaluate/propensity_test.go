@@ -36,11 +36,12 @@ func TestTheLearnerFindsWhatCustomersLike(t *testing.T) {
 		return
 	}
 	// One world in some hundreds has next to nothing to achieve: there the first thousand
-	// decisions cost anybody half of it, and twenty worlds' mean with it. So the promise is
-	// of the median and of all worlds together; the mean is told beside them.
+	// decisions cost anybody half of it, and twenty worlds' mean with it. Its seed is told;
+	// the promise is of every average.
 	after60, after200 := SpreadOf(r.Learner, func(x PropensityRun) float64 { return x.Share60 }), SpreadOf(r.Learner, func(x PropensityRun) float64 { return x.Share })
-	if after60.Median < .80 || after60.Pooled < .80 || after200.Median < .87 || after200.Pooled < .87 || s.Calibration > .010 || s.Share60 <= b.Share60 {
-		t.Errorf("seed %d: %+v, %+v, the means %+v, the baseline's %+v", seed, after60, after200, s, b)
+	t.Logf("seed %d: after 60,000 %+v, after 200,000 %+v", seed, after60, after200)
+	if s.Share60 < .80 || s.Share < .87 || after60.Median < .80 || after60.Pooled < .80 || after200.Median < .87 || after200.Pooled < .87 || s.Calibration > .010 || s.Share60 <= b.Share60 {
+		t.Errorf("seed %d: the means %+v, the baseline's %+v", seed, s, b)
 	}
 	o.Decisions, o.Flip, o.Baseline = 80_000, 60_000, false
 	if r, err = Propensity(t.Context(), o, io.Discard); err != nil {
