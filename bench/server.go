@@ -45,6 +45,7 @@ func (b *bench) start(dir string, args ...string) (*process, error) {
 	}
 	p := &process{addr: addr, dir: dir, said: &bytes.Buffer{}}
 	p.cmd = exec.Command(b.binary, append([]string{"serve", "--addr", addr, "--data", dir}, args...)...)
+	p.cmd.Env = append(os.Environ(), "XDG_CACHE_HOME="+dir) // the demo that somebody started last stays theirs
 	p.cmd.Stderr = p.said
 	begun := time.Now()
 	if err := p.cmd.Start(); err != nil {
