@@ -68,9 +68,9 @@ func TestAFittedModelKeepsTheIntervalHonestAndMakesItNarrower(t *testing.T) {
 	t.Parallel()
 	seed := rand.Uint64()
 	r := rand.New(rand.NewPCG(seed, 9))
-	worlds := 1500
+	worlds, noise := 800, 3*math.Sqrt(800*.93*.07) // what eight hundred cannot tell from .93
 	if os.Getenv("RAPPORT_PROVE") != "" {
-		worlds = 20_000
+		worlds, noise = 20_000, 0
 	}
 	covered, blind := 0, 0
 	var plain, fitted float64
@@ -106,7 +106,7 @@ func TestAFittedModelKeepsTheIntervalHonestAndMakesItNarrower(t *testing.T) {
 	}
 	t.Logf("seed %d: of %d intervals %d cover the truth (%.1f %%), with a model that knows nobody's kind %d; the error is %.2f of that without a model",
 		seed, worlds, covered, 100*float64(covered)/float64(worlds), blind, fitted/plain)
-	if least := int(.93 * float64(worlds)); covered < least || blind < least {
+	if least := int(.93*float64(worlds) - noise); covered < least || blind < least {
 		t.Errorf("seed %d: %d and %d of %d intervals cover the truth", seed, covered, blind, worlds)
 	}
 	if fitted > .8*plain {
