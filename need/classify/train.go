@@ -8,10 +8,6 @@ import (
 	"sync/atomic"
 )
 
-// lanes is the number of classes trained side by side: their weights of one feature stand together,
-// so a feature is fetched once for all of them, and eight sums fit the registers.
-const lanes = 8
-
 // matrix is the training set: a row an example, and in it the features that occur in more than one
 // example. What occurs in one example alone can only meet itself while training, so of it the squared
 // length is enough (alone): the optimum is the same and half of the work is gone.
@@ -52,23 +48,9 @@ func solve(m *matrix, label []int32, first int32, o Options, seed uint64) (w, du
 		random.Shuffle(n, func(a, b int) { order[a], order[b] = order[b], order[a] })
 		worst := float32(0)
 		for _, i := range order {
-			index := m.index[m.start[i]:m.start[i+1]]
-			value := m.value[m.start[i]:m.start[i+1]]
-			value = value[:len(index)]
-			var s0, s1, s2, s3, s4, s5, s6, s7 float32
-			for k, f := range index {
-				p := (*[lanes]float32)(w[int(f)*lanes:])
-				v := value[k]
-				s0 += float32(v * p[0])
-				s1 += float32(v * p[1])
-				s2 += float32(v * p[2])
-				s3 += float32(v * p[3])
-				s4 += float32(v * p[4])
-				s5 += float32(v * p[5])
-				s6 += float32(v * p[6])
-				s7 += float32(v * p[7])
-			}
-			sum := [lanes]float32{s0, s1, s2, s3, s4, s5, s6, s7}
+			index, value := m.index[m.start[i]:m.start[i+1]], m.value[m.start[i]:m.start[i+1]]
+			var sum [lanes]float32
+			rowSums(&sum, w, index, value)
 			a := (*[lanes]float32)(dual[int(i)*lanes:])
 			own := label[i] - first
 			var step [lanes]float32
@@ -95,19 +77,7 @@ func solve(m *matrix, label []int32, first int32, o Options, seed uint64) (w, du
 			if !moved {
 				continue
 			}
-			t0, t1, t2, t3, t4, t5, t6, t7 := step[0], step[1], step[2], step[3], step[4], step[5], step[6], step[7]
-			for k, f := range index {
-				p := (*[lanes]float32)(w[int(f)*lanes:])
-				v := value[k]
-				p[0] += float32(v * t0)
-				p[1] += float32(v * t1)
-				p[2] += float32(v * t2)
-				p[3] += float32(v * t3)
-				p[4] += float32(v * t4)
-				p[5] += float32(v * t5)
-				p[6] += float32(v * t6)
-				p[7] += float32(v * t7)
-			}
+			moveRows(w, index, value, &step)
 		}
 		if worst < o.Tolerance {
 			break
@@ -123,17 +93,12 @@ func leftOut(m *matrix, w, dual []float32, keep float32) []float32 {
 	n := len(m.start) - 1
 	out := make([]float32, n*lanes)
 	for i := range n {
-		index := m.index[m.start[i]:m.start[i+1]]
-		value := m.value[m.start[i]:m.start[i+1]]
+		index, value := m.index[m.start[i]:m.start[i+1]], m.value[m.start[i]:m.start[i+1]]
 		sum := (*[lanes]float32)(out[i*lanes:])
+		rowSums(sum, w, index, value)
 		own := float32(0)
-		for k, f := range index {
-			p := (*[lanes]float32)(w[int(f)*lanes:])
-			v := value[k]
+		for _, v := range value {
 			own += float32(v * v)
-			for c := range lanes {
-				sum[c] += float32(v * p[c])
-			}
 		}
 		a := (*[lanes]float32)(dual[i*lanes:])
 		for c := range lanes {
