@@ -11,6 +11,8 @@ type Calendar struct {
 	ID   string
 	Off  map[string]bool // by day, 2026-10-01
 	Work map[string]bool // make-up workdays; they win
+	// Names says what days are called, where the calendar does; no rule reads it.
+	Names map[string]string
 }
 
 // Workday tells whether a day, by its own clock, is worked.

@@ -42,6 +42,16 @@ func (e *Engine) LoadCalendar(ctx context.Context, workspace, id, ics string, wo
 	return s, err == nil, err
 }
 
+// ReadCalendar tells what loading a calendar would put into force, and changes nothing.
+// ErrCalendar says what is wrong with it.
+func (e *Engine) ReadCalendar(id, ics string, words []string) (decision.Calendar, error) {
+	d, err := e.Compiler.ReadCalendar(id, ics, words)
+	if err != nil {
+		return d, fmt.Errorf("%w: %w", ErrCalendar, err)
+	}
+	return d, nil
+}
+
 // Calendars are those of the strategy in force.
 func (e *Engine) Calendars(workspace string) ([]decision.Calendar, error) {
 	_, v, err := e.inForce(workspace)

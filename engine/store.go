@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/rapport-cx/rapport/candidate"
+	"github.com/rapport-cx/rapport/decision"
 	"github.com/rapport-cx/rapport/event"
 	"github.com/rapport-cx/rapport/identity"
 	"github.com/rapport-cx/rapport/journal"
@@ -125,6 +126,8 @@ type Compiler interface {
 	// Calendar turns an iCalendar text into the file of a pack; entries whose summary
 	// holds one of the words are make-up workdays.
 	Calendar(id, ics string, words []string) (file string, err error)
+	// ReadCalendar is what that file will hold, its faults the same.
+	ReadCalendar(id, ics string, words []string) (decision.Calendar, error)
 	// Sentences lists what the classifier of a source learns from.
 	Sentences(s strategy.Source) []classify.Example
 }

@@ -27,6 +27,19 @@ func TestHolidaysAndMakeUpWorkdaysComeFromACalendarFile(t *testing.T) {
 			t.Errorf("%s: worked %v", day, !worked)
 		}
 	}
+	for day, name := range map[string]string{"2026-10-01": "国庆节 休", "2026-10-07": "国庆节 休", "2026-10-08": "", "2026-10-10": "国庆节 补班"} {
+		if c.Names[day] != name {
+			t.Errorf("%s is called %q", day, c.Names[day])
+		}
+	}
+	odd := "BEGIN:VEVENT\nDTSTART:20261225\nSUMMARY:Santa's day\\, or: {nearly} #1\nEND:VEVENT\n"
+	text, err = pack.Calendar("uk", odd, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if v, faults := compileWith(t, text); faults != nil || v.Decision.Calendars[0].Names["2026-12-25"] != "Santa's day, or: {nearly} #1" {
+		t.Error(faults, text)
+	}
 	if _, err := pack.Calendar("cn", strings.Replace(ics, "SUMMARY:国庆节 休", "RRULE:FREQ=YEARLY", 1), nil); err == nil || !strings.Contains(err.Error(), "repeats") {
 		t.Error(err)
 	}

@@ -38,6 +38,13 @@ actions:
 	if err != nil {
 		t.Fatal(err)
 	}
+	read := d.want(200, "", "POST", "/v1/calendars/cn/read", "sk_shop", string(body)).json(t)
+	if read["new"] != true || fmt.Sprint(read["added"]) != "[2026-10-01 2026-10-02 2026-10-03 2026-10-10]" || dict(read["names"])["2026-10-10"] != "国庆节 补班" {
+		t.Errorf("read before it is loaded: %v", read)
+	}
+	if all := list(d.want(200, "", "GET", "/v1/calendars", "sk_shop", "").json(t)["items"]); len(all) != 0 {
+		t.Errorf("reading has loaded %v", all)
+	}
 	loaded := d.want(200, "", "PUT", "/v1/calendars/cn", "sk_shop", string(body)).json(t)
 	if loaded["changed"] != true || len(loaded["days_off"].([]any)) != 3 || fmt.Sprint(loaded["workdays"]) != "[2026-10-10]" {
 		t.Errorf("loaded: %v", loaded)
@@ -51,6 +58,11 @@ actions:
 	if all := d.want(200, "", "GET", "/v1/calendars", "sk_shop", "").json(t)["items"].([]any); len(all) != 1 {
 		t.Errorf("the calendars: %v", all)
 	}
+	moved, _ := json.Marshal(map[string]any{"ics": strings.NewReplacer("20261010", "20261003", "20261004", "20261003").Replace(ics)})
+	if read := d.want(200, "", "POST", "/v1/calendars/cn/read", "sk_shop", string(moved)).json(t); read["new"] != false || fmt.Sprint(read["added"], read["removed"]) != "[2026-10-03] [2026-10-10]" {
+		t.Errorf("against what is in force: %v", read)
+	}
+	d.want(400, "bad_calendar", "POST", "/v1/calendars/cn/read", "sk_shop", `{"ics":"hello"}`)
 	for _, wrong := range []string{`{"ics":"hello"}`, `{"ics":"BEGIN:VEVENT\nDTSTART:20261001\nRRULE:FREQ=YEARLY\nEND:VEVENT"}`} {
 		d.want(400, "bad_calendar", "PUT", "/v1/calendars/cn", "sk_shop", wrong)
 	}

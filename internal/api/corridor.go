@@ -153,8 +153,9 @@ type strategist interface {
 	Publish(ctx context.Context, workspace string, number int, p engine.Publication) (strategy.Source, error)
 	Rollback(ctx context.Context, workspace string, number int, by strategy.Actor, note string) (strategy.Source, error)
 	Rollout(workspace string, number int) (strategy.Rollout, bool)
-	// Calendars are those in force; LoadCalendar brings one into force.
+	// Calendars are those in force; ReadCalendar reads one, LoadCalendar brings it into force.
 	Calendars(workspace string) ([]decision.Calendar, error)
+	ReadCalendar(id, ics string, words []string) (decision.Calendar, error)
 	LoadCalendar(ctx context.Context, workspace, id, ics string, words []string, by strategy.Actor) (s strategy.Source, changed bool, err error)
 	// Metrics are what the packs of a version declare.
 	Metrics(ctx context.Context, workspace string, number int) ([]outcome.Metric, error)

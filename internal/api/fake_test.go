@@ -445,6 +445,10 @@ func (h *house) Files(context.Context, string, int) (map[string]string, error) {
 
 func (h *house) Calendars(string) ([]decision.Calendar, error) { return nil, nil }
 
+func (h *house) ReadCalendar(string, string, []string) (decision.Calendar, error) {
+	return decision.Calendar{}, engine.ErrNotFound
+}
+
 func (h *house) LoadCalendar(context.Context, string, string, string, []string, strategy.Actor) (strategy.Source, bool, error) {
 	return strategy.Source{}, false, engine.ErrNotFound
 }
