@@ -222,8 +222,60 @@ func TestCoverageSaysWhatIsLeftUnserved(t *testing.T) {
 	if !found {
 		t.Errorf("four asked what is on offer: %v", c["needs"])
 	}
+	for _, x := range list(c["actions"]) {
+		for _, l := range list(dict(x)["lost"]) {
+			if why := dict(dict(l)["reason"]); dict(x)["action"] == "thank_you" && (why["zh"] == "" || why["en"] == "") {
+				t.Errorf("nobody says why the budget stops it: %v", l)
+			}
+		}
+	}
 	d.want(400, "bad_limit", "GET", "/v1/coverage?limit=0", "sk_shop", "")
 	d.want(400, "bad_timestamp", "GET", "/v1/coverage?since=yesterday", "sk_shop", "")
+}
+
+func TestCoverageNamesWhoGetsNothingAndWhereTheyAreLost(t *testing.T) {
+	t.Parallel()
+	d := whole(t)
+	d.now = time.Date(2026, 7, 10, 4, 0, 0, 0, time.UTC)
+	d.publish(map[string]string{"own/wedding.yaml": `
+pack: wedding
+actions:
+  - id: rent_the_shop
+    nature: service
+    serves: [feedback.complaint]
+    title: {zh: 借店, en: Rent the shop}
+    eligibility: [{id: members, rule: scene.store == 'club', reason: {zh: 只借给会员店的顾客, en: only in the club}}]
+    reasons: [{text: {zh: 您是会员, en: You are a member}}]
+`})
+	d.servedBy("helped")
+	d.want(200, "", "POST", "/v1/decisions", "sk_shop", `{"user_id":"cross","enquiry":{"text":"我要投诉，等了一个星期没人管"}}`)
+	d.now = d.now.Add(time.Minute)
+	asked := d.want(200, "", "POST", "/v1/decisions", "sk_shop", `{"user_id":"bride","enquiry":{"text":"能借你们店拍婚纱照吗"}}`).json(t)
+	c := d.want(200, "", "GET", "/v1/coverage", "sk_shop", "").json(t)
+	if c["people"] != 3.0 || c["nothing"] != 0.0 || c["handed_over"] != 2.0 {
+		t.Errorf("one of three was helped, two got a person: %v %v %v", c["people"], c["nothing"], c["handed_over"])
+	}
+	if lost := fmt.Sprint(c["lost"]); lost != "[map[people:1 stage:] map[people:1 stage:applicability]]" {
+		t.Errorf("for one nothing was a candidate, for the other nothing was applicable: %v", lost)
+	}
+	left := list(c["left"])
+	if len(left) != 2 || dict(left[0])["decision"] != asked["id"] || dict(left[0])["enquiry"] != "能借你们店拍婚纱照吗" || dict(left[0])["handed_over"] != true {
+		t.Errorf("they are named, the newest first: %v", left)
+	}
+	for _, x := range list(c["needs"]) {
+		n := dict(x)
+		if n["intent"] != "feedback.complaint" {
+			continue
+		}
+		for _, l := range list(n["lost"]) {
+			if l := dict(l); l["action"] == "rent_the_shop" && (l["stage"] != "eligibility" || l["rule"] != "members" || dict(l["reason"])["zh"] != "只借给会员店的顾客") {
+				t.Errorf("the rule that stops it: %v", l)
+			}
+		}
+		if len(list(n["lost"])) == 0 {
+			t.Errorf("nothing stops what serves a complaint: %v", n)
+		}
+	}
 }
 
 func TestADraftIsRehearsedOnAnybodyAndAnyDay(t *testing.T) {
