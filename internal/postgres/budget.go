@@ -30,15 +30,40 @@ func spends(group []*queue.Request) bool {
 }
 
 // budgets makes and ends the reservations of a group in the transaction at hand, and
-// refuses the requests whose budgets have not enough left. The rows of the budgets
-// are locked in the order of their ids, so that nodes cannot wait for each other.
+// refuses the requests whose budgets have not enough left, or whose decision is known:
+// nothing of these is applied. The rows of the budgets are locked in the order of their
+// ids, so that nodes cannot wait for each other.
 func (w *writer) budgets(ctx context.Context, c *pgxpool.Conn, group []*queue.Request) error {
 	for _, r := range group {
 		b := &r.Batch
-		if len(b.Reserve) > 0 {
-			if err := reserve(ctx, c, r); err != nil {
-				return fmt.Errorf("budgets of %s: %w", b.Decision.ID, err)
+		if len(b.Reserve)+len(b.Settle) == 0 {
+			continue
+		}
+		if b.Decision != nil {
+			// The decision comes first: only who puts it into the ledger holds anything for
+			// it or settles anything with it, whoever else sends it at this moment.
+			var one pgx.Batch
+			enterDecision(&one, r)
+			if err := c.SendBatch(ctx, &one).Close(); err != nil {
+				return fmt.Errorf("decision %s: %w", b.Decision.ID, err)
 			}
+			if r.Err != nil {
+				continue
+			}
+		}
+		short, err := overdrawn(ctx, c, b)
+		if err == nil && len(short) > 0 {
+			r.Err = &journal.Exhausted{Budgets: short}
+			_, err = c.Exec(ctx, "DELETE FROM decision WHERE id = $1", b.Decision.ID)
+		}
+		if err != nil {
+			return fmt.Errorf("budgets of %s: %w", b.Decision.ID, err)
+		}
+		if r.Err != nil {
+			continue
+		}
+		if err := hold(ctx, c, b); err != nil {
+			return fmt.Errorf("budgets of %s: %w", b.Decision.ID, err)
 		}
 		for _, s := range b.Settle {
 			state := "returned"
@@ -53,48 +78,43 @@ func (w *writer) budgets(ctx context.Context, c *pgxpool.Conn, group []*queue.Re
 	return nil
 }
 
-func reserve(ctx context.Context, c *pgxpool.Conn, r *queue.Request) error {
-	b := &r.Batch
-	var known bool
-	if err := c.QueryRow(ctx, "SELECT EXISTS (SELECT FROM decision WHERE id = $1)", b.Decision.ID).Scan(&known); err != nil || known {
-		return err // the ledger refuses it, and nothing is held for it
-	}
-	asked := map[string]int64{}
+// overdrawn names the budgets that have not enough left for a batch. It locks those
+// that the batch asks, and frees what was held of them until now.
+func overdrawn(ctx context.Context, c *pgxpool.Conn, b *journal.Batch) (short []string, err error) {
 	var ids []string
 	for _, x := range b.Reserve {
-		if asked[x.Budget] == 0 {
+		if !slices.Contains(ids, x.Budget) {
 			ids = append(ids, x.Budget)
 		}
-		asked[x.Budget] += x.Amount
 	}
 	slices.Sort(ids)
 	gone := map[string]int64{}
 	for _, id := range ids {
 		if _, err := c.Exec(ctx, "INSERT INTO budget VALUES ($1, $2, 0, 0) ON CONFLICT DO NOTHING", b.Workspace, []byte(id)); err != nil {
-			return err
+			return nil, err
 		}
 		var have int64
 		if err := c.QueryRow(ctx, "SELECT spent + held FROM budget WHERE workspace = $1 AND id = $2 FOR UPDATE", b.Workspace, []byte(id)).Scan(&have); err != nil {
-			return err
+			return nil, err
 		}
 		if err := end(ctx, c, b.Workspace, "expired", "budget = $3 AND until <= $4", []byte(id), b.At.UnixNano()); err != nil {
-			return err
+			return nil, err
 		}
 		if err := c.QueryRow(ctx, "SELECT spent + held FROM budget WHERE workspace = $1 AND id = $2", b.Workspace, []byte(id)).Scan(&have); err != nil {
-			return err
+			return nil, err
 		}
 		gone[id] = have
 	}
-	var short []string
 	for _, x := range b.Reserve {
 		if gone[x.Budget] += x.Amount; gone[x.Budget] > x.Limit {
 			short = append(short, x.Budget)
 		}
 	}
-	if len(short) > 0 {
-		r.Err = &journal.Exhausted{Budgets: short}
-		return nil
-	}
+	return short, nil
+}
+
+// hold makes a batch's reservations.
+func hold(ctx context.Context, c *pgxpool.Conn, b *journal.Batch) error {
 	for _, x := range b.Reserve {
 		if _, err := c.Exec(ctx, `INSERT INTO reservation VALUES ($1, $2, $3, $4, $5, $6, 'held')
 			ON CONFLICT (workspace, decision, action, budget) DO UPDATE SET amount = reservation.amount + excluded.amount`,

@@ -18,7 +18,6 @@ import (
 	"github.com/rapport-cx/rapport/identity"
 	"github.com/rapport-cx/rapport/internal/storage/queue"
 	"github.com/rapport-cx/rapport/journal"
-	"github.com/rapport-cx/rapport/ledger"
 )
 
 // Commit appends a batch; see engine.Store. It returns early with ctx's error only
@@ -197,7 +196,7 @@ func (w *writer) transact(ctx context.Context, c *pgxpool.Conn, group []*queue.R
 		if !slices.Contains(*list, r.Batch.Workspace) {
 			*list = append(*list, r.Batch.Workspace)
 		}
-		if r.Batch.Decision != nil && r.Err == nil {
+		if r.Batch.Decision != nil && r.Err == nil && len(r.Batch.Reserve)+len(r.Batch.Settle) == 0 { // else it is in the ledger
 			decided = append(decided, r)
 		}
 	}
@@ -237,12 +236,7 @@ func (w *writer) transact(ctx context.Context, c *pgxpool.Conn, group []*queue.R
 		})
 	}
 	for _, r := range decided {
-		queueDecision(&b, r.Batch.Decision).Exec(func(tag pgconn.CommandTag) error {
-			if tag.RowsAffected() == 0 {
-				r.Err = fmt.Errorf("decision %s: %w", r.Batch.Decision.ID, journal.ErrKnownDecision)
-			}
-			return nil
-		})
+		enterDecision(&b, r)
 	}
 	if asks = slices.DeleteFunc(asks, func(id string) bool { return slices.Contains(writes, id) }); len(asks) > 0 {
 		b.Queue("SELECT id, number, position FROM tenant WHERE id = ANY($1)", asks).Query(position)
@@ -342,12 +336,20 @@ func (x *row) appendCopy(b []byte, workspace int32) []byte {
 	return append(be.AppendUint32(b, uint32(len(x.event))), x.event...)
 }
 
-func queueDecision(b *pgx.Batch, e *ledger.Entry) *pgx.QueuedQuery {
+// enterDecision puts a request's decision into the ledger, or refuses the request when
+// it is there.
+func enterDecision(b *pgx.Batch, r *queue.Request) {
+	e := r.Batch.Decision
 	actions := e.Actions
 	if actions == nil {
 		actions = []string{}
 	}
-	return b.Queue(`INSERT INTO decision (id, workspace, person, at, strategy, arm, placement, asker, actions, body)
+	b.Queue(`INSERT INTO decision (id, workspace, person, at, strategy, arm, placement, asker, actions, body)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT (id) DO NOTHING`,
-		e.ID, e.Workspace, e.Person, e.At.UnixNano(), e.Strategy, e.Arm, []byte(e.Placement), []byte(e.Asker), actions, e.Bytes)
+		e.ID, e.Workspace, e.Person, e.At.UnixNano(), e.Strategy, e.Arm, []byte(e.Placement), []byte(e.Asker), actions, e.Bytes).Exec(func(tag pgconn.CommandTag) error {
+		if tag.RowsAffected() == 0 {
+			r.Err = fmt.Errorf("decision %s: %w", e.ID, journal.ErrKnownDecision)
+		}
+		return nil
+	})
 }

@@ -294,9 +294,6 @@ func (w *writer) storeRequest(r *queue.Request) error {
 			return fmt.Errorf("budgets of %s: %w", b.Decision.ID, err)
 		}
 	}
-	if err := w.settle(b); err != nil {
-		return err
-	}
 	if b.Decision != nil {
 		known, err := w.storeDecision(b.Workspace, b.Decision)
 		if err != nil {
@@ -306,6 +303,9 @@ func (w *writer) storeRequest(r *queue.Request) error {
 			r.Err = fmt.Errorf("decision %s: %w", b.Decision.ID, journal.ErrKnownDecision)
 			return nil
 		}
+	}
+	if err := w.settle(b); err != nil {
+		return err
 	}
 	if err := w.act(b); err != nil {
 		return err

@@ -118,3 +118,71 @@ func reservationsEnd(t *testing.T, h Home) {
 		t.Errorf("after a restart: %+v", b)
 	}
 }
+
+// refusedBatchesSettleNothing: whoever sends a decision again has all of its batch
+// applied already, whatever else stands in it by now.
+func refusedBatchesSettleNothing(t *testing.T, h Home) {
+	s := h.Open(t, nil)
+	gift := journal.Reservation{Budget: "gifts", Action: "gift", Amount: 10, Limit: 30}
+	for _, id := range []string{"dec_0", "dec_1"} {
+		if _, err := s.Commit(t.Context(), offering(id, spring, gift)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	again := offering("dec_0", spring, gift, journal.Reservation{Budget: "others", Action: "gift", Amount: 1, Limit: 10})
+	dear := offering("dec_2", spring, journal.Reservation{Budget: "gifts", Action: "gift", Amount: 11, Limit: 30})
+	plain := offering("dec_0", spring)
+	late := offering("dec_0", spring, journal.Reservation{Budget: "gifts", Action: "gift", Amount: 10, Limit: 20})
+	for name, b := range map[string]journal.Batch{
+		"of a known decision": again, "that would overdraw a budget": dear,
+		"of a known decision without a budget": plain, "of a known decision whose budget is used up by now": late,
+	} {
+		b.Settle = []journal.Settlement{{Decision: "dec_1", Action: "gift", Spent: true}, {Decision: "dec_0", Action: "gift"}}
+		b.Events = visits("u-1", 1, 1)
+		_, err := s.Commit(t.Context(), b)
+		var exhausted *journal.Exhausted
+		if known := b.Decision.ID == "dec_0"; errors.Is(err, journal.ErrKnownDecision) != known || errors.As(err, &exhausted) == known {
+			t.Errorf("a batch %s: %v", name, err)
+		}
+		if b := balance(t, s, "gifts", spring); b.Held != 20 || b.Spent != 0 {
+			t.Errorf("after a batch %s: %+v", name, b)
+		}
+		if b := balance(t, s, "others", spring); b.Held != 0 {
+			t.Errorf("a batch %s holds something: %+v", name, b)
+		}
+		if _, _, there, err := s.Event(t.Context(), "shop", b.Events[0].ID); there || err != nil {
+			t.Errorf("a batch %s left its event: %v", name, err)
+		}
+	}
+}
+
+func oneDecisionIsHeard(t *testing.T, h Home) {
+	s := h.Open(t, nil)
+	if _, err := s.Commit(t.Context(), offering("dec_before", spring, journal.Reservation{Budget: "gifts", Action: "gift", Amount: 100, Limit: 1000})); err != nil {
+		t.Fatal(err)
+	}
+	const rounds, senders = 10, 8
+	var wg sync.WaitGroup
+	var heard atomic.Int64
+	for i := range rounds {
+		for range senders {
+			wg.Go(func() {
+				b := offering(fmt.Sprint("dec_", i), spring, journal.Reservation{Budget: "gifts", Action: "gift", Amount: 1, Limit: 1000})
+				b.Settle = []journal.Settlement{{Decision: "dec_before", Action: "gift", Spent: true}}
+				switch _, err := s.Commit(t.Context(), b); {
+				case err == nil:
+					heard.Add(1)
+				case !errors.Is(err, journal.ErrKnownDecision):
+					t.Error(err)
+				}
+			})
+		}
+	}
+	wg.Wait()
+	if heard.Load() != rounds {
+		t.Errorf("%d decisions were committed %d times", rounds, heard.Load())
+	}
+	if b := balance(t, s, "gifts", spring); b.Held != rounds || b.Spent != 100 {
+		t.Errorf("%d decisions of 1 each: %+v", rounds, b)
+	}
+}

@@ -92,6 +92,8 @@ func Run(t *testing.T, home func(t testing.TB) Home) {
 		{"decisions are listed newest first by any of their keys", ledgerLists},
 		{"a budget is never overdrawn, however many draw on it at once", budgetsHold},
 		{"what is held of a budget is spent, returned or expires, once", reservationsEnd},
+		{"a batch that is refused settles nothing and holds nothing", refusedBatchesSettleNothing},
+		{"of many who commit the same decision at once one is heard, whole", oneDecisionIsHeard},
 		{"tenants and strategies are kept", tenantsAndStrategies},
 		{"papers are kept, listed and thrown away", papersAreKept},
 		{"a follower sees every event once, in order, over restarts", followersSeeEverything},
