@@ -8,6 +8,7 @@ import (
 	"unicode"
 
 	"github.com/rapport-cx/rapport/candidate"
+	"github.com/rapport-cx/rapport/scene"
 )
 
 // Fault is one thing wrong in a pack's file. Line and Column count from 1, the
@@ -27,15 +28,18 @@ type Fault struct {
 	Caret string `json:"caret,omitempty"`
 }
 
-func (f Fault) String() string {
+func (f Fault) String() string { return f.In(scene.English) }
+
+// In tells the fault in a language, with its place before and its line under it.
+func (f Fault) In(l scene.Locale) string {
 	where := f.File
 	if f.Line > 0 {
 		where = fmt.Sprintf("%s:%d:%d", f.File, f.Line, f.Column)
 	}
 	if f.Caret == "" {
-		return where + ": " + f.Message
+		return where + ": " + f.Text.In(l)
 	}
-	return where + ": " + f.Message + "\n" + f.Caret
+	return where + ": " + f.Text.In(l) + "\n" + f.Caret
 }
 
 // Faults is all that is wrong in the packs of one source, in the order of files
@@ -43,10 +47,13 @@ func (f Fault) String() string {
 type Faults []Fault
 
 // Error lists them all.
-func (f Faults) Error() string {
+func (f Faults) Error() string { return f.In(scene.English) }
+
+// In lists them all in a language.
+func (f Faults) In(l scene.Locale) string {
 	all := make([]string, len(f))
 	for i, fault := range f {
-		all[i] = fault.String()
+		all[i] = fault.In(l)
 	}
 	return strings.Join(all, "\n")
 }

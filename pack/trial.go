@@ -55,6 +55,15 @@ type Trial struct {
 	failed []said // the same, in both languages
 }
 
+// In tells in a language what it failed on.
+func (t Trial) In(l scene.Locale) []string {
+	all := make([]string, len(t.failed))
+	for i, s := range t.failed {
+		all[i] = s.text.In(l)
+	}
+	return all
+}
+
 // Hearing says how the needs of a trial are found.
 type Hearing bool
 

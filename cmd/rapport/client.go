@@ -12,15 +12,49 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"github.com/rapport-cx/rapport/scene"
 )
 
 // target says which server and workspace a command speaks to. Without flags it is
 // the demo that was started last.
 type target struct {
+	reader `embed:""`
+
 	URL       string `help:"Address of the server; default: the demo started last." placeholder:"URL"`
 	Key       string `help:"Secret key of the workspace." placeholder:"KEY"`
 	Workspace string `help:"Demo workspace whose key to use." default:"electronics" placeholder:"ID"`
 	Data      string `help:"Data folder of the demo; default: the one started last." placeholder:"DIR" type:"path"`
+}
+
+// reader is a command that tells its reader what is wrong in their language.
+type reader struct {
+	Language string `help:"Language of faults and reasons; default: the environment's." enum:"en,zh-CN," default:""`
+}
+
+// locale is the language to tell in.
+func (r reader) locale() scene.Locale {
+	if strings.HasPrefix(r.asked(os.Getenv), "zh") {
+		return scene.Chinese
+	}
+	return scene.English
+}
+
+// asked is the language that the flag or the environment names; "" when neither does.
+func (r reader) asked(environment func(string) string) string {
+	if r.Language != "" {
+		return r.Language
+	}
+	for _, name := range []string{"LC_ALL", "LC_MESSAGES", "LANG"} { // POSIX: the first that is set
+		switch said, _, _ := strings.Cut(environment(name), "."); said {
+		case "":
+		case "C", "POSIX":
+			return ""
+		default:
+			return strings.ReplaceAll(said, "_", "-")
+		}
+	}
+	return ""
 }
 
 // client speaks the public API with one secret key.
@@ -31,7 +65,7 @@ type client struct {
 }
 
 func (t target) open() (*client, error) {
-	c := &client{base: strings.TrimRight(t.URL, "/"), key: t.Key, http: &http.Client{Timeout: 10 * time.Minute}}
+	c := &client{base: strings.TrimRight(t.URL, "/"), key: t.Key, language: t.asked(os.Getenv), http: &http.Client{Timeout: 10 * time.Minute}}
 	if c.base != "" && c.key != "" {
 		return c, nil
 	}

@@ -12,6 +12,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/rapport-cx/rapport/candidate"
 	"github.com/rapport-cx/rapport/conversation"
 	"github.com/rapport-cx/rapport/engine"
@@ -178,6 +180,10 @@ func openHouseOn(ctx context.Context, m memory, url string) (*house, error) {
 	}
 	h.sources = ingest.NewHub(store, &ingest.States{Watch: kept.watch, House: h.engine, Log: store, Owners: kept.registry, Now: h.clock})
 	h.stories = &stories{clock: h.clock}
+	var tell []prometheus.Collector
+	if lite, ok := store.(*sqlite.Store); ok {
+		tell = append(tell, figures{lite.Stats})
+	}
 	h.handler = h.front(api.New(api.Options{
 		Engine: h.engine, Records: kept.registry, Sources: h.sources, Heat: kept.heat, Topics: kept.topics, Webhooks: courier, Members: kept.members, Clock: clock,
 		Shelf:      func(workspace string) api.Shelf { return shelves.Of(workspace) },
@@ -187,6 +193,7 @@ func openHouseOn(ctx context.Context, m memory, url string) (*house, error) {
 		Logins:     h.logins,
 		Static:     pages.New(),
 		Version:    version,
+		Collectors: tell,
 	}))
 	return h, nil
 }

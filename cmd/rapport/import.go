@@ -29,7 +29,6 @@ type importCommand struct {
 	State    string        `help:"File that remembers how far this import is, so that it can be taken up again; default: in the cache folder." type:"path" placeholder:"FILE"`
 	Restart  bool          `help:"Begin anew instead of taking an interrupted import up again."`
 	Patience time.Duration `help:"How long to wait for a server that does not answer." default:"2m"`
-	Language string        `help:"Language of reasons; default: the environment's." enum:"en,zh-CN," default:""`
 }
 
 // mapping says, in jq, what records foreign files hold. No code of ours knows the
@@ -146,19 +145,6 @@ type feed struct {
 	modified time.Time
 }
 
-func (i *importCommand) locale() scene.Locale {
-	said := i.Language
-	for _, name := range []string{"LC_ALL", "LC_MESSAGES", "LANG"} {
-		if said == "" {
-			said = os.Getenv(name)
-		}
-	}
-	if strings.HasPrefix(said, "zh") {
-		return scene.Chinese
-	}
-	return scene.English
-}
-
 func (i *importCommand) Run(ctx context.Context, con *console) error {
 	debug.SetGCPercent(400) // mapping makes much garbage and keeps little
 	l := i.locale()
@@ -177,7 +163,6 @@ func (i *importCommand) Run(ctx context.Context, con *console) error {
 		if s.client, err = i.open(); err != nil {
 			return err
 		}
-		s.client.language = string(l)
 	}
 	if !i.DryRun {
 		if err := s.recall(i.State, i.Restart, jobOf(s.client, i.Source, text, feeds)); err != nil {

@@ -24,6 +24,7 @@ func TestMain(m *testing.M) {
 	if os.Getenv(asServer) != "" {
 		os.Exit(run(context.Background(), os.Args[1:], os.Stdout, os.Stderr))
 	}
+	os.Setenv("LC_ALL", "C") // tests that name no language read English, whoever runs them
 	os.Exit(apart(m))
 }
 

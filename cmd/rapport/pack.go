@@ -129,8 +129,18 @@ func (p *packNew) Run(con *console) error {
 	return nil
 }
 
+// told is an error with the faults of packs in the reader's language.
+func (r reader) told(err error) error {
+	var faults pack.Faults
+	if errors.As(err, &faults) {
+		return errors.New(faults.In(r.locale()))
+	}
+	return err
+}
+
 type packLint struct {
-	Dir string `arg:"" help:"Folder of the pack, or a built pack." type:"path"`
+	reader `embed:""`
+	Dir    string `arg:"" help:"Folder of the pack, or a built pack." type:"path"`
 }
 
 var errHarmful = errors.New("the pack should not be published as it is")
@@ -138,15 +148,19 @@ var errHarmful = errors.New("the pack should not be published as it is")
 func (p *packLint) Run(ctx context.Context, con *console) error {
 	b, err := bring(p.Dir)
 	if err != nil {
-		return err
+		return p.told(err)
 	}
 	found, err := (&pack.Compiler{FS: packs.Files}).Lint(ctx, b.source())
+	l := p.locale()
 	var faults pack.Faults
 	if errors.As(err, &faults) && con.json {
+		for i := range faults {
+			faults[i].Message = faults[i].Text.In(l)
+		}
 		return errors.Join(con.print(map[string]any{"faults": faults}), errHarmful)
 	}
 	if err != nil {
-		return err
+		return p.told(err)
 	}
 	found = slices.DeleteFunc(found, func(f strategy.Finding) bool { return !strings.HasPrefix(f.File, b.name+"/") })
 	harmful := slices.ContainsFunc(found, func(f strategy.Finding) bool { return f.Severity == strategy.Harmful })
@@ -154,7 +168,7 @@ func (p *packLint) Run(ctx context.Context, con *console) error {
 		err = con.print(map[string]any{"findings": found})
 	} else {
 		for _, f := range found {
-			fmt.Fprintf(con.out, "%s:%d:%d: %s: %s (%s)\n%s\n", f.File, f.Line, f.Column, f.Severity, f.Message.En, f.Check, f.Caret)
+			fmt.Fprintf(con.out, "%s:%d:%d: %s: %s (%s)\n%s\n", f.File, f.Line, f.Column, f.Severity, f.Message.In(l), f.Check, f.Caret)
 		}
 		_, err = fmt.Fprintf(con.out, "%s: findings: %d\n", b.name, len(found))
 	}
@@ -165,24 +179,26 @@ func (p *packLint) Run(ctx context.Context, con *console) error {
 }
 
 type packTest struct {
-	Dir   string `arg:"" help:"Folder of the pack, or a built pack." type:"path"`
-	Heard bool   `help:"Read the needs out of the enquiries, as serving does, instead of taking those that the cases state."`
+	reader `embed:""`
+	Dir    string `arg:"" help:"Folder of the pack, or a built pack." type:"path"`
+	Heard  bool   `help:"Read the needs out of the enquiries, as serving does, instead of taking those that the cases state."`
 }
 
 func (p *packTest) Run(ctx context.Context, con *console) error {
 	b, err := bring(p.Dir)
 	if err != nil {
-		return err
+		return p.told(err)
 	}
 	all, err := (&pack.Compiler{FS: packs.Files}).Test(ctx, b.source(), pack.Hearing(p.Heard))
 	if err != nil {
-		return err
+		return p.told(err)
 	}
 	all = slices.DeleteFunc(all, func(t pack.Trial) bool { return !strings.HasPrefix(t.File, b.name+"/") })
 	failed := 0
-	for _, t := range all {
-		if len(t.Failed) > 0 {
+	for i := range all {
+		if len(all[i].Failed) > 0 {
 			failed++
+			all[i].Failed = all[i].In(p.locale())
 		}
 	}
 	if con.json {
@@ -202,17 +218,18 @@ func (p *packTest) Run(ctx context.Context, con *console) error {
 }
 
 type packBuild struct {
-	Dir string `arg:"" help:"Folder of the pack." type:"existingdir"`
-	Out string `short:"o" help:"File to write; default: NAME.zip." placeholder:"FILE" type:"path"`
+	reader `embed:""`
+	Dir    string `arg:"" help:"Folder of the pack." type:"existingdir"`
+	Out    string `short:"o" help:"File to write; default: NAME.zip." placeholder:"FILE" type:"path"`
 }
 
 func (p *packBuild) Run(ctx context.Context, con *console) error {
 	b, err := bring(p.Dir)
 	if err != nil {
-		return err
+		return p.told(err)
 	}
 	if _, _, err := (&pack.Compiler{FS: packs.Files}).Compile(ctx, b.source()); err != nil {
-		return err
+		return p.told(err)
 	}
 	var out bytes.Buffer
 	z := zip.NewWriter(&out)

@@ -106,3 +106,58 @@ func TestAFaultyPackIsToldWithItsPlace(t *testing.T) {
 		t.Errorf("a case that fails in both languages: %s", errs)
 	}
 }
+
+func TestFaultsAreToldInTheReadersLanguage(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "salon")
+	if status, _, errs := command(t, "pack", "new", "salon", dir); status != 0 {
+		t.Fatal(errs)
+	}
+	rules := filepath.Join(dir, "pack.yaml")
+	text, err := os.ReadFile(rules)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		name, from, to string
+		args           []string
+		chinese        string
+		english        string
+	}{
+		{"a fact that is none", "scene.hour >= 9", "scene.hours >= 9", []string{"pack", "test"}, "是不是", "is \"scene.hour\" meant?"},
+		{"the same for a program", "scene.hour >= 9", "scene.hours >= 9", []string{"--json", "pack", "lint"}, "是不是", "meant?"},
+		{"a pack to be built", "scene.hour >= 9", "scene.hours >= 9", []string{"pack", "build"}, "是不是", "is \"scene.hour\" meant?"},
+		{"a case that fails", "scene.hour >= 9", "scene.hour >= 19", []string{"pack", "test"}, "没有", "not"},
+		{"rules that never fire", "scene.hour >= 9", "scene.hour >= 19", []string{"pack", "lint"}, "永远", "never"},
+	} {
+		if err := os.WriteFile(rules, bytes.Replace(text, []byte(c.from), []byte(c.to), 1), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		for language, want := range map[string]string{"zh-CN": c.chinese, "en": c.english} {
+			status, out, errs := command(t, append(c.args, "--language", language, dir)...)
+			if status == 0 || !strings.Contains(strings.ReplaceAll(out+errs, `\"`, `"`), want) || (language == "en") == strings.Contains(out+errs, c.chinese) {
+				t.Errorf("%s, in %s: %s%s", c.name, language, out, errs)
+			}
+		}
+	}
+}
+
+func TestTheReadersLanguageIsTheFlagsElseTheEnvironments(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		flag        string
+		environment map[string]string
+		want        string
+	}{
+		{"", nil, ""},
+		{"zh-CN", map[string]string{"LC_ALL": "en_GB.UTF-8"}, "zh-CN"},
+		{"", map[string]string{"LANG": "zh_CN.UTF-8"}, "zh-CN"},
+		{"", map[string]string{"LC_ALL": "C", "LANG": "zh_CN.UTF-8"}, ""},
+		{"", map[string]string{"LC_MESSAGES": "zh_CN", "LANG": "en_US.UTF-8"}, "zh-CN"},
+		{"", map[string]string{"LC_ALL": "C.UTF-8"}, ""},
+	} {
+		if got := (reader{c.flag}).asked(func(name string) string { return c.environment[name] }); got != c.want {
+			t.Errorf("flag %q, environment %v: %q, wanted %q", c.flag, c.environment, got, c.want)
+		}
+	}
+}

@@ -54,7 +54,7 @@ func (p *packQuality) measure(ctx context.Context) (q api.ClassifierQuality, err
 		source = b.source()
 	}
 	if _, _, err := compiler.Compile(ctx, source); err != nil {
-		return q, err // faults first: a sentence may be missing for one
+		return q, p.told(err) // faults first: a sentence may be missing for one
 	}
 	found, err := classify.CrossValidate(ctx, compiler.Sentences(source), p.Folds, classify.Options{Seed: 2026})
 	if err != nil {

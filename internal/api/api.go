@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
+	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/rapport-cx/rapport/event"
 	"github.com/rapport-cx/rapport/internal/ingest"
@@ -62,6 +63,8 @@ type Options struct {
 	Random func() [16]byte
 	// Logger takes what the operator must know; nil: slog's default.
 	Logger *slog.Logger
+	// Collectors are what else the operator's Prometheus reads at /metrics.
+	Collectors []prometheus.Collector
 	// Version is the build's, as the API document and /healthz name it.
 	Version string
 }
@@ -93,7 +96,7 @@ func New(o Options) http.Handler {
 		o.Ready = o.Engine.Ready
 	}
 	s := &server{
-		Options: o, mux: http.NewServeMux(), meters: newMeters(),
+		Options: o, mux: http.NewServeMux(), meters: newMeters(o.Collectors),
 		answers: newFirstAnswers(o.Clock), book: newBook(o.Version), open: map[string]bool{}, bodies: map[string]func() *huma.Schema{},
 	}
 	s.ids = func() event.ID { return event.ID(s.Random()) }

@@ -40,7 +40,7 @@ type routeMeter struct {
 	seconds prometheus.Observer
 }
 
-func newMeters() *meters {
+func newMeters(more []prometheus.Collector) *meters {
 	m := &meters{
 		registry:  prometheus.NewRegistry(),
 		requests:  prometheus.NewCounterVec(prometheus.CounterOpts{Name: "rapport_http_requests_total", Help: "Requests by route and status."}, []string{"route", "status"}),
@@ -52,6 +52,7 @@ func newMeters() *meters {
 	}
 	m.accepted, m.duplicate = m.events.WithLabelValues("accepted"), m.events.WithLabelValues("duplicate")
 	m.registry.MustRegister(m.requests, m.seconds, m.events, m.rejected, m.decisions, m.degraded, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	m.registry.MustRegister(more...)
 	return m
 }
 

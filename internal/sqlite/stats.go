@@ -7,17 +7,14 @@ import (
 
 // Stats are counts since the store was opened, and sizes now.
 type Stats struct {
-	Events     uint64 // committed
-	Duplicates uint64
-	Decisions  uint64
-	Commits    uint64 // groups
-	Requests   uint64 // that were in them
+	Events   uint64 // committed
+	Commits  uint64 // groups
+	Requests uint64 // that were in them
 	// CommitSeconds and GroupEvents are histograms over commits: Counts[i] is how
 	// many were at most Bounds[i], the last count is the rest.
 	CommitSeconds Histogram
 	GroupEvents   Histogram
 
-	HotProfiles  int
 	HotBytes     int64
 	ColdFolds    uint64 // profiles folded because they were not in memory
 	Refolds      uint64 // profiles folded again because an event was late
@@ -43,8 +40,8 @@ var (
 )
 
 type counters struct {
-	events, duplicates, decisions, commits, requests atomic.Uint64
-	coldFolds, refolds, unsaved                      atomic.Uint64
+	events, commits, requests   atomic.Uint64
+	coldFolds, refolds, unsaved atomic.Uint64
 
 	seconds [len(commitBounds) + 1]atomic.Uint64
 	groups  [len(groupBounds) + 1]atomic.Uint64
@@ -81,8 +78,7 @@ func histogram(bounds []float64, counts []atomic.Uint64, sum float64) Histogram 
 func (s *Store) Stats() Stats {
 	c := &s.stats
 	st := Stats{
-		Events: c.events.Load(), Duplicates: c.duplicates.Load(), Decisions: c.decisions.Load(),
-		Commits: c.commits.Load(), Requests: c.requests.Load(),
+		Events: c.events.Load(), Commits: c.commits.Load(), Requests: c.requests.Load(),
 		ColdFolds: c.coldFolds.Load(), Refolds: c.refolds.Load(), Unsaved: c.unsaved.Load(),
 		CommitSeconds: histogram(commitBounds[:], c.seconds[:], time.Duration(c.nanos.Load()).Seconds()),
 		GroupEvents:   histogram(groupBounds[:], c.groups[:], float64(c.events.Load())),
@@ -96,6 +92,6 @@ func (s *Store) Stats() Stats {
 	s.rows.mu.Lock()
 	st.RowBytes = s.rows.bytes
 	s.rows.mu.Unlock()
-	st.HotProfiles, st.HotBytes = s.people.Size()
+	_, st.HotBytes = s.people.Size()
 	return st
 }
