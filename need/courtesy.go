@@ -29,8 +29,8 @@ const (
 )
 
 var (
-	sendsPicture = regexp.MustCompile(`^.{0,8}(发|传|上传|拍|录).{0,8}(照片|图片|图|视频|语音|录音|截图).{0,10}$|^.{0,6}(照片|图片|截图|视频|语音|录音).{0,4}(发|传|怎么发|往哪发).{0,8}$|^.{0,30}\b(send|upload|share|attach|take)\b( (you|a|an|the|some|my|this))* (photo|picture|pic|image|screenshot|video|recording|voice (note|message))s?\b.{0,30}$|^(here('s| is| are)|this is|see) (the|a|my|some) (photo|picture|pic|screenshot|video|recording)s?$`)
-	asksWait     = regexp.MustCompile(`^(那|请问)?(还|我)?(要|得|需要)?(再)?等(多久|多长时间|几分钟|到什么时候)(呢|啊|呀)?$|^(怎么)?(还)?没(有)?人(来|接|理我?)?(吗|啊|呢)?$|^人呢$|^(and )?how (much longer|long)( (do|must|will|should) i( have to)? wait| is the wait| is the queue| to wait)?$|^(is )?(any(one|body)|someone) (there|coming)$|^still waiting$`)
+	sendsPicture = regexp.MustCompile(`^(?:.{0,8}(发|传|上传|拍|录).{0,8}(照片|图片|图|视频|语音|录音|截图).{0,10}|.{0,6}(照片|图片|截图|视频|语音|录音).{0,4}(发|传|怎么发|往哪发).{0,8}|.{0,30}\b(send|upload|share|attach|take)\b( (you|a|an|the|some|my|this))* (photo|picture|pic|image|screenshot|video|recording|voice (note|message))s?\b.{0,30}|(here('s| is| are)|this is|see) (the|a|my|some) (photo|picture|pic|screenshot|video|recording)s?)$`)
+	asksWait     = regexp.MustCompile(`^(?:(那|请问)?(还|我)?(要|得|需要)?(再)?等(多久|多长时间|几分钟|到什么时候)(呢|啊|呀)?|(怎么)?(还)?没(有)?人(来|接|理我?)?(吗|啊|呢)?|人呢|(and )?how (much longer|long)( (do|must|will|should) i( have to)? wait| is the wait| is the queue| to wait)?|(is )?(any(one|body)|someone) (there|coming)|still waiting)$`)
 )
 
 // courtesies are the phrases of each courtesy, Han ones and those of Latin letters. A
@@ -64,11 +64,18 @@ type phrased struct {
 }
 
 func phrases(kind Courtesy, han, latin string) phrased {
-	return phrased{kind, regexp.MustCompile(`^(` + han + `)$`), regexp.MustCompile(`^(` + latin + `)$`)}
+	return phrased{kind, beginning(han), beginning(latin)}
+}
+
+// beginning matches the longest beginning of a text that an expression fits.
+func beginning(expression string) *regexp.Regexp {
+	re := regexp.MustCompile(`^(?:` + expression + `)`)
+	re.Longest()
+	return re
 }
 
 // fillers stand around a courtesy and mean nothing alone.
-var fillers = regexp.MustCompile(`^(那|那个|哦|噢|喔|啊|呀|呃|额|哎|well|oh|ah|so|then|and|but|anyway|um|mm+|hm+)+$`)
+var fillers = beginning(`(那|那个|哦|噢|喔|啊|呀|呃|额|哎|well|oh|ah|so|then|and|but|anyway|um|mm+|hm+)+`)
 
 // surely is the confidence from which the words of a need are taken for it.
 const surely = 0.9
@@ -82,65 +89,83 @@ const (
 // courtesyIn tells which courtesy a text is that is made of nothing else; "" when it
 // says anything besides, or asks.
 func courtesyIn(s string) Courtesy {
-	kinds := map[Courtesy]bool{}
-	for _, piece := range strings.FieldsFunc(text.Plain(s), func(r rune) bool { return strings.ContainsRune(",，。.!！~～;；、…\n:：", r) || symbol(r) }) {
-		if !phrasesOf(strings.TrimSpace(piece), kinds, 0) {
+	var said kindsOf
+	for piece := range strings.FieldsFuncSeq(text.Plain(s), func(r rune) bool { return strings.ContainsRune(",，。.!！~～;；、…\n:：", r) || symbol(r) }) {
+		more, ok := phrasesOf(piece, 0)
+		if !ok {
 			return ""
 		}
+		said |= more
 	}
-	for _, c := range courtesies {
-		if kinds[c.kind] {
+	for i, c := range courtesies {
+		if said&(1<<i) != 0 {
 			return c.kind
 		}
 	}
 	return ""
 }
 
+// kindsOf is a set of courtesies, a bit for each of the list; none for a filler.
+type kindsOf uint8
+
 // phrasesOf reads a piece as one phrase after the other, the longest first.
-func phrasesOf(piece string, kinds map[Courtesy]bool, depth int) bool {
+func phrasesOf(piece string, depth int) (said kindsOf, ok bool) {
 	if piece = strings.TrimSpace(piece); piece == "" {
-		return true
+		return 0, true
 	}
 	runes := []rune(piece)
 	if depth >= mostPhrases || len(runes) > 3*longestCourtesy {
-		return false
+		return 0, false
 	}
-	for end := min(len(runes), longestCourtesy); end > 0; end-- {
+	head := string(runes[:min(len(runes), longestCourtesy)])
+	longest := longestPhrase(head) // nearly always 0: no phrase begins here
+	for end := min(len(runes), longestCourtesy); end > 0 && longest > 0; end-- {
 		if end < len(runes) && !text.Han(runes[end-1]) && !text.Han(runes[end]) && runes[end] != ' ' {
 			continue // inside a word
 		}
-		kind, ok := phrase(string(runes[:end]))
-		if !ok {
+		words := strings.TrimSpace(string(runes[:end]))
+		if len(words) > longest {
 			continue
 		}
-		before := kinds[kind]
-		if kind != "" {
-			kinds[kind] = true
+		kind, fits := phrase(words)
+		if !fits {
+			continue
 		}
-		if phrasesOf(string(runes[end:]), kinds, depth+1) {
-			return true
-		}
-		if kind != "" && !before {
-			delete(kinds, kind)
+		if more, ok := phrasesOf(string(runes[end:]), depth+1); ok {
+			return kind | more, true
 		}
 	}
-	return false
+	return 0, false
 }
 
-// phrase tells the courtesy of one phrase; "" for a filler.
-func phrase(s string) (Courtesy, bool) {
-	if s = strings.TrimSpace(s); s == "" {
-		return "", true
-	}
-	if fillers.MatchString(s) {
-		return "", true
-	}
+// longestPhrase is the number of bytes of the longest beginning of a text that is a
+// phrase.
+func longestPhrase(s string) (bytes int) {
+	bytes = fitting(fillers, s)
 	for _, c := range courtesies {
-		if c.han.MatchString(s) || c.latin.MatchString(s) {
-			return c.kind, true
+		bytes = max(bytes, fitting(c.han, s), fitting(c.latin, s))
+	}
+	return bytes
+}
+
+func fitting(re *regexp.Regexp, s string) (bytes int) {
+	if at := re.FindStringIndex(s); at != nil {
+		return at[1]
+	}
+	return 0
+}
+
+// phrase tells the courtesy of one phrase, none for a filler.
+func phrase(s string) (kind kindsOf, ok bool) {
+	if fitting(fillers, s) == len(s) {
+		return 0, true
+	}
+	for i, c := range courtesies {
+		if fitting(c.han, s) == len(s) || fitting(c.latin, s) == len(s) {
+			return 1 << i, true
 		}
 	}
-	return "", false
+	return 0, false
 }
 
 // symbol tells what is neither a letter nor a digit nor a mark that asks: a smiley.
