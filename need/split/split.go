@@ -146,34 +146,43 @@ func Split(n text.Normalised, score Score, c *Cues) []Span {
 			if j-i > many && len(part) > wordy {
 				break
 			}
-			said := core(pieces[i:j])
-			label, margin := score(n.Runes[said.Start:min(said.End, said.Start+longest)])
-			value := best[i].value + min(max(margin, tune.low), tune.high)
-			if act {
-				value += tune.act
+			before, asked := &pieces[max(i-1, 0)], false
+			for k := best[i].from; k < i; k++ {
+				asked = asked || pieces[k].asks
 			}
-			if i > 0 {
-				value -= first.price()
-				if first.bare && !pieces[i-1].asks {
-					value -= tune.bareHow
+			// worth is what the spans up to here come to, with a clipped margin of the last one.
+			worth := func(margin float64) float64 {
+				value := best[i].value + margin
+				if act {
+					value += tune.act
 				}
-				before, asked := &pieces[i-1], false
-				for k := best[i].from; k < i; k++ {
-					asked = asked || pieces[k].asks
+				if i == 0 {
+					return value
+				}
+				value -= first.price()
+				if first.bare && !before.asks {
+					value -= tune.bareHow
 				}
 				if first.asks && asked && !first.run {
 					value += tune.bothAsk
 				} else if first.acts && before.acts {
 					value += tune.bothAct
 				}
-				// The label of the best way to get here stands for that of all ways: exact search over
-				// labels would cost their number times the work and changes next to nothing.
-				if label == best[i].label && !(first.asks && asked) {
-					if first.mark == markAnd && !first.strong && min(margin, best[i].margin) < tune.high {
-						value -= max(tune.andSame, float64(tune.same*(1-first.begin)))
-					} else {
-						value -= float64(tune.same * (1 - first.begin))
-					}
+				return value
+			}
+			if worth(tune.high) <= best[j].value {
+				continue // whatever it means, it is not the best: half of the spans need no classifier
+			}
+			said := core(pieces[i:j])
+			label, margin := score(n.Runes[said.Start:min(said.End, said.Start+longest)])
+			value := worth(min(max(margin, tune.low), tune.high))
+			// The label of the best way to get here stands for that of all ways: exact search over
+			// labels would cost their number times the work and changes next to nothing.
+			if i > 0 && label == best[i].label && !(first.asks && asked) {
+				if first.mark == markAnd && !first.strong && min(margin, best[i].margin) < tune.high {
+					value -= max(tune.andSame, float64(tune.same*(1-first.begin)))
+				} else {
+					value -= float64(tune.same * (1 - first.begin))
 				}
 			}
 			if value > best[j].value {
