@@ -13,6 +13,7 @@ import (
 	"net/http/httptest"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -31,11 +32,23 @@ func tenant(id string) engine.Workspace {
 	return engine.Workspace{ID: id, Name: id, WriteKey: "wk_" + id, SecretKey: "sk_" + id, IdentitySecret: "is_" + id, Created: noon}
 }
 
+// testClock is the time as a test sets it; what the house does by itself reads it meanwhile.
+type testClock struct{ at atomic.Int64 }
+
+func atNoon() *testClock {
+	c := &testClock{}
+	c.set(noon)
+	return c
+}
+
+func (c *testClock) set(now time.Time) { c.at.Store(now.UnixNano()) }
+func (c *testClock) now() time.Time    { return time.Unix(0, c.at.Load()).UTC() }
+
 // door is the edge before a house of two shops, with its clock at noon.
 type door struct {
-	t      testing.TB
-	house  *house
-	now    time.Time
+	t     testing.TB
+	house *house
+	*testClock
 	logins *Logins
 	http.Handler
 	corridor *engine.Engine // of a whole house
@@ -44,10 +57,10 @@ type door struct {
 func open2(t *testing.T) *door {
 	t.Helper()
 	h := newHouse(tenant("shop"), tenant("bank"))
-	d := &door{t: t, house: h, now: noon, logins: NewLogins()}
+	d := &door{t: t, house: h, testClock: atNoon(), logins: NewLogins()}
 	n := byte(0)
 	d.Handler = New(Options{
-		Engine: h, Clock: func() time.Time { return d.now }, Logins: d.logins,
+		Engine: h, Clock: d.now, Logins: d.logins,
 		Random: func() (b [16]byte) { n++; b[0], b[15] = n, n; return b },
 		Shelf:  func(w string) Shelf { return h.shelves.Of(w) },
 		Logger: slog.New(slog.DiscardHandler),
@@ -578,7 +591,7 @@ func TestPeopleDecideWhatIsUsedAndMayLeave(t *testing.T) {
 	if len(joined["ids"].([]any)) != 3 {
 		t.Error(joined)
 	}
-	d.now = d.now.Add(time.Second)
+	d.set(d.now().Add(time.Second))
 	parted := d.want(200, "", "POST", "/v1/people/unmerge", "sk_shop", `{"ids":["anon:a8"]}`).json(t)
 	if len(parted["ids"].([]any)) != 1 {
 		t.Error(parted)

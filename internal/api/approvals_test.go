@@ -53,7 +53,7 @@ func (d *door) draftAs(key string, files map[string]string) int {
 func TestWhatIsOfMajorImpactTakesASecondPerson(t *testing.T) {
 	t.Parallel()
 	d := whole(t)
-	d.now = time.Date(2026, 7, 10, 4, 0, 0, 0, time.UTC)
+	d.set(time.Date(2026, 7, 10, 4, 0, 0, 0, time.UTC))
 	d.publish(map[string]string{"own/voucher.yaml": voucher})
 	ann, bob := d.guarded()
 	at := func(v int, rest string) string { return fmt.Sprintf("/v1/strategies/%d/%s", v, rest) }
@@ -115,7 +115,7 @@ func TestWhatWasApprovedIsTheChangeNotTheNumber(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	d, shut := wholeIn(t, dir)
-	d.now = time.Date(2026, 7, 10, 4, 0, 0, 0, time.UTC)
+	d.set(time.Date(2026, 7, 10, 4, 0, 0, 0, time.UTC))
 	d.publish(map[string]string{"own/voucher.yaml": voucher})
 	ann, bob := d.guarded()
 	at := func(v int, rest string) string { return fmt.Sprintf("/v1/strategies/%d/%s", v, rest) }
@@ -131,7 +131,7 @@ func TestWhatWasApprovedIsTheChangeNotTheNumber(t *testing.T) {
 	d.want(200, "", "POST", at(most, "publish"), ann, `{"at":"2026-07-11T00:00:00Z"}`)
 	d.want(200, "", "POST", at(more, "publish"), ann, "")
 	// From 200 to 900 is not the change that was approved.
-	d.now = time.Date(2026, 7, 11, 0, 0, 0, 0, time.UTC)
+	d.set(time.Date(2026, 7, 11, 0, 0, 0, 0, time.UTC))
 	for range 2 {
 		if err := d.corridor.Tend(t.Context()); err != nil {
 			t.Fatal(err)
@@ -142,10 +142,10 @@ func TestWhatWasApprovedIsTheChangeNotTheNumber(t *testing.T) {
 		t.Errorf("its time has come beside another version: %v", v)
 	}
 	shut()
-	now := d.now
+	now := d.now()
 	d, shut = wholeIn(t, dir) // what was approved, and whose keys there are, outlives a restart
 	defer shut()
-	d.now = now.Add(time.Second)
+	d.set(now.Add(time.Second))
 	d.want(409, "approval_needed", "POST", at(most, "publish"), ann, "")
 	approve(most)
 	d.want(200, "", "POST", at(most, "publish"), ann, "")

@@ -68,7 +68,7 @@ actions:
 	}
 	d.want(400, "bad_calendar", "PUT", "/v1/calendars/C-N", "sk_shop", string(body))
 	// Where two approvers are asked for and the card is of major impact, the calendar waits for the second.
-	d.now = d.now.Add(time.Second)
+	d.set(d.now().Add(time.Second))
 	d.publish(map[string]string{"own/card.yaml": "pack: card\nactions:\n  - id: holiday_card\n    nature: goodwill\n    impact: major\n    serves: [presale.price_promo]\n    title: {zh: 假日贺卡, en: A holiday card}\n    eligibility: [{id: day_off, rule: \"scene.store == 'club' && !scene.workday\", reason: {zh: 今天上班, en: a working day}}]\n    reasons: [{text: {zh: 假日愉快, en: Enjoy the day}}]\n"})
 	ann, bob := d.guarded()
 	later, _ := json.Marshal(map[string]any{"ics": strings.Replace(ics, "20261010", "20261011", 1)})

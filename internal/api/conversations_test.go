@@ -25,14 +25,14 @@ func talks(d *door, key, who string) *dialogue {
 
 func (c *dialogue) say(text string, more ...string) map[string]any {
 	c.t.Helper()
-	c.now = c.now.Add(30 * time.Second)
+	c.set(c.now().Add(30 * time.Second))
 	body := fmt.Sprintf(`{%s,"text":%q%s}`, c.who, text, strings.Join(append([]string{""}, more...), ","))
 	return c.want(200, "", "POST", "/v1/conversations/"+c.id+"/messages", c.key, body).json(c.t)
 }
 
 func (c *dialogue) person(verb, body string) map[string]any {
 	c.t.Helper()
-	c.now = c.now.Add(30 * time.Second)
+	c.set(c.now().Add(30 * time.Second))
 	return c.want(200, "", "POST", "/v1/conversations/"+c.id+"/"+verb, "sk_shop", body).json(c.t)
 }
 
@@ -138,7 +138,7 @@ func TestMission_1_7_APersonIsThereOnlyOnceOneHasAccepted(t *testing.T) {
 				t.Errorf("with a person: %v", a)
 			}
 			c.want(403, "forbidden", "POST", "/v1/conversations/"+c.id+"/messages", "wk_shop", `{"role":"agent","text":"hello"}`)
-			c.now = c.now.Add(time.Second)
+			c.set(c.now().Add(time.Second))
 			c.want(200, "", "POST", "/v1/conversations/"+c.id+"/messages", "sk_shop", `{"role":"agent","text":"It leaves today.","message_id":"p1"}`)
 			c.person("return", `{"note":"called the depot","solved":true}`)
 			if a := c.say(l.status); phase(a) != "adviser" || len(list(a["blocks"])) == 0 {

@@ -59,13 +59,13 @@ func TestMission_1_5_TheSameQuestionIsAnsweredDifferentlyThenByAPerson(t *testin
 				t.Fatalf("the first answer: %s", words(first))
 			}
 			// The next day, in another conversation.
-			d.now = d.now.AddDate(0, 0, 1)
+			d.set(d.now().AddDate(0, 0, 1))
 			second := talks(d, "sk_shop", `"user_id":"u7"`).say(l.ask)
 			if strings.Contains(words(second), words(first)) || !strings.Contains(words(second), l.second) || need1(second)["repeated"] != 1.0 {
 				t.Errorf("the second answer: %s %v", words(second), need1(second))
 			}
 			// A week later, in another channel that keeps its own transcript.
-			d.now = d.now.AddDate(0, 0, 7)
+			d.set(d.now().AddDate(0, 0, 7))
 			third := d.want(200, "", "POST", "/v1/decisions", "sk_shop", fmt.Sprintf(`{"user_id":"u7","enquiry":{"text":%q},"scene":{"channel":"wechat"}}`, l.ask)).json(t)
 			if need1(third)["status"] != "handover" || !strings.Contains(words(third), l.third) || strings.Contains(words(third), l.first) || strings.Contains(words(third), l.second) {
 				t.Errorf("the third answer: %s %v", words(third), need1(third))
@@ -88,7 +88,7 @@ func TestMission_1_5_WhatWasShownInAnotherChannelCountsAsSaid(t *testing.T) {
 	t.Parallel()
 	d := shop(t)
 	ask := func() map[string]any {
-		d.now = d.now.Add(time.Hour)
+		d.set(d.now().Add(time.Hour))
 		return d.want(200, "", "POST", "/v1/decisions", "sk_shop", `{"user_id":"u7","enquiry":{"text":"净化器声音大怎么办"}}`).json(t)
 	}
 	first := ask()
@@ -355,7 +355,7 @@ func TestMission_1_3_WhatIsAtHandIsWhatWasNamedOrLookedAt(t *testing.T) {
 	for i, text := range []string{"这两款哪个好", "Which of these two is better?"} {
 		who := fmt.Sprintf("v%d", i)
 		for k, product := range []string{"lark5", "lark3", "lark5"} {
-			d.want(200, "", "POST", "/v1/track", "sk_shop", fmt.Sprintf(`{"userId":%q,"event":"Product Viewed","timestamp":%q,"properties":{"product_id":%q}}`, who, d.now.Add(time.Duration(k)*time.Second).Format(time.RFC3339), product))
+			d.want(200, "", "POST", "/v1/track", "sk_shop", fmt.Sprintf(`{"userId":%q,"event":"Product Viewed","timestamp":%q,"properties":{"product_id":%q}}`, who, d.now().Add(time.Duration(k)*time.Second).Format(time.RFC3339), product))
 		}
 		c := talks(d, "sk_shop", fmt.Sprintf(`"user_id":%q`, who))
 		if a := c.say(text); len(blocks(a, "table")) != 1 || len(list(blocks(a, "table")[0]["columns"])) != 2 {
@@ -368,8 +368,8 @@ func TestMission_1_3_WhatIsAtHandIsWhatWasNamedOrLookedAt(t *testing.T) {
 			t.Errorf("%q after naming two: %q", text, words(a))
 		}
 	}
-	d.want(200, "", "POST", "/v1/track", "sk_shop", fmt.Sprintf(`{"userId":"v9","event":"Product Viewed","timestamp":%q,"properties":{"product_id":"lark5"}}`, d.now.Format(time.RFC3339)))
-	d.now = d.now.Add(time.Hour)
+	d.want(200, "", "POST", "/v1/track", "sk_shop", fmt.Sprintf(`{"userId":"v9","event":"Product Viewed","timestamp":%q,"properties":{"product_id":"lark5"}}`, d.now().Format(time.RFC3339)))
+	d.set(d.now().Add(time.Hour))
 	if a := talks(d, "sk_shop", `"user_id":"v9"`).say("这两款哪个好"); len(blocks(a, "table")) != 0 || !offers(a, "find_product") {
 		t.Errorf("an hour later: %q", words(a))
 	}
@@ -456,7 +456,7 @@ func TestWhatWasTriedIsNotToldAgainAndWhatIsBasicIsSkippedForWhoKnows(t *testing
 			t.Errorf("who has tried it is told %q", words(tried))
 		}
 		who := fmt.Sprintf("h%d", i)
-		d.want(200, "", "POST", "/v1/track", "sk_shop", fmt.Sprintf(`{"userId":%q,"event":"Task Completed","timestamp":%q,"properties":{"task":"wifi"}}`, who, d.now.Add(-time.Hour).Format(time.RFC3339)))
+		d.want(200, "", "POST", "/v1/track", "sk_shop", fmt.Sprintf(`{"userId":%q,"event":"Task Completed","timestamp":%q,"properties":{"task":"wifi"}}`, who, d.now().Add(-time.Hour).Format(time.RFC3339)))
 		if a := talks(d, "sk_shop", fmt.Sprintf(`"user_id":%q`, who)).say(l[0]); strings.Contains(words(a), l[2]) || !strings.Contains(words(a), l[3]) {
 			t.Errorf("who has done it before is told %q", words(a))
 		}
@@ -479,7 +479,7 @@ func TestAnArticleAnswersWhileItIsValidAndItsPassageIsMarked(t *testing.T) {
 	if got := string(runes[int(mark[0].(float64)):int(mark[1].(float64))]); !strings.Contains("春节期间发货", got) {
 		t.Errorf("marked is %q", got)
 	}
-	d.now = d.now.AddDate(0, 0, 3)
+	d.set(d.now().AddDate(0, 0, 3))
 	if a := ask(); strings.Contains(words(a), "初七") {
 		t.Errorf("after it has ended: %q", words(a))
 	}
@@ -511,9 +511,9 @@ func TestAWishIsOfferedItsFormAgainUntilAPersonComes(t *testing.T) {
 	t.Parallel()
 	d := shop(t)
 	for _, l := range [][3]string{{"我要退货", "前面提过", "不再重复"}, {"I want to return it", "asked for this before", "won't repeat"}} {
-		d.now = d.now.AddDate(0, 2, 0)
+		d.set(d.now().AddDate(0, 2, 0))
 		who := `"user_id":"u5"`
-		d.want(200, "", "PUT", "/v1/records/order/1003", "sk_shop", fmt.Sprintf(`{"person":"u5","status":"delivered","ordered_at":%q,"delivered_at":%q,"updated_at":%q,"lines":[{"product_id":"lark3","returnable_until":"2027-05-09"}]}`, d.now.Format(time.RFC3339), d.now.Format(time.RFC3339), d.now.Format(time.RFC3339)))
+		d.want(200, "", "PUT", "/v1/records/order/1003", "sk_shop", fmt.Sprintf(`{"person":"u5","status":"delivered","ordered_at":%q,"delivered_at":%q,"updated_at":%q,"lines":[{"product_id":"lark3","returnable_until":"2027-05-09"}]}`, d.now().Format(time.RFC3339), d.now().Format(time.RFC3339), d.now().Format(time.RFC3339)))
 		c := talks(d, "sk_shop", who)
 		if a := c.say(l[0]); !offers(a, "return_order") {
 			t.Fatalf("%q: %s", l[0], words(a))

@@ -27,7 +27,7 @@ func TestAWorkspaceAddsKindsOfIDs(t *testing.T) {
 		t.Errorf("a browser's claim joined %v", other["ids"])
 	}
 	d.want(404, "", "GET", "/v1/people/unionid:U1", "sk_bank", "")
-	d.now = d.now.Add(time.Second)
+	d.set(d.now().Add(time.Second))
 	d.want(200, "", "PUT", "/v1/identifiers/unionid", "sk_shop", `{"joins":true,"blocked":["U1"]}`)
 	if p := d.want(200, "", "GET", "/v1/people/anon:mini-1", "sk_shop", "").json(t); len(p["ids"].([]any)) != 1 {
 		t.Errorf("a blocked id still joins %v", p["ids"])
@@ -68,13 +68,13 @@ func (w *world) visit(user, device string) {
 // else's, by every way in.
 func (w *world) mustSeeOnly(user string, all []string) {
 	w.t.Helper()
-	mine := "X-Identity-Token: " + pass("shop", user, w.now.Add(time.Hour))
+	mine := "X-Identity-Token: " + pass("shop", user, w.now().Add(time.Hour))
 	views := map[string]string{
 		"their page":     w.want(200, "", "GET", "/v1/me", "wk_shop", "", mine).body,
 		"their timeline": w.want(200, "", "GET", "/v1/me/timeline?limit=1000", "wk_shop", "", mine).body,
 		"their export":   w.want(200, "", "GET", "/v1/me/export", "wk_shop", "", mine).body,
 		"their graph":    w.want(200, "", "GET", "/v1/me/graph", "wk_shop", "", mine).body,
-		"their answer":   w.want(200, "", "POST", "/v1/decisions", "wk_shop", fmt.Sprintf(`{"user_id":%q,"identity_token":%q,"enquiry":{"text":"我的订单到哪里了"}}`, user, pass("shop", user, w.now.Add(time.Hour)))).body,
+		"their answer":   w.want(200, "", "POST", "/v1/decisions", "wk_shop", fmt.Sprintf(`{"user_id":%q,"identity_token":%q,"enquiry":{"text":"我的订单到哪里了"}}`, user, pass("shop", user, w.now().Add(time.Hour)))).body,
 	}
 	for where, body := range views {
 		for _, other := range all {
@@ -221,7 +221,7 @@ func TestNobodyEverSeesAnothersData(t *testing.T) {
 			w.visit(u, device())
 		}
 		for range 40 {
-			w.now = w.now.Add(time.Second)
+			w.set(w.now().Add(time.Second))
 			switch r.IntN(8) {
 			case 0:
 				w.want(200, "", "POST", "/v1/alias", "wk_shop", fmt.Sprintf(`{"previousId":%q,"userId":%q}`, []string{user(), device()}[r.IntN(2)], user()))
@@ -234,7 +234,7 @@ func TestNobodyEverSeesAnothersData(t *testing.T) {
 				if a != b {
 					ids := fmt.Sprintf(`{"ids":["user:%s","user:%s"]}`, a, b)
 					w.want(200, "", "POST", "/v1/people/merge", "sk_shop", ids)
-					w.now = w.now.Add(time.Second)
+					w.set(w.now().Add(time.Second))
 					w.want(200, "", "POST", "/v1/people/unmerge", "sk_shop", ids)
 				}
 			case 4:

@@ -65,7 +65,7 @@ func (d *door) identical(id string) {
 func TestABudgetIsHeldSpentReturnedAndNeverOverdrawn(t *testing.T) {
 	t.Parallel()
 	d := whole(t)
-	d.now = time.Date(2026, 7, 10, 4, 0, 0, 0, time.UTC)
+	d.set(time.Date(2026, 7, 10, 4, 0, 0, 0, time.UTC))
 	d.publish(map[string]string{"gift/pack.yaml": gift})
 	ann, ok, _ := d.asks("ann")
 	ben, also, _ := d.asks("ben")
@@ -85,7 +85,7 @@ func TestABudgetIsHeldSpentReturnedAndNeverOverdrawn(t *testing.T) {
 	if _, ok, _ := d.asks("dan"); !ok {
 		t.Error("what was refused is not offered again")
 	}
-	d.now = d.now.Add(49 * time.Hour)
+	d.set(d.now().Add(49 * time.Hour))
 	if _, ok, _ := d.asks("eve"); !ok {
 		t.Error("what nobody took in time is not offered again")
 	}
@@ -95,11 +95,11 @@ func TestABudgetIsHeldSpentReturnedAndNeverOverdrawn(t *testing.T) {
 	for _, id := range []string{ann, ben, cat} {
 		d.identical(id)
 	}
-	d.now = time.Date(2026, 7, 31, 15, 59, 0, 0, time.UTC)
+	d.set(time.Date(2026, 7, 31, 15, 59, 0, 0, time.UTC))
 	if _, ok, _ := d.asks("gus"); !ok {
 		t.Error("the last minute of July is not July")
 	}
-	d.now = d.now.Add(time.Minute)
+	d.set(d.now().Add(time.Minute))
 	if _, ok, stopped := d.asks("hal"); ok || stopped != "eligibility/schedule" {
 		t.Errorf("in August it is offered, or stopped by %q", stopped)
 	}
@@ -109,7 +109,7 @@ func TestAnActionIsSwitchedOffAndOn(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	d, shut := wholeIn(t, dir)
-	d.now = time.Date(2026, 7, 10, 4, 0, 0, 0, time.UTC)
+	d.set(time.Date(2026, 7, 10, 4, 0, 0, 0, time.UTC))
 	d.publish(map[string]string{"gift/pack.yaml": gift})
 	d.want(404, "not_found", "POST", "/v1/actions/nothing/stop", "sk_shop", `{"reason":"x"}`)
 	d.want(400, "", "POST", "/v1/actions/thank_you/stop", "sk_shop", `{}`)
@@ -124,20 +124,20 @@ func TestAnActionIsSwitchedOffAndOn(t *testing.T) {
 	}
 	// It is in force after a restart, the log knows who switched it, and it ends by itself.
 	shut()
-	now := d.now
+	now := d.now()
 	d, shut = wholeIn(t, dir)
 	defer shut()
-	d.now = now.Add(time.Minute)
+	d.set(now.Add(time.Minute))
 	if _, ok, _ := d.asks("ben"); ok {
 		t.Error("a restart has switched it on")
 	}
 	d.want(200, "", "GET", "/v1/refs/"+on["stopped"].(map[string]any)["event"].(string), "sk_shop", "")
-	d.now = time.Date(2026, 7, 12, 0, 0, 0, 0, time.UTC)
+	d.set(time.Date(2026, 7, 12, 0, 0, 0, 0, time.UTC))
 	if _, ok, stopped := d.asks("cat"); !ok {
 		t.Errorf("its time is over and it is still off: %s", stopped)
 	}
 	d.want(200, "", "POST", "/v1/actions/thank_you/stop", "sk_shop", `{"reason":"again"}`)
-	d.now = d.now.Add(time.Second)
+	d.set(d.now().Add(time.Second))
 	if r := d.want(200, "", "POST", "/v1/actions/thank_you/resume", "sk_shop", "").json(t); r["stopped"] != nil {
 		t.Error(r)
 	}
@@ -150,7 +150,7 @@ func TestAnActionIsSwitchedOffAndOn(t *testing.T) {
 func TestManyAskAtOnceAndTheBudgetHolds(t *testing.T) {
 	t.Parallel()
 	d := whole(t)
-	d.now = time.Date(2026, 7, 10, 4, 0, 0, 0, time.UTC)
+	d.set(time.Date(2026, 7, 10, 4, 0, 0, 0, time.UTC))
 	d.publish(map[string]string{"gift/pack.yaml": gift})
 	var offered atomic.Int64
 	var wg sync.WaitGroup

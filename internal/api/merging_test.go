@@ -55,14 +55,14 @@ func TestAMergeThatIsTakenBackLeavesEveryViewAsItWas(t *testing.T) {
 		before := views(told)
 		first := r.IntN(2)
 		ids := fmt.Sprintf(`{"ids":["user:%s","user:%s"]}`, users[first], users[1-first])
-		told.now = told.now.Add(time.Millisecond)
+		told.set(told.now().Add(time.Millisecond))
 		told.want(200, "", "POST", "/v1/people/merge", "sk_shop", ids)
 		if views(told) == before {
 			t.Fatalf("seed %d round %d: the merge changed nothing", seed, round)
 		}
-		told.now = told.now.Add(time.Millisecond)
+		told.set(told.now().Add(time.Millisecond))
 		told.want(200, "", "POST", "/v1/people/unmerge", "sk_shop", ids)
-		told.now = noon // the views tell how long ago things were
+		told.set(noon) // the views tell how long ago things were
 		if after := views(told); after != before {
 			t.Fatalf("seed %d round %d: before\n%s\nafter\n%s", seed, round, before, after)
 		}

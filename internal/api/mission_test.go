@@ -258,7 +258,7 @@ func TestADecisionIsTheSameAfterARestartAndAfterItsItemsChanged(t *testing.T) {
 		}
 	}
 	same(d, "at once")
-	d.now = d.now.Add(time.Hour)
+	d.set(d.now().Add(time.Hour))
 	d.want(200, "", "PUT", "/v1/items/A", "sk_shop", `{"kind":"product","title":{"zh":"改名"},"price":{"amount":1,"currency":"CNY"}}`)
 	d.want(200, "", "DELETE", "/v1/items/B", "sk_shop", "")
 	d.want(200, "", "PUT", "/v1/records/asset/s1", "sk_shop", `{"person":"u1","product_id":"nb-14","warranty_until":"2020-01-01T00:00:00Z"}`)

@@ -96,7 +96,7 @@ func TestWhomTheWordsMeanIsAskedFor(t *testing.T) {
 func TestWhoMayNotAskForAnotherLearnsNothing(t *testing.T) {
 	t.Parallel()
 	d := family(t)
-	token := func(user string) string { return pass("shop", user, d.now.Add(time.Hour)) }
+	token := func(user string) string { return pass("shop", user, d.now().Add(time.Hour)) }
 	own := func(user, behalf string) string {
 		return fmt.Sprintf(`{"user_id":%q,"identity_token":%q,"on_behalf_of":%q,"enquiry":{"text":"订单到哪里了"}}`, user, token(user), behalf)
 	}
@@ -113,7 +113,7 @@ func TestWhoMayNotAskForAnotherLearnsNothing(t *testing.T) {
 			t.Errorf("a refusal tells who exists: %s", r.body)
 		}
 	}
-	d.now = noon.AddDate(0, 1, 0) // the very moment of its end
+	d.set(noon.AddDate(0, 1, 0)) // the very moment of its end
 	d.want(403, "no_relation", "POST", "/v1/decisions", "sk_shop", askFor("mum", "user:son", "订单到哪里了"))
 	if r := d.want(200, "", "POST", "/v1/decisions", "sk_shop", askFor("mum", "", "我儿子的订单 SO-70312 到哪里了")); strings.Contains(jsonOf(r.json(t)["blocks"]), "shipped") || strings.Contains(r.body, `"on_behalf_of"`) {
 		t.Errorf("an expired relation still answers: %s", r.body)
@@ -126,7 +126,7 @@ func TestWhoMayNotAskForAnotherLearnsNothing(t *testing.T) {
 	put(noon.AddDate(0, 1, 0), "2030-01-01T00:00:00Z")
 	put(noon.AddDate(-1, 0, 0), "2026-01-01T00:00:00Z")
 	d.want(200, "", "POST", "/v1/decisions", "sk_shop", askFor("mum", "user:son", "订单到哪里了"))
-	d.now = d.now.Add(time.Minute)
+	d.set(d.now().Add(time.Minute))
 	d.want(200, "", "DELETE", "/v1/records/relationship/r1", "sk_shop", "")
 	d.want(403, "no_relation", "POST", "/v1/decisions", "sk_shop", askFor("mum", "user:son", "订单到哪里了"))
 }
@@ -156,7 +156,7 @@ func TestRelationsStandInTheViewOfBothSides(t *testing.T) {
 			t.Errorf("the graph has no %s: %s", edge, graph)
 		}
 	}
-	d.now = noon.AddDate(1, 0, 0)
+	d.set(noon.AddDate(1, 0, 0))
 	if got := relations("son"); got != "from guardian_of mum false; from pays_for gran true" {
 		t.Error(got)
 	}

@@ -35,7 +35,7 @@ func TestACanaryServesItsShareAndIsPromotedOrTakenBack(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	d, shut := wholeIn(t, dir)
-	d.now = time.Date(2026, 7, 10, 4, 0, 0, 0, time.UTC)
+	d.set(time.Date(2026, 7, 10, 4, 0, 0, 0, time.UTC))
 	two := d.draft(map[string]string{"gift/pack.yaml": gift})
 	d.want(400, "bad_guardrail", "POST", fmt.Sprintf("/v1/strategies/%d/publish", two), "sk_shop", `{"canary":0.3,"guardrails":[{"metric":"joy","max":1,"after":1}]}`)
 	d.want(200, "", "POST", fmt.Sprintf("/v1/strategies/%d/publish", two), "sk_shop", `{"canary":0.3,"note":"try it"}`)
@@ -61,10 +61,10 @@ func TestACanaryServesItsShareAndIsPromotedOrTakenBack(t *testing.T) {
 		t.Errorf("%d of 60 are in a share of 0.3", canaries)
 	}
 	shut()
-	now := d.now
+	now := d.now()
 	d, shut = wholeIn(t, dir)
 	defer shut()
-	d.now = now.Add(time.Minute)
+	d.set(now.Add(time.Minute))
 	for person, was := range arms {
 		if _, arm, _ := d.servedBy(person); arm != was {
 			t.Errorf("%s was in %v and is in %v after a restart", person, was, arm)
@@ -79,7 +79,7 @@ func TestACanaryServesItsShareAndIsPromotedOrTakenBack(t *testing.T) {
 	}
 	three := d.draft(map[string]string{"gift/pack.yaml": strings.Replace(gift, "pieces: 2", "pieces: 3", 1)})
 	d.want(200, "", "POST", fmt.Sprintf("/v1/strategies/%d/publish", three), "sk_shop", `{"canary":0.9}`)
-	d.now = d.now.Add(time.Second)
+	d.set(d.now().Add(time.Second))
 	d.want(200, "", "POST", fmt.Sprintf("/v1/strategies/%d/rollback", two), "sk_shop", "")
 	for person := range arms {
 		if version, _, _ := d.servedBy(person); version != two {
@@ -94,7 +94,7 @@ func TestACanaryServesItsShareAndIsPromotedOrTakenBack(t *testing.T) {
 func TestAVersionIsPublishedByTheClock(t *testing.T) {
 	t.Parallel()
 	d := whole(t)
-	d.now = time.Date(2026, 7, 10, 4, 0, 0, 0, time.UTC)
+	d.set(time.Date(2026, 7, 10, 4, 0, 0, 0, time.UTC))
 	two := d.draft(map[string]string{"gift/pack.yaml": gift})
 	d.want(200, "", "POST", fmt.Sprintf("/v1/strategies/%d/publish", two), "sk_shop", `{"at":"2026-07-11T00:00:00Z"}`)
 	tend := func() {
@@ -107,7 +107,7 @@ func TestAVersionIsPublishedByTheClock(t *testing.T) {
 	if version, _, _ := d.servedBy("ann"); version == two || d.state(two) != "scheduled" {
 		t.Errorf("it is %s before its time", d.state(two))
 	}
-	d.now = time.Date(2026, 7, 11, 0, 0, 0, 0, time.UTC)
+	d.set(time.Date(2026, 7, 11, 0, 0, 0, 0, time.UTC))
 	tend()
 	tend()
 	if version, _, _ := d.servedBy("ann"); version != two || d.state(two) != "published" {
@@ -118,7 +118,7 @@ func TestAVersionIsPublishedByTheClock(t *testing.T) {
 func TestAGuardrailTakesACanaryBack(t *testing.T) {
 	t.Parallel()
 	d := whole(t)
-	d.now = time.Date(2026, 7, 10, 4, 0, 0, 0, time.UTC)
+	d.set(time.Date(2026, 7, 10, 4, 0, 0, 0, time.UTC))
 	two := d.draft(map[string]string{"gift/pack.yaml": strings.Replace(gift, "pieces: 2", "pieces: 50", 1)})
 	d.want(200, "", "POST", fmt.Sprintf("/v1/strategies/%d/publish", two), "sk_shop", `{"canary":0.9,"guardrails":[{"metric":"dismiss_rate","max":0.5,"after":5}]}`)
 	refused := 0
@@ -151,7 +151,7 @@ func TestAGuardrailTakesACanaryBack(t *testing.T) {
 func TestADraftIsComparedWithTheLoggedPast(t *testing.T) {
 	t.Parallel()
 	d := whole(t)
-	d.now = time.Date(2026, 7, 10, 4, 0, 0, 0, time.UTC)
+	d.set(time.Date(2026, 7, 10, 4, 0, 0, 0, time.UTC))
 	d.want(200, "", "POST", "/v1/identify", "sk_shop", `{"userId":"p1","messageId":"i1","traits":{"locale":"zh-CN"}}`)
 	for i := range 6 {
 		d.servedBy(fmt.Sprint("p", i%3))
@@ -189,7 +189,7 @@ func TestADraftIsComparedWithTheLoggedPast(t *testing.T) {
 func TestCoverageSaysWhatIsLeftUnserved(t *testing.T) {
 	t.Parallel()
 	d := whole(t)
-	d.now = time.Date(2026, 7, 10, 4, 0, 0, 0, time.UTC)
+	d.set(time.Date(2026, 7, 10, 4, 0, 0, 0, time.UTC))
 	d.publish(map[string]string{"gift/pack.yaml": gift})
 	for i := range 4 {
 		d.servedBy(fmt.Sprint("p", i))
@@ -236,7 +236,7 @@ func TestCoverageSaysWhatIsLeftUnserved(t *testing.T) {
 func TestCoverageNamesWhoGetsNothingAndWhereTheyAreLost(t *testing.T) {
 	t.Parallel()
 	d := whole(t)
-	d.now = time.Date(2026, 7, 10, 4, 0, 0, 0, time.UTC)
+	d.set(time.Date(2026, 7, 10, 4, 0, 0, 0, time.UTC))
 	d.publish(map[string]string{"own/wedding.yaml": `
 pack: wedding
 actions:
@@ -249,7 +249,7 @@ actions:
 `})
 	d.servedBy("helped")
 	d.want(200, "", "POST", "/v1/decisions", "sk_shop", `{"user_id":"cross","enquiry":{"text":"我要投诉，等了一个星期没人管"}}`)
-	d.now = d.now.Add(time.Minute)
+	d.set(d.now().Add(time.Minute))
 	asked := d.want(200, "", "POST", "/v1/decisions", "sk_shop", `{"user_id":"bride","enquiry":{"text":"能借你们店拍婚纱照吗"}}`).json(t)
 	c := d.want(200, "", "GET", "/v1/coverage", "sk_shop", "").json(t)
 	if c["people"] != 3.0 || c["nothing"] != 0.0 || c["handed_over"] != 2.0 {
@@ -281,7 +281,7 @@ actions:
 func TestADraftIsRehearsedOnAnybodyAndAnyDay(t *testing.T) {
 	t.Parallel()
 	d := whole(t)
-	d.now = time.Date(2026, 7, 10, 4, 0, 0, 0, time.UTC)
+	d.set(time.Date(2026, 7, 10, 4, 0, 0, 0, time.UTC))
 	two := d.draft(map[string]string{"gift/pack.yaml": gift + `
   - id: summer_note
     nature: service
@@ -314,7 +314,7 @@ func TestADraftIsRehearsedOnAnybodyAndAnyDay(t *testing.T) {
 func TestTheLinterReadsTheFilesAndThePast(t *testing.T) {
 	t.Parallel()
 	d := whole(t)
-	d.now = time.Date(2026, 7, 10, 4, 0, 0, 0, time.UTC)
+	d.set(time.Date(2026, 7, 10, 4, 0, 0, 0, time.UTC))
 	for i := range 31 {
 		d.servedBy(fmt.Sprint("p", i))
 	}

@@ -80,7 +80,7 @@ func withSources(h *house) *door {
 func withDrawer(h *house, d *drawer) *door {
 	now := func() time.Time { return noon }
 	hub := ingest.NewHub(d, &ingest.States{Watch: ingest.NewWatch([]string{"shipped"}), House: h, Log: d, Now: now})
-	return &door{house: h, now: noon, Handler: New(Options{
+	return &door{house: h, testClock: atNoon(), Handler: New(Options{
 		Engine: h, Clock: now, Sources: hub, Logger: slog.New(slog.DiscardHandler), Shelf: func(w string) Shelf { return h.shelves.Of(w) },
 	})}
 }

@@ -69,7 +69,7 @@ func TestPersonsWhoLookLikeOneAreSuggestedAndNeverMergedUnasked(t *testing.T) {
 	d.want(403, "", "POST", path(nadia, "accept"), "wk_shop", "")
 	d.want(404, "not_found", "POST", path(nadia, "accept"), "sk_bank", "")
 
-	d.now = d.now.Add(time.Second)
+	d.set(d.now().Add(time.Second))
 	joined := d.want(200, "", "POST", path(nadia, "accept"), "sk_shop", "").json(t)
 	if text := jsonOf(joined["ids"]); !strings.Contains(text, "card-1") || !strings.Contains(text, "shop-77") {
 		t.Errorf("after the accept: %v", joined)
@@ -89,7 +89,7 @@ func TestPersonsWhoLookLikeOneAreSuggestedAndNeverMergedUnasked(t *testing.T) {
 		d, shut = wholeIn(t, dir)
 	}
 	// A merge can be taken back, and the pair is not suggested again either.
-	d.now = d.now.Add(time.Minute)
+	d.set(d.now().Add(time.Minute))
 	d.want(200, "", "POST", "/v1/people/unmerge", "sk_shop", `{"ids":["user:card-1","user:shop-77"]}`)
 	if again := d.want(200, "", "POST", "/v1/people/suggestions", "sk_shop", "").json(t); len(again["items"].([]any)) != 0 {
 		t.Errorf("found again: %v", again)

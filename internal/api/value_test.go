@@ -88,12 +88,12 @@ func TestWhatAVersionWouldHaveBroughtIsEstimated(t *testing.T) {
 		}
 	})
 	defer shut()
-	d.now = time.Date(2026, 7, 1, 4, 0, 0, 0, time.UTC)
+	d.set(time.Date(2026, 7, 1, 4, 0, 0, 0, time.UTC))
 	d.publish(map[string]string{"own/treats.yaml": treats})
 	rates := map[string]float64{"tea": .2, "cake": .6}
 	took := rand.New(rand.NewPCG(5, 7))
 	for i := range 700 {
-		d.now = d.now.Add(time.Minute)
+		d.set(d.now().Add(time.Minute))
 		user := fmt.Sprint("p", i)
 		a := d.want(200, "", "POST", "/v1/decisions", "sk_shop", fmt.Sprintf(`{"user_id":%q,"limit":2,"scene":{"store":"cafe"},"enquiry":{"text":"现在有什么优惠活动"}}`, user)).json(t)
 		actions := a["actions"].([]any)
@@ -109,7 +109,7 @@ func TestWhatAVersionWouldHaveBroughtIsEstimated(t *testing.T) {
 		if took.Float64() < rates[action] {
 			d.want(200, "", "POST", at, "sk_shop", fmt.Sprintf(`{"outcome":"accepted","action":%q}`, action))
 			if action == "cake" {
-				d.want(200, "", "POST", "/v1/track", "sk_shop", fmt.Sprintf(`{"userId":%q,"event":"Order Completed","timestamp":%q,"properties":{"order_id":"o%d","total":50}}`, user, d.now.Add(time.Hour).Format(time.RFC3339), i))
+				d.want(200, "", "POST", "/v1/track", "sk_shop", fmt.Sprintf(`{"userId":%q,"event":"Order Completed","timestamp":%q,"properties":{"order_id":"o%d","total":50}}`, user, d.now().Add(time.Hour).Format(time.RFC3339), i))
 			}
 		}
 	}
@@ -118,7 +118,7 @@ func TestWhatAVersionWouldHaveBroughtIsEstimated(t *testing.T) {
 	if v := d.value(cakes, ""); v.Rounds != 0 || v.NotYet != 700 || v.Enough || v.Missing != "rounds" {
 		t.Errorf("before anybody has had time to accept: %+v", v)
 	}
-	d.now = d.now.AddDate(0, 0, 8)
+	d.set(d.now().AddDate(0, 0, 8))
 	v := d.value(cakes, "")
 	same := d.value(2, "")
 	spent, back := d.value(cakes, `{"reward":"spent"}`), d.value(cakes, `{"reward":"came_back"}`)
@@ -172,7 +172,7 @@ func TestWhatAVersionWouldHaveBroughtIsEstimated(t *testing.T) {
 func TestAGuardrailWatchesAMetricOfThePack(t *testing.T) {
 	t.Parallel()
 	d := whole(t)
-	d.now = time.Date(2026, 7, 1, 4, 0, 0, 0, time.UTC)
+	d.set(time.Date(2026, 7, 1, 4, 0, 0, 0, time.UTC))
 	two := d.draft(map[string]string{"own/treats.yaml": treats})
 	d.want(400, "bad_guardrail", "POST", "/v1/strategies/1/publish", "sk_shop", `{"canary":0.9,"guardrails":[{"metric":"came_back","min":0.1,"after":3}]}`)
 	d.want(200, "", "POST", fmt.Sprintf("/v1/strategies/%d/publish", two), "sk_shop", `{"canary":0.9,"guardrails":[{"metric":"came_back","min":0.1,"after":3}]}`)
@@ -188,7 +188,7 @@ func TestAGuardrailWatchesAMetricOfThePack(t *testing.T) {
 		if s := d.state(two); s != "canary" {
 			t.Errorf("it is %s before anybody has had time to come back", s)
 		}
-		d.now = d.now.AddDate(0, 0, days).Add(time.Minute)
+		d.set(d.now().AddDate(0, 0, days).Add(time.Minute))
 		if err := d.corridor.Tend(t.Context()); err != nil {
 			t.Fatal(err)
 		}

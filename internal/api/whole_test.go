@@ -49,8 +49,8 @@ func wholeIn(t testing.TB, dir string) (d *door, shut func()) {
 // wholeWith opens a house that is not quite the usual one.
 func wholeWith(t testing.TB, dir string, change func(*engine.Options)) (d *door, shut func()) {
 	t.Helper()
-	d = &door{t: t, now: noon, logins: NewLogins()}
-	clock := func() time.Time { return d.now }
+	d = &door{t: t, testClock: atNoon(), logins: NewLogins()}
+	clock := d.now
 	shelves, registry, cohorts, desk, heat, topics := &candidate.Shelves{}, &profile.Registry{}, candidate.NewCohorts(), conversation.NewDesk(), &click.Heat{}, &topic.Topics{}
 	switches, rollouts, acts, members := &strategy.Switches{}, &strategy.Rollouts{}, &strategy.Acts{}, &workspace.Members{}
 	store, err := sqlite.Open(t.Context(), sqlite.Options{Dir: dir, Shelf: shelves, Clock: clock, Followers: []journal.Follower{registry, cohorts, desk, switches, rollouts, acts, members, heat, topics}})
