@@ -114,7 +114,7 @@ func (e *Engine) cleared(ctx context.Context, workspace string, number int) erro
 // inTurn changes what is approved or in force in a workspace, one change at a time over
 // all processes on the store. Each begins with all that the others have committed, so
 // what it finds approved is approved, and what it finds in force is in force.
-func (e *Engine) inTurn(ctx context.Context, workspace string, change func(t *tenant) error) error {
+func (e *Engine) inTurn(ctx context.Context, workspace string, change func(ctx context.Context, t *tenant) error) error {
 	t, err := e.tenant(workspace)
 	if err != nil {
 		return err
@@ -122,25 +122,25 @@ func (e *Engine) inTurn(ctx context.Context, workspace string, change func(t *te
 	t.settling.Lock()
 	defer t.settling.Unlock()
 	if e.Turn == nil {
-		return change(t)
+		return change(ctx, t)
 	}
-	return e.Turn(ctx, "strategies of "+workspace, func() error {
+	return e.Turn(ctx, "strategies of "+workspace, func(ctx context.Context) error {
 		if err := e.CatchUp(ctx, workspace); err != nil {
 			return err
 		}
-		return change(t)
+		return change(ctx, t)
 	})
 }
 
 // request changes how the request for approval of a version stands, given how it stood,
 // and returns it as it stands then.
-func (e *Engine) request(ctx context.Context, workspace string, number int, change func(t *tenant, a Approval) error) (r strategy.Request, err error) {
-	err = e.inTurn(ctx, workspace, func(t *tenant) error {
+func (e *Engine) request(ctx context.Context, workspace string, number int, change func(ctx context.Context, t *tenant, a Approval) error) (r strategy.Request, err error) {
+	err = e.inTurn(ctx, workspace, func(ctx context.Context, t *tenant) error {
 		a, err := e.Approval(ctx, workspace, number)
 		if err != nil {
 			return err
 		}
-		if err := change(t, a); err != nil {
+		if err := change(ctx, t, a); err != nil {
 			return err
 		}
 		r, _ = e.Acts.Request(workspace, number)
@@ -152,7 +152,7 @@ func (e *Engine) request(ctx context.Context, workspace string, number int, chan
 // AskApproval asks for somebody else's approval of a version, or with the number 0 of
 // the end of asking for two approvers.
 func (e *Engine) AskApproval(ctx context.Context, workspace string, number int, by strategy.Actor, note string) (strategy.Request, error) {
-	return e.request(ctx, workspace, number, func(t *tenant, a Approval) error {
+	return e.request(ctx, workspace, number, func(ctx context.Context, t *tenant, a Approval) error {
 		if number != 0 {
 			if err := e.Validate(ctx, workspace, number); err != nil {
 				return err // what cannot be published is nobody's to approve
@@ -171,7 +171,7 @@ func (e *Engine) AskApproval(ctx context.Context, workspace string, number int, 
 // Settle approves, rejects or withdraws the open request for a version. Only somebody
 // else than who asked approves or rejects it, and only who asked withdraws it.
 func (e *Engine) Settle(ctx context.Context, workspace string, number int, deed strategy.Deed, by strategy.Actor, note string) (strategy.Request, error) {
-	return e.request(ctx, workspace, number, func(t *tenant, a Approval) error {
+	return e.request(ctx, workspace, number, func(ctx context.Context, t *tenant, a Approval) error {
 		switch {
 		case a.Request == nil || a.Request.State != strategy.RequestOpen:
 			return ErrNoRequest
@@ -194,7 +194,7 @@ func (e *Engine) Settle(ctx context.Context, workspace string, number int, deed 
 
 // Guard begins to ask for two approvers. To end it, AskApproval with the number 0.
 func (e *Engine) Guard(ctx context.Context, workspace string, by strategy.Actor, note string) error {
-	return e.inTurn(ctx, workspace, func(t *tenant) error {
+	return e.inTurn(ctx, workspace, func(ctx context.Context, t *tenant) error {
 		if e.Acts == nil {
 			return errNoActs
 		}

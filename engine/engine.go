@@ -45,8 +45,9 @@ type Options struct {
 	// and nothing needs approval.
 	Acts *strategy.Acts
 	// Turn makes a change of a name after all others of that name, whichever process on
-	// the same store makes them; nil: no other process is there.
-	Turn func(ctx context.Context, name string, change func() error) error
+	// the same store makes them. The context that the change is given ends when the turn
+	// is lost, and nothing is written with it then. nil: no other process is there.
+	Turn func(ctx context.Context, name string, change func(ctx context.Context) error) error
 	// Box keeps the letters that Rapport sends by itself; it should follow the store's
 	// log. nil: one that nobody tells anything, so nothing is sent.
 	Box *outbox.Box

@@ -73,7 +73,7 @@ func (e *Engine) foresightOf(ctx context.Context, t *tenant, version uint64) (*p
 //
 // Learned from are the people for whom decisions were made, since it is them of whom
 // needs are foreseen.
-func (e *Engine) LearnNeeds(ctx context.Context, workspace string, alone func(ctx context.Context, job string, do func() error) error) (learned bool, err error) {
+func (e *Engine) LearnNeeds(ctx context.Context, workspace string, alone func(ctx context.Context, job string, do func(ctx context.Context) error) error) (learned bool, err error) {
 	t, err := e.tenant(workspace)
 	if err != nil || e.Models == nil {
 		return false, err

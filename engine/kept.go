@@ -165,12 +165,12 @@ func (k *kind[M, N]) save(ctx context.Context, shelf Shelf, ws string, n N, text
 }
 
 // exclusively runs a job that no other process on the same store runs meanwhile.
-type exclusively = func(ctx context.Context, job string, do func() error) error
+type exclusively = func(ctx context.Context, job string, do func(ctx context.Context) error) error
 
 // learnKind runs the job that makes a new model of a kind, and brings into use what is
 // newest then, whoever learned it.
 func learnKind[M any, N note](ctx context.Context, e *Engine, t *tenant, k *kind[M, N], s *keeper[M, N], job string, alone exclusively, learn func(ctx context.Context, before N, now time.Time) (N, []byte, error)) (learned bool, err error) {
-	err = alone(ctx, job+" "+t.ID, func() error {
+	err = alone(ctx, job+" "+t.ID, func(ctx context.Context) error {
 		if t.current.Load() == nil {
 			return nil
 		}

@@ -75,7 +75,7 @@ func (e *Engine) Learned(ctx context.Context, workspace string) (l Learned, ok b
 // learned by was logged with the decision, so that training reads exactly what
 // serving read. Erased decisions are no samples of any later model. What is shown and
 // not ripe only makes the model less uncertain, so that it is not tried out twice.
-func (e *Engine) Learn(ctx context.Context, workspace string, alone func(ctx context.Context, job string, do func() error) error) (learned bool, err error) {
+func (e *Engine) Learn(ctx context.Context, workspace string, alone func(ctx context.Context, job string, do func(ctx context.Context) error) error) (learned bool, err error) {
 	t, err := e.tenant(workspace)
 	if err != nil || e.Models == nil {
 		return false, err

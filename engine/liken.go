@@ -111,7 +111,7 @@ func (e *Engine) likesOf(p patience, t *tenant, in *Inputs, m moment) *need.Like
 // the head in use, and puts it into use as a whole. Embeddings are asked for in batches, by
 // one process at a time; the others read what that one has kept. It takes seconds, and
 // minutes where the embeddings are slow; customers are served meanwhile.
-func (e *Engine) Liken(ctx context.Context, workspaceID string, alone func(ctx context.Context, job string, do func() error) error) error {
+func (e *Engine) Liken(ctx context.Context, workspaceID string, alone func(ctx context.Context, job string, do func(ctx context.Context) error) error) error {
 	t, err := e.tenant(workspaceID)
 	if err != nil || e.Embedder == nil || e.Models == nil {
 		return err
@@ -123,7 +123,7 @@ func (e *Engine) Liken(ctx context.Context, workspaceID string, alone func(ctx c
 	if v == nil || v.Digest == l.done || e.now().Before(l.again) {
 		return nil
 	}
-	err = alone(ctx, "liken "+workspaceID, func() error { return e.liken(ctx, t, v.Number) })
+	err = alone(ctx, "liken "+workspaceID, func(ctx context.Context) error { return e.liken(ctx, t, v.Number) })
 	if err != nil {
 		l.pause = min(max(2*l.pause, likenAgain), likenAgainMost)
 		l.again = e.now().Add(l.pause)
@@ -205,7 +205,7 @@ func readLikeness(body []byte) (*likenessHead, error) {
 }
 
 // KeepLikeness keeps the heads of all workspaces fresh until ctx ends.
-func (e *Engine) KeepLikeness(ctx context.Context, alone func(ctx context.Context, job string, do func() error) error) {
+func (e *Engine) KeepLikeness(ctx context.Context, alone func(ctx context.Context, job string, do func(ctx context.Context) error) error) {
 	if e.Embedder == nil {
 		return
 	}

@@ -59,7 +59,7 @@ const (
 // Serve does what nobody waits for until ctx ends: it decides on what signals have
 // fired and delivers what was decided. alone runs a job that no other process on the
 // same store runs meanwhile.
-func (e *Engine) Serve(ctx context.Context, alone func(ctx context.Context, job string, do func() error) error) {
+func (e *Engine) Serve(ctx context.Context, alone func(ctx context.Context, job string, do func(ctx context.Context) error) error) {
 	work, ctx := errgroup.WithContext(ctx)
 	work.Go(func() error {
 		e.attend(ctx)
@@ -67,7 +67,7 @@ func (e *Engine) Serve(ctx context.Context, alone func(ctx context.Context, job 
 	})
 	work.Go(func() error {
 		for ctx.Err() == nil {
-			err := alone(ctx, "outreach", func() error {
+			err := alone(ctx, "outreach", func(ctx context.Context) error {
 				e.reachOut(ctx)
 				return nil
 			})

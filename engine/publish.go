@@ -125,7 +125,7 @@ func (e *Engine) compile(ctx context.Context, workspace string, number int) (*st
 // promotes it. Where two approvers are asked for, one that changes what is of major
 // impact is refused until it is approved: *Unapproved.
 func (e *Engine) Publish(ctx context.Context, workspace string, number int, p Publication) (strategy.Source, error) {
-	return e.restate(ctx, workspace, number, func(t *tenant, s strategy.Source) (strategy.Source, error) {
+	return e.restate(ctx, workspace, number, func(ctx context.Context, t *tenant, s strategy.Source) (strategy.Source, error) {
 		if s.State == StatePublished || s.State == StateSuperseded {
 			return s, fmt.Errorf("publish of version %d, which is %s: %w", number, s.State, ErrState)
 		}
@@ -157,7 +157,7 @@ func (e *Engine) Publish(ctx context.Context, workspace string, number int, p Pu
 // runs beside the one in force. It waits for nobody's approval: what it brings back was
 // in force before.
 func (e *Engine) Rollback(ctx context.Context, workspace string, number int, by strategy.Actor, note string) (strategy.Source, error) {
-	return e.restate(ctx, workspace, number, func(t *tenant, s strategy.Source) (strategy.Source, error) {
+	return e.restate(ctx, workspace, number, func(ctx context.Context, t *tenant, s strategy.Source) (strategy.Source, error) {
 		if s.State != StatePublished && s.State != StateSuperseded {
 			return s, fmt.Errorf("rollback to version %d, which was never published: %w", number, ErrState)
 		}
@@ -180,12 +180,12 @@ func (e *Engine) Rollback(ctx context.Context, workspace string, number int, by 
 }
 
 // restate changes, in turn, how a version stands, and returns it as it stands then.
-func (e *Engine) restate(ctx context.Context, workspace string, number int, change func(*tenant, strategy.Source) (strategy.Source, error)) (s strategy.Source, err error) {
-	err = e.inTurn(ctx, workspace, func(t *tenant) error {
+func (e *Engine) restate(ctx context.Context, workspace string, number int, change func(context.Context, *tenant, strategy.Source) (strategy.Source, error)) (s strategy.Source, err error) {
+	err = e.inTurn(ctx, workspace, func(ctx context.Context, t *tenant) error {
 		if s, err = e.source(ctx, workspace, number); err != nil {
 			return err
 		}
-		s, err = change(t, s)
+		s, err = change(ctx, t, s)
 		return err
 	})
 	return s, err

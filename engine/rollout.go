@@ -169,7 +169,7 @@ func (e *Engine) guard(ctx context.Context, t *tenant, x strategy.Rollout) error
 		}
 		why := fmt.Sprintf("guardrail %s: %.4f of %d", g.Metric, rate, looks)
 		slog.Warn("a canary has ended", "workspace", t.ID, "version", x.Version, "reason", why)
-		return e.inTurn(ctx, t.ID, func(t *tenant) error {
+		return e.inTurn(ctx, t.ID, func(ctx context.Context, t *tenant) error {
 			if now, ok := e.Rollouts.Canary(t.ID); !ok || now.Version != x.Version {
 				return nil // another process has ended it meanwhile
 			}
@@ -198,7 +198,7 @@ func (e *Engine) takeBack(ctx context.Context, t *tenant, number int, why string
 // undo makes a draft again of a version whose time came and that could not be published.
 func (e *Engine) undo(ctx context.Context, workspace string, number int, why string) error {
 	slog.Warn("a scheduled version was not published", "workspace", workspace, "version", number, "reason", why)
-	return e.inTurn(ctx, workspace, func(t *tenant) error {
+	return e.inTurn(ctx, workspace, func(ctx context.Context, t *tenant) error {
 		if x, ok := e.Rollouts.Of(workspace, number); ok && x.Phase == strategy.Ended {
 			return nil // another process has done it meanwhile
 		}

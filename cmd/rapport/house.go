@@ -64,7 +64,7 @@ type memory struct {
 type house struct {
 	store    store
 	sources  *ingest.Hub
-	alone    func(ctx context.Context, job string, do func() error) error // no other house does this job meanwhile
+	alone    func(ctx context.Context, job string, do func(ctx context.Context) error) error // no other house does this job meanwhile
 	engine   *engine.Engine
 	handler  http.Handler
 	logins   *api.Logins
@@ -213,7 +213,7 @@ var shippedPacks = sync.OnceValue(func() []api.Pack {
 })
 
 // inTurn does something while no house on the same memory does the same by its name.
-type inTurn = func(ctx context.Context, name string, do func() error) error
+type inTurn = func(ctx context.Context, name string, do func(ctx context.Context) error) error
 
 // openStore opens the memory, and says how to do a job alone in it, and how to make
 // changes one after the other; nil where no other house can be.
@@ -232,7 +232,7 @@ func openStore(ctx context.Context, m memory, shelves *candidate.Shelves, follow
 	if err != nil {
 		return nil, nil, nil, fmt.Errorf("data folder %s: %w", m.dir, err)
 	}
-	return lite, func(_ context.Context, _ string, do func() error) error { return do() }, nil, nil
+	return lite, func(ctx context.Context, _ string, do func(ctx context.Context) error) error { return do(ctx) }, nil, nil
 }
 
 // front puts the demo's stories before the API. It compares one path instead of

@@ -169,7 +169,7 @@ func (s *server) run(ctx context.Context) error {
 	work.Go(func() error { h.learn(ctx); return nil })
 	work.Go(func() error {
 		<-compiled
-		if err := h.alone(ctx, "first workspaces", func() error { return s.prepare(ctx, h, url) }); err != nil {
+		if err := h.alone(ctx, "first workspaces", func(ctx context.Context) error { return s.prepare(ctx, h, url) }); err != nil {
 			return err
 		}
 		h.open.Store(true)

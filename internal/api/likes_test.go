@@ -104,7 +104,7 @@ func (o *oracle) was() []string {
 	return slices.Clone(o.sent)
 }
 
-func byItself(_ context.Context, _ string, do func() error) error { return do() }
+func byItself(ctx context.Context, _ string, do func(ctx context.Context) error) error { return do(ctx) }
 
 // patientClock is the endpoint's own.
 type patientClock struct {

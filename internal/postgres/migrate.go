@@ -58,6 +58,9 @@ func migrate(ctx context.Context, pool *pgxpool.Pool) error {
 // lockFor takes a lock of a name until the transaction ends. Houses in other
 // schemas of the same database have locks of their own.
 func lockFor(ctx context.Context, tx pgx.Tx, name string) error {
-	_, err := tx.Exec(ctx, "SELECT pg_advisory_xact_lock(hashtextextended(current_schema() || ' ' || $1, 0))", "rapport "+name)
+	_, err := tx.Exec(ctx, "SELECT pg_advisory_xact_lock("+lockNumber+")", "rapport "+name)
 	return err
 }
+
+// lockNumber is the number of a name's lock.
+const lockNumber = "hashtextextended(current_schema() || ' ' || $1, 0)"

@@ -363,7 +363,7 @@ func TestAJobIsDoneByOneNodeAtATime(t *testing.T) {
 	for _, s := range all {
 		for range 5 {
 			work.Go(func() {
-				err := s.Alone(ctx, "count", func() error {
+				err := s.Alone(ctx, "count", func(context.Context) error {
 					if !mu.TryLock() {
 						t.Error("two nodes do the job at once")
 						return nil

@@ -16,7 +16,7 @@ func (s *Store) SavePapers(ctx context.Context, of string, papers []workspace.Pa
 	if len(papers) == 0 {
 		return nil
 	}
-	err := pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
+	err := s.inTransaction(ctx, func(tx pgx.Tx) error {
 		var all pgx.Batch
 		for _, p := range papers {
 			if p.Body == nil {

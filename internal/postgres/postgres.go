@@ -196,45 +196,6 @@ func prepare(ctx context.Context, c *pgx.Conn) error {
 	return err
 }
 
-// Alone runs a job while no node runs another of this name; who comes later waits.
-// The lock ends with the node that holds it, however it ends.
-func (s *Store) Alone(ctx context.Context, name string, job func() error) error {
-	one, _ := s.jobs.LoadOrStore(name, new(sync.Mutex))
-	one.(*sync.Mutex).Lock()
-	defer one.(*sync.Mutex).Unlock()
-	return alone(ctx, s.pool, "job "+name, job)
-}
-
-// Turn makes a change after those of the same name on any node, which it waits for. It
-// keeps a connection of its own and none of the pool's: what the change asks of this
-// store never waits for other changes to give theirs back.
-func (s *Store) Turn(ctx context.Context, name string, change func() error) error {
-	c, err := pgx.ConnectConfig(ctx, s.pool.Config().ConnConfig)
-	if err != nil {
-		return fmt.Errorf("turn of %s: %w", name, err)
-	}
-	defer c.Close(context.WithoutCancel(ctx))
-	return alone(ctx, c, "turn "+name, change)
-}
-
-// alone does something while it holds the lock of a name.
-func alone(ctx context.Context, db interface {
-	Begin(ctx context.Context) (pgx.Tx, error)
-}, name string, do func() error) error {
-	return pgx.BeginFunc(ctx, db, func(tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, "SET LOCAL lock_timeout = 0"); err != nil {
-			return err
-		}
-		if _, err := tx.Exec(ctx, "SET LOCAL idle_in_transaction_session_timeout = 0"); err != nil {
-			return err
-		}
-		if err := lockFor(ctx, tx, name); err != nil {
-			return fmt.Errorf("lock of %s: %w", name, err)
-		}
-		return do()
-	})
-}
-
 // Close answers what waits, saves what a next start would have to read again, and
 // lets the database go.
 func (s *Store) Close() error {

@@ -7,7 +7,6 @@ import (
 	"fmt"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/rapport-cx/rapport/candidate"
 	"github.com/rapport-cx/rapport/identity"
@@ -118,7 +117,7 @@ func (s *Store) Workspaces(ctx context.Context) ([]workspace.Workspace, error) {
 // announce runs one statement and tells all nodes, in one transaction. The statement
 // changes one row, or the error is the one given.
 func (s *Store) announce(ctx context.Context, notice string, none error, sql string, args ...any) error {
-	return pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
+	return s.inTransaction(ctx, func(tx pgx.Tx) error {
 		tag, err := tx.Exec(ctx, sql, args...)
 		if err != nil {
 			return err
@@ -175,12 +174,14 @@ func (s *Store) SaveStrategy(ctx context.Context, workspace string, v strategy.S
 		if v.State == strategy.StateDraft {
 			conflict = "DO NOTHING"
 		}
-		var tag pgconn.CommandTag
-		tag, err = s.pool.Exec(ctx, "INSERT INTO strategy (workspace, number, body, model) VALUES ($1, $2, $3, $4) ON CONFLICT (workspace, number) "+conflict,
-			workspace, v.Number, body, model)
-		if err == nil && tag.RowsAffected() == 0 {
-			err = strategy.ErrTaken
-		}
+		err = s.inTransaction(ctx, func(tx pgx.Tx) error {
+			tag, err := tx.Exec(ctx, "INSERT INTO strategy (workspace, number, body, model) VALUES ($1, $2, $3, $4) ON CONFLICT (workspace, number) "+conflict,
+				workspace, v.Number, body, model)
+			if err == nil && tag.RowsAffected() == 0 {
+				err = strategy.ErrTaken
+			}
+			return err
+		})
 	}
 	if err != nil {
 		return fmt.Errorf("save strategy %d of %s: %w", v.Number, workspace, err)

@@ -62,14 +62,14 @@ func (w *writer) run() {
 }
 
 // commit stores the group and answers everybody in it. When the database refuses
-// what it holds, or one of them may come too late to act on a firing, the requests are
-// tried one by one, so that one cannot fail the others.
+// what it holds, or one of them may come too late to act on a firing or after its turn,
+// the requests are tried one by one, so that one cannot fail the others.
 func (w *writer) commit() {
 	group := w.group
 	if len(group) == 0 {
 		return
 	}
-	alone := len(group) > 1 && slices.ContainsFunc(group, func(r *queue.Request) bool { return len(r.Batch.Acts) > 0 })
+	alone := len(group) > 1 && slices.ContainsFunc(group, lonely)
 	var err error
 	if !alone {
 		err = w.try(group)
@@ -83,6 +83,9 @@ func (w *writer) commit() {
 	}
 	clear(group)
 }
+
+// lonely tells that a request is to be refused by a transaction of its own, should it be.
+func lonely(r *queue.Request) bool { return len(r.Batch.Acts) > 0 || len(turnsOf(r.Context)) > 0 }
 
 // tries is how often a group is begun that met another node's transaction, or a line
 // that was cut before anything could have been committed.
@@ -168,9 +171,17 @@ func (w *writer) rooms(ctx context.Context, group []*queue.Request) error {
 func (w *writer) transact(ctx context.Context, c *pgxpool.Conn, group []*queue.Request) error {
 	var writes, asks []string
 	var decided []*queue.Request
-	money, acts := spends(group), len(group[0].Batch.Acts) > 0 // who acts is alone in a group
+	money, acts := spends(group), lonely(group[0]) // alone in a group
 	if money || acts {
 		if _, err := c.Exec(ctx, "begin"); err != nil {
+			return err
+		}
+	}
+	for _, t := range turnsOf(group[0].Context) {
+		if err := t.hold(ctx, c); err != nil {
+			if errors.Is(err, ErrTurnLost) {
+				group[0].Err = err
+			}
 			return err
 		}
 	}

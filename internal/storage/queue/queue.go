@@ -39,6 +39,9 @@ type Job func() (after func(), err error)
 type Request struct {
 	Batch journal.Batch
 	Job   Job // nil: a commit
+	// Context is the caller's, for what it says of the caller: it may have ended, which
+	// changes nothing for a request that was taken.
+	Context context.Context
 
 	Receipt journal.Receipt
 	Err     error // of this request alone
@@ -86,7 +89,7 @@ func (q *Queue) Commit(ctx context.Context, b journal.Batch) (journal.Receipt, e
 		return journal.Receipt{}, fmt.Errorf("commit %d events of %s: at most %d go into one batch", len(b.Events), b.Workspace, batchLimit)
 	}
 	r := requests.Get().(*Request)
-	r.Batch = b
+	r.Batch, r.Context = b, ctx
 	receipt, err, again := q.submit(ctx, r)
 	if again {
 		*r = Request{done: r.done}
