@@ -275,7 +275,7 @@ func (c *chooser) grantedAsRight(p *proposal) *proposal {
 		return nil
 	}
 	for _, t := range c.taken {
-		if t.action.Nature == Right && t.action.Grants == p.action.Grants && (t.group == nil || p.group == nil || groupKey(t.group.Group) == groupKey(p.group.Group) || sameDevice(t, p)) {
+		if t.action.Nature == Right && t.action.Grants == p.action.Grants && (t.group == nil || p.group == nil || sameKey(t.group.Group, p.group.Group) || sameDevice(t, p)) {
 			return t
 		}
 	}

@@ -45,11 +45,12 @@ func (c *chooser) decision() Decision {
 		d.Needs[i].Status = c.status(i)
 	}
 	// A candidate that was taken for one need is not reported as stopped for another.
-	d.Rejected = slices.DeleteFunc(c.rejected, func(r Rejected) bool {
+	c.rejected = slices.DeleteFunc(c.rejected, func(r Rejected) bool {
 		return r.Stage != Arbitration && slices.ContainsFunc(c.taken, func(p *proposal) bool {
-			return p.action.ID == r.Action && (p.group == nil || groupKey(p.group.Group) == groupKey(r.Group))
+			return p.action.ID == r.Action && (p.group == nil || sameKey(p.group.Group, r.Group))
 		})
 	})
+	d.Rejected = append(make([]Rejected, 0, len(c.rejected)), c.rejected...)
 	return d
 }
 

@@ -88,7 +88,7 @@ func without(m *moment, d Decision) (all []Counterfactual) {
 		}
 		for k := range m.in.Signals {
 			s := &m.in.Signals[k]
-			if !s.Holds || groupKey(s.Group) != groupKey(c.Group) || c.Group == nil && s.Signal != of {
+			if !s.Holds || !sameKey(s.Group, c.Group) || c.Group == nil && s.Signal != of {
 				continue
 			}
 			for i, ref := range s.Events {
@@ -224,7 +224,7 @@ func bindings(m *moment, d Decision) (all []*binding) {
 func difference(was, is []Chosen) (gone, instead []Chosen) {
 	missing := func(from, in []Chosen) (all []Chosen) {
 		for _, c := range from {
-			if !slices.ContainsFunc(in, func(o Chosen) bool { return o.Action == c.Action && groupKey(o.Group) == groupKey(c.Group) }) {
+			if !slices.ContainsFunc(in, func(o Chosen) bool { return o.Action == c.Action && sameKey(o.Group, c.Group) }) {
 				all = append(all, c)
 			}
 		}

@@ -25,7 +25,7 @@ func decide(plan *Plan, m *moment) Decision { return decideAlong(plan, m, nil) }
 func decideAlong(plan *Plan, m *moment, g *guide) Decision {
 	in := m.in
 	m.desk = desks.Get().(*desk)
-	c := chooser{moment: m, guide: g, limit: in.Limit, served: make([]service, len(in.Needs)), rejected: make([]Rejected, 0, len(plan.Actions)), proposals: m.desk.offered[:0]}
+	c := chooser{moment: m, guide: g, limit: in.Limit, served: make([]service, len(in.Needs)), rejected: m.desk.rejected[:0], proposals: m.desk.offered[:0]}
 	defer c.leave()
 	if c.limit <= 0 {
 		c.limit = 3
@@ -45,7 +45,7 @@ func decideAlong(plan *Plan, m *moment, g *guide) Decision {
 // leave clears the desk; what is read of the moment from now on is looked up anew.
 func (c *chooser) leave() {
 	d := c.desk
-	c.desk, d.offered = nil, c.proposals
+	c.desk, d.offered, d.rejected = nil, c.proposals, c.rejected
 	d.sweep()
 }
 

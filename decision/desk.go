@@ -20,6 +20,7 @@ type desk struct {
 	laid      int      // proposals in use
 	read      []string // of the rule that is being walked
 	offered   []*proposal
+	rejected  []Rejected // a Decision has a copy, as long as it must be
 }
 
 // known is a fact of the moment that was looked up already.
@@ -40,6 +41,8 @@ const (
 	widestFacts = 1024
 	slab        = 32 // proposals
 	mostSlabs   = 64
+
+	mostRejected = 4096
 )
 
 // sweep clears the desk for the next decision: nothing of a customer stays on it.
@@ -55,8 +58,9 @@ func (d *desk) sweep() {
 	}
 	clear(d.read[:cap(d.read)])
 	clear(d.offered[:cap(d.offered)])
-	d.held, d.laid, d.read, d.offered = 0, 0, d.read[:0], d.offered[:0]
-	if len(d.facts) <= widestFacts && len(d.proposals) <= mostSlabs {
+	clear(d.rejected)
+	d.held, d.laid, d.read, d.offered, d.rejected = 0, 0, d.read[:0], d.offered[:0], d.rejected[:0]
+	if len(d.facts) <= widestFacts && len(d.proposals) <= mostSlabs && cap(d.rejected) <= mostRejected {
 		desks.Put(d)
 	}
 }

@@ -173,7 +173,7 @@ func (c *chooser) walk(a *Action, i int, group *need.SignalState) {
 }
 
 func sameGroup(a, b *need.SignalState) bool {
-	return a == b || a != nil && b != nil && groupKey(a.Group) == groupKey(b.Group)
+	return a == b || a != nil && b != nil && sameKey(a.Group, b.Group)
 }
 
 // bare drops the braces of a text whose placeholders are unknown.

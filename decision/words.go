@@ -389,6 +389,12 @@ func groupKey(g map[string]string) string {
 	return cmp.Or(g["asset_id"], g["device"]) + "\x00" + g["product_id"] + "\x00" + g["symptom"] + "\x00" + g["order_id"]
 }
 
+// sameKey tells whether two groups have one groupKey.
+func sameKey(a, b map[string]string) bool {
+	return a["product_id"] == b["product_id"] && a["symptom"] == b["symptom"] && a["order_id"] == b["order_id"] &&
+		cmp.Or(a["asset_id"], a["device"]) == cmp.Or(b["asset_id"], b["device"])
+}
+
 func capEvidence(contacts [][]evidence.Ref) []evidence.Ref {
 	refs := []evidence.Ref{}
 	for _, c := range contacts {

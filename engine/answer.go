@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/rapport-cx/rapport/candidate"
@@ -96,34 +97,54 @@ type record struct {
 	Learn   []learnt        `json:"learn,omitempty"` // what a later model learns by
 }
 
-// bytes writes a record with the answer's bytes as they are: encoding/json would
+// recordOf writes a record with the answer's bytes as they are: encoding/json would
 // parse them once more.
-func (r *record) bytes() ([]byte, error) {
-	b := bytes.NewBuffer(make([]byte, 0, len(r.Answer)+4<<10))
-	b.WriteString(`{"decided":"`)
-	b.WriteString(r.Decided)
-	b.WriteString(`","answer":`)
-	b.Write(r.Answer)
-	b.WriteString(`,"inputs":`)
-	if err := encodeTo(b, &r.Inputs); err != nil {
-		return nil, err
-	}
-	if len(r.Learn) > 0 {
-		b.WriteString(`,"learn":`)
-		if err := encodeTo(b, r.Learn); err != nil {
-			return nil, err
+func recordOf(in *Inputs, d *decision.Decision, answer json.RawMessage) ([]byte, error) {
+	return written(func(b *bytes.Buffer) error {
+		b.WriteString(`{"decided":"`)
+		b.WriteString(d.Digest())
+		b.WriteString(`","answer":`)
+		b.Write(answer)
+		b.WriteString(`,"inputs":`)
+		if err := encodeTo(b, in); err != nil {
+			return err
 		}
-	}
-	b.WriteByte('}')
-	return b.Bytes(), nil
+		if learn := learnts(d); len(learn) > 0 {
+			b.WriteString(`,"learn":`)
+			if err := encodeTo(b, learn); err != nil {
+				return err
+			}
+		}
+		b.WriteByte('}')
+		return nil
+	})
 }
 
 // encode is JSON as it leaves the house: no escapes for web pages in it.
 func encode(v any) ([]byte, error) {
-	b := bytes.NewBuffer(make([]byte, 0, 6<<10))
-	err := encodeTo(b, v)
-	return b.Bytes(), err
+	return written(func(b *bytes.Buffer) error { return encodeTo(b, v) })
 }
+
+// written is what write writes, in as many bytes as it takes: it is written where the
+// last text was, since who keeps it would keep the spare room beside it, too.
+func written(write func(*bytes.Buffer) error) ([]byte, error) {
+	b := buffers.Get().(*bytes.Buffer)
+	defer func() {
+		if b.Cap() <= widestBuffer {
+			b.Reset()
+			buffers.Put(b)
+		}
+	}()
+	if err := write(b); err != nil {
+		return nil, err
+	}
+	return bytes.Clone(b.Bytes()), nil
+}
+
+var buffers = sync.Pool{New: func() any { return bytes.NewBuffer(make([]byte, 0, 16<<10)) }}
+
+// widestBuffer bounds the room that is kept for the next text.
+const widestBuffer = 1 << 20
 
 func encodeTo(b *bytes.Buffer, v any) error {
 	e := json.NewEncoder(b)
@@ -184,7 +205,7 @@ func (e *Engine) settle(ctx context.Context, t *tenant, id string, in *Inputs, m
 		if a.encoded, err = encode(a); err != nil {
 			return nil, nil, fmt.Errorf("answer %s: %w", id, err)
 		}
-		kept, err := (&record{Inputs: *in, Decided: w.decision.Digest(), Answer: a.encoded, Learn: learnts(&w.decision)}).bytes()
+		kept, err := recordOf(in, &w.decision, a.encoded)
 		if err != nil {
 			return nil, nil, fmt.Errorf("ledger entry %s: %w", id, err)
 		}

@@ -1,11 +1,13 @@
 package profile
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
 	"math"
 	"strconv"
+	"sync"
 	"time"
 	"unicode/utf8"
 
@@ -17,14 +19,13 @@ import (
 // gives the same bytes. The log position is not in it, for it tells in what order
 // they came.
 func (p *Profile) Canonical() []byte {
-	size := 1024 + 200*len(p.Traits) + 250*len(p.Contacts)
-	for _, list := range p.History {
-		size += 40 + 33*len(list)
-	}
-	for _, records := range p.Records {
-		size += 600 * len(records)
-	}
-	w := writer{b: make([]byte, 0, size)}
+	w := writers.Get().(*writer)
+	defer w.leave()
+	return bytes.Clone(p.canonical(w))
+}
+
+// canonical writes the profile; what it returns is w's and ends with it.
+func (p *Profile) canonical(w *writer) []byte {
 	w.open('{')
 	w.key("person").text(string(p.Person))
 	w.key("keys").open('[')
@@ -129,7 +130,9 @@ func (p *Profile) Canonical() []byte {
 
 // Digest is SHA-256 of Canonical, in hexadecimal.
 func (p *Profile) Digest() string {
-	h := sha256.Sum256(p.Canonical())
+	w := writers.Get().(*writer)
+	defer w.leave()
+	h := sha256.Sum256(p.canonical(w))
 	return hex.EncodeToString(h[:])
 }
 
@@ -137,6 +140,21 @@ func (p *Profile) Digest() string {
 type writer struct {
 	b     []byte
 	comma bool
+}
+
+// writers are used again: every decision names the digest of a profile, and its bytes
+// are of no use after that.
+var writers = sync.Pool{New: func() any { return &writer{b: make([]byte, 0, 8<<10)} }}
+
+// widest bounds the bytes that a writer keeps for the next profile.
+const widest = 1 << 20
+
+func (w *writer) leave() {
+	if cap(w.b) > widest {
+		return
+	}
+	w.b, w.comma = w.b[:0], false
+	writers.Put(w)
 }
 
 func (w *writer) open(c byte)  { w.b, w.comma = append(w.b, c), false }

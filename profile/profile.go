@@ -61,6 +61,9 @@ func (r *Record) Text(field string) string { s, _ := r.Fields[field].(string); r
 // Time is a field as a time; ok is false when it is missing or no RFC 3339 time or date.
 func (r *Record) Time(field string) (t time.Time, ok bool) {
 	s, _ := r.Fields[field].(string)
+	if s == "" {
+		return time.Time{}, false // most fields that are asked for; refusing them is what costs
+	}
 	for _, layout := range []string{time.RFC3339Nano, "2006-01-02"} {
 		if t, err := time.Parse(layout, s); err == nil {
 			return t.UTC(), true

@@ -207,6 +207,9 @@ func (w wording) value(v any) string {
 	case nil:
 		return ""
 	case string:
+		if v == "" || v[0] < '0' || v[0] > '9' {
+			return v
+		}
 		if t, err := time.Parse(time.RFC3339Nano, v); err == nil {
 			return w.date(t)
 		}
