@@ -148,7 +148,7 @@ func (s *scratch) onlyNames(i int) bool {
 	case "and", "or", "和", "与", "跟", "或", "及", "vs", "、":
 	case ",", ":":
 		// "Which is better, the V3 or the V5?"
-		return before.Intent == "presale.compare" && len(s.thingsIn(before.place)) == 0 && (len(s.thingsIn(p.place)) > 0 || s.offersChoice(p.place))
+		return (before.Intent == "presale.compare" || s.asksWhich(before.place)) && len(s.thingsIn(before.place)) == 0 && (len(s.thingsIn(p.place)) > 0 || s.offersChoice(p.place))
 	default:
 		return false
 	}
@@ -169,9 +169,20 @@ func (s *scratch) onlyNames(i int) bool {
 	return named*10 >= len(runes)*7 || before.Intent == "presale.compare" && words <= 4
 }
 
-// offersChoice tells whether a stretch is two short names with "or" between them: "the matte or the satin".
+// asksWhich tells whether a stretch asks for one of several: "which pays more", "哪个划算".
+func (s *scratch) asksWhich(at split.Range) bool {
+	words := string(s.plain.Runes[at.Start:at.End])
+	return strings.HasPrefix(words, "which ") || strings.Contains(words, "哪个") || strings.Contains(words, "哪种") || strings.Contains(words, "哪款")
+}
+
+// offersChoice tells whether a stretch is two short names with "or" between them: "the matte or the satin",
+// "一年的还是两年的".
 func (s *scratch) offersChoice(at split.Range) bool {
-	words := strings.Fields(string(s.plain.Runes[at.Start:at.End]))
+	said := string(s.plain.Runes[at.Start:at.End])
+	if i := strings.Index(said, "还是"); i > 0 && i+len("还是") < len(said) {
+		return at.End-at.Start <= 16
+	}
+	words := strings.Fields(said)
 	i := slices.Index(words, "or")
 	return i > 0 && i < len(words)-1 && len(words) <= 8
 }
@@ -226,7 +237,7 @@ func (s *scratch) belongsTo(i int) int {
 				p.Confidence = max(p.Confidence, 0.7)
 			}
 			return -1
-		case shopping(o.Intent) && s.bounds(p.place) && mark(gap):
+		case shopping(o.Intent) && (s.bounds(p.place) || to == i-1 && s.qualifies(p.place)) && mark(gap):
 			return to
 		case p.Status == Clarify && mark(gap):
 			return to
@@ -314,6 +325,13 @@ func (s *scratch) empty(at split.Range) bool {
 }
 
 var describing = index([]unit{{"她", "", "", 1}, {"他", "", "", 1}, {"它", "", "", 1}, {"家里", "", "", 1}, {"我家", "", "", 1}, {"平时", "", "", 1}, {"主要", "", "", 1}, {"she", "", "", 1}, {"he", "", "", 1}, {"they", "", "", 1}, {"we", "", "", 1}, {"we're", "", "", 1}, {"mostly", "", "", 1}, {"mainly", "", "", 1}, {"it's for", "", "", 1}, {"my budget", "", "", 1}, {"预算", "", "", 1}, {"budget", "", "", 1}, {"要", "", "", 1}, {"最好", "", "", 1}, {"希望", "", "", 1}, {"必须", "", "", 1}, {"with", "", "", 1}, {"ideally", "", "", 1}, {"preferably", "", "", 1}, {"must", "", "", 1}, {"it must", "", "", 1}, {"needs to", "", "", 1}, {"it needs to", "", "", 1}})
+
+// qualifies tells whether a stretch is a Chinese description whose noun stands before it: "操作简单点的",
+// "带盖子的".
+func (s *scratch) qualifies(at split.Range) bool {
+	runes := s.plain.Runes[at.Start:at.End]
+	return len(runes) > 2 && len(runes) <= 12 && runes[len(runes)-1] == '的' && !s.asks(at)
+}
 
 // bounds tells whether a stretch describes what or whom the thing is for: a budget,
 // a household, something to avoid, a person.

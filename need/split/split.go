@@ -15,6 +15,7 @@
 package split
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/rapport-cx/rapport/need/text"
@@ -71,8 +72,8 @@ var tune = struct {
 	run                                           float64 // price, besides that of "and", of a cut before a question that nothing sets off
 	contrast                                      float64 // price, besides, of a cut at a bare "but" that no question follows
 }{
-	low: -0.6, high: 0.6, act: 0.3, begin: 0.15, same: 0.5, usual: 0.2, andBegin: 0.5,
-	and: 0.35, space: 0.1, comma: 0.3, hanComma: 0.3, sentence: -0.15, linked: -0.3, conditional: -0.1,
+	low: -0.6, high: 0.6, act: 0.3, begin: 0.15, same: 0.6, usual: 0.2, andBegin: 0.5,
+	and: 0.35, space: 0.1, comma: 0.3, hanComma: 0.12, sentence: -0.15, linked: -0.5, conditional: -0.3,
 	bothAsk: 0.45, bothAct: 0, strong: 0.6, andSame: 0.7, guess: 0.5, bareHow: 0.4, soft: 0.5,
 	run: 0.3, contrast: 0.7,
 }
@@ -278,7 +279,8 @@ func (c *Cues) pieces(runes []rune) []piece {
 		}
 		current.asks = c.asks(runes, current.start, current.end)
 		current.acts = current.asks || c.acts(runes, current.start, current.end) || c.requests(runes, said, current.start)
-		current.conditional = current.mark >= markComma && max(c.opener.match(runes, current.start, current.end), c.unless.match(runes, current.start, current.end), c.given.match(runes, current.start, current.end)) > 0
+		current.conditional = current.mark >= markComma && max(c.opener.match(runes, current.start, current.end), c.unless.match(runes, current.start, current.end), c.given.match(runes, current.start, current.end), supposes(runes, current.start, current.end)) > 0 ||
+			len(all) > 0 && all[len(all)-1].asks && fallsShort(runes, all[len(all)-1].start, current.start, current.end)
 		current.spaced = text.Letter(runes[current.start])
 		current.guess = current.mark <= markHanComma && c.guess.match(runes, current.start, current.end) > 0
 		current.bare = current.end-current.start <= shortHow && c.how.match(runes, current.start, current.end) > 0
@@ -532,6 +534,9 @@ func (c *Cues) weakAt(runes []rune, i, start, end int) int {
 		return n
 	}
 	before, after := runes[i-1], runes[i+n]
+	if runes[i] == '另' && strings.ContainsRune(apart, before) {
+		return 0 // "挂墙要另外收费吗" asks what is charged besides
+	}
 	if n == 1 {
 		switch runes[i] {
 		case '并':
@@ -548,9 +553,9 @@ func (c *Cues) weakAt(runes []rune, i, start, end int) int {
 }
 
 // orAsks gives the length of an "or" at i that a question of its own follows ("is it covered or how much is a
-// new one"), or 0.
+// new one"), or 0. A question by yes or no after "or" is the other answer ("is it covered or do I pay").
 func (c *Cues) orAsks(runes []rune, i, end int) int {
-	if n := orWord.match(runes, i, end); n > 0 && c.opening.match(runes, i+n+1, end) > 0 {
+	if n := orWord.match(runes, i, end); n > 0 && c.opening.match(runes, i+n+1, end) > 0 && c.inquiry.match(runes, i+n+1, end) > 0 {
 		return n
 	}
 	return 0
@@ -681,6 +686,33 @@ func (c *Cues) empty(runes []rune, start, end int) bool {
 		}
 	}
 	return asks
+}
+
+// supposes gives where the condition ends with which a Chinese clause begins without a word that opens one, in
+// runes from its start, or 0: it closes with 的话 ("不来的话给我拍大一码的"), or 就 follows what can or cannot
+// be ("有就帮我改过去", "换不了我就不要了").
+func supposes(runes []rune, start, end int) int {
+	can, near := false, strings.ContainsRune("有能行没", runes[start])
+	for i := start; i < min(end, start+9); i++ {
+		if loose(runes[i]) || final(runes[i]) {
+			return 0
+		}
+		switch r := runes[i]; {
+		case r == '的' && i > start && i+1 < end && runes[i+1] == '话' && (i+2 >= end || runes[i+2] != '费'):
+			return i + 2 - start
+		case r == '就' && (can || near && i > start && i <= start+2):
+			return i - start
+		case r == '不' && i > start && i+1 < end && strings.ContainsRune(attained, runes[i+1]), r == '没' && i > start && i+1 < end && runes[i+1] == '了':
+			can = true
+		}
+	}
+	return 0
+}
+
+// fallsShort tells whether a Chinese clause begins by denying that what the question before it asks for can be
+// done: "能截住吗，截不住我再寄一份".
+func fallsShort(runes []rune, before, start, end int) bool {
+	return start+3 < end && text.Han(runes[start]) && runes[start+1] == '不' && strings.ContainsRune(attained, runes[start+2]) && slices.Contains(runes[before:start], runes[start])
 }
 
 // consequence begins the second half of a conditional clause.

@@ -147,6 +147,28 @@ func TestAVerbIsNoJoiningWord(t *testing.T) {
 			t.Errorf("%s: %q, wanted %q", enquiry, got, want)
 		}
 	}
+	for _, enquiry := range []string{"这两款送货要另外收费吗", "对比这两款的参数，来得及吗", "对比这两款的参数，还来得及不"} {
+		if got := w.said(enquiry); len(got) != 1 {
+			t.Errorf("%s: %q, wanted one need", enquiry, got)
+		}
+	}
+}
+
+func TestAConditionNeedsNoWordThatOpensIt(t *testing.T) {
+	t.Parallel()
+	w := open(t)
+	for enquiry, want := range map[string][]string{
+		"红色什么时候补货，有就给我换一件":            {"红色什么时候补货 → stock", "有就给我换一件 → exchange"},
+		"给我换一件，换不了我就退货":               {"给我换一件 → exchange", "换不了我就退货 → refund"},
+		"红色还有货吗，不来的话给我退款":             {"红色还有货吗 → stock", "不来的话给我退款 → refund"},
+		"帮我换个尺码行吗，换不成把钱退给我":           {"帮我换个尺码行吗 → exchange", "换不成把钱退给我 → refund"},
+		"机器不出水了，开不了机":                 {"机器不出水了，开不了机 → broken"},
+		"is it in stock or is it not": {"is it in stock or is it not → stock"},
+	} {
+		if got := w.said(enquiry); !reflect.DeepEqual(got, want) {
+			t.Errorf("%s: %q, wanted %q", enquiry, got, want)
+		}
+	}
 }
 
 func TestAQuestionThatSaysNothingBelongsToWhatItAsksAbout(t *testing.T) {

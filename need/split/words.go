@@ -81,11 +81,11 @@ var (
 	vainWords = []string{
 		"查", "查查", "查下", "查一下", "查一查", "看", "看看", "看下", "看一下", "瞧瞧", "处理", "处理下", "处理一下", "解决", "解决下", "解决一下", "弄一下", "想想办法", "想个办法", "核实一下", "核实下", "确认一下", "确认下",
 		"怎么办", "咋办", "怎么弄", "咋弄", "咋整", "怎么整", "怎么搞", "怎么搞的", "怎么回事", "咋回事", "啥情况", "什么情况", "啥原因", "什么原因", "什么问题", "啥毛病", "什么毛病", "怎么处理", "怎么解决", "为什么", "为啥", "是不是坏了", "是不是坏", "是坏了吗", "是不是有问题", "是不是出问题了", "哪里出问题了", "哪里出了问题",
-		"急", "急用", "急着用", "着急", "等着用", "在线等", "挺急", "很急", "可以吗", "可以不", "可不可以", "行吗", "行不", "行不行", "成不", "成吗", "好吗", "好不好", "好不", "对吗", "对吧", "是吧", "是吗", "对不对", "是不是", "有办法吗", "有没有办法", "不对", "不对不对", "等等", "等一下", "等下", "算了", "就算了",
+		"急", "急用", "急着用", "着急", "等着用", "在线等", "挺急", "很急", "可以吗", "可以不", "可不可以", "来得及", "来不来得及", "赶得上", "行吗", "行不", "行不行", "成不", "成吗", "好吗", "好不好", "好不", "对吗", "对吧", "是吧", "是吗", "对不对", "是不是", "有办法吗", "有没有办法", "不对", "不对不对", "等等", "等一下", "等下", "算了", "就算了",
 		"what should i do", "what do i do", "what can i do", "what now", "please check", "can you check", "could you check", "please help", "can you help", "could you help", "help me", "what's going on", "what is going on", "is that ok", "is that okay", "is that possible", "is this possible", "would that be possible", "asap", "urgent", "it's urgent", "check it", "please look into it", "look into it", "can you look into it", "could you look into it", "can you look into this", "any idea", "any ideas", "any idea why", "is something wrong", "is anything wrong", "what went wrong", "is it broken", "what's wrong", "what is wrong", "what's wrong with it", "how come", "why is that", "why", "can you do that", "could you do that", "can you sort", "can you sort it", "can you sort this", "what is the matter", "what's the matter", "what is the matter with it", "what's the matter with it", "what gives", "is that all right", "is that alright", "can you sort it out", "please sort it out", "sort it out", "is that normal", "is this normal", "right", "correct", "please advise", "can you fix it", "how do i fix it", "how do i fix this", "how can i fix it",
 	}
 	besideVain = []string{
-		"你们", "你", "您", "帮", "帮我", "帮忙", "给", "给我", "麻烦", "请", "能", "能不能", "可以", "快", "快点", "赶紧", "赶快", "尽快", "马上", "先", "到底", "究竟", "这", "那", "这个", "这是", "该", "应该", "我", "要", "得", "想", "都", "也", "又", "好", "的", "吗", "呢", "啊", "呀", "吧", "嘛", "呗", "哦", "咧", "了", "不", "没", "一下", "下", "真", "挺", "很", "比较", "有点", "那", "就", "不能的话", "不行的话", "没有的话", "没的话", "不然",
+		"你们", "你", "您", "帮", "帮我", "帮忙", "给", "给我", "麻烦", "请", "能", "能不能", "可以", "快", "快点", "赶紧", "赶快", "尽快", "马上", "先", "到底", "究竟", "这", "那", "这个", "这是", "该", "应该", "我", "要", "得", "想", "都", "也", "又", "还", "好", "的", "吗", "呢", "啊", "呀", "吧", "嘛", "呗", "哦", "咧", "了", "不", "没", "一下", "下", "真", "挺", "很", "比较", "有点", "那", "就", "不能的话", "不行的话", "没有的话", "没的话", "不然",
 		"please", "pls", "so", "really", "then", "now", "for me", "me", "and", "just", "quite", "rather", "is it", "it's", "it is",
 	}
 )
@@ -104,6 +104,12 @@ var reasonWords = []string{"因为", "由于", "既然", "考虑到", "because",
 
 // measureWords follow an ordinal that counts. Single characters, so that "第二发票" stays a list.
 const measureWords = "次个天件台单款代批期年月季方轮名位条章节课版步页周号份只双套部张把杯瓶箱包盒层排站回遍手人时分笔间家种类档场届局段遭趟通封门块根顶副班级关"
+
+// apart are characters after which 另外 says that something is separate, not that another need follows.
+const apart = "要会得需想能再有用是还须"
+
+// attained are characters that follow a verb and 不 where something cannot be done: 改不了, 赶不上.
+const attained = "了成到上住出下来开完起动"
 
 // linkNot are characters after 还有 that make it a verb: "还有货吗" asks whether some is left.
 const linkNot = "钱货没多几库现名余剩券优折活位空票效用啥什哪别其人房车机红"
