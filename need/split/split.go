@@ -233,7 +233,9 @@ func (p *piece) price() float64 {
 	case markComma:
 		cost = tune.comma
 	case markHanComma:
-		cost = tune.hanComma
+		if cost = tune.comma; p.asks {
+			cost = tune.hanComma
+		}
 	case markSentence:
 		cost = tune.sentence
 	}
@@ -613,11 +615,16 @@ func (c *Cues) requests(runes []rune, from, to int) bool {
 }
 
 // LeavesOpen tells whether Chinese words of a plain text ask by yes or no without a word for it: they
-// end in one ("能退不", "到了没"), or say a verb and its denial ("送不送").
+// end in one ("能退不", "到了没", "修完没有"), or say a verb and its denial ("送不送").
 func LeavesOpen(runes []rune, start, end int) bool {
 	no := func(r rune) bool { return r == '不' || r == '没' }
 	if end-start > 2 && no(runes[end-1]) && text.Han(runes[end-2]) && !no(runes[end-2]) {
 		return true
+	}
+	for i := max(start+1, end-4); i+1 < end; i++ { // "修完没有", "发了没呀"; not "修完没用"
+		if runes[i] == '没' && strings.ContainsRune("了完过好到", runes[i-1]) && strings.ContainsRune("有啊呀呢", runes[i+1]) {
+			return true
+		}
 	}
 	for i := start + 1; i+1 < end; i++ {
 		if no(runes[i]) && runes[i-1] == runes[i+1] && text.Han(runes[i-1]) {

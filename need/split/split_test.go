@@ -128,6 +128,7 @@ func TestWhatAsksInChinese(t *testing.T) {
 		"先修还是先换": true, "是退到卡里还是退到零钱": true, "存三年还是存五年": true,
 		"修了两次还是漏水": false, "换过电池还是充不进": false, "我选还是不选你别管": false, "还是老样子": false,
 		"能改不": true, "送不送": true, "改好了": false,
+		"检测完没有": true, "寄出去了没呀": true, "上次修完没用": false,
 	} {
 		if runes := []rune(clause); split.LeavesOpen(runes, 0, len(runes)) != want {
 			t.Errorf("%s: asks %v, wanted %v", clause, !want, want)
