@@ -181,8 +181,7 @@ func intentsOf(needs []string) []string {
 // a person hears in them. It may only rise.
 const heardExactly = 65
 
-// The same of the enquiries in files called unseen-…, which nobody looked at when
-// sentences were written or rules changed.
+// The same of the enquiries in files called unseen-…, from which nothing was taught.
 const heardUnseen = 38
 
 // TestCompoundEnquiriesAreHeardAndAnswered asks what stands in
