@@ -62,7 +62,7 @@ func enquire(v candidate.View, who *profile.Profile, needs ...need.Need) *candid
 // the byte, and a recommendation's score is the sum of its terms.
 func answered(t *testing.T, sources []candidate.Source, r *candidate.Request) map[string][]candidate.Answer {
 	t.Helper()
-	results := candidate.Gather(t.Context(), sources, r, time.Second)
+	results := candidate.Gather(t.Context(), sources, r, time.Minute)
 	stored, err := json.Marshal(results)
 	if err != nil {
 		t.Fatal(err)
@@ -74,7 +74,7 @@ func answered(t *testing.T, sources []candidate.Source, r *candidate.Request) ma
 	if !reflect.DeepEqual(back, results) {
 		t.Errorf("the results change in storage:\n%#v\n%#v", results, back)
 	}
-	if again := candidate.Gather(t.Context(), sources, r, time.Second); !reflect.DeepEqual(again, results) {
+	if again := candidate.Gather(t.Context(), sources, r, time.Minute); !reflect.DeepEqual(again, results) {
 		t.Error("the same request was answered differently")
 	}
 	by := map[string][]candidate.Answer{}
@@ -366,16 +366,16 @@ func TestAReplayCountsWhatWasCountedThen(t *testing.T) {
 	}
 	sources := candidate.Sources(log.Of("w"))
 	r := enquire(v, nil, spoken(v, "n1", "presale.recommend", "A和B选哪个"))
-	before := candidate.Gather(t.Context(), sources, r, time.Second)
+	before := candidate.Gather(t.Context(), sources, r, time.Minute)
 	for i := range 90 {
 		log.at(uint32(i + 100)).viewed("A").viewed("B").bought("B")
 	}
-	after := candidate.Gather(t.Context(), candidate.Recorded(sources, before, nil), r, time.Second)
+	after := candidate.Gather(t.Context(), candidate.Recorded(sources, before, nil), r, time.Minute)
 	if !reflect.DeepEqual(after, before) {
 		t.Errorf("counted again: %+v, then %+v", before, after)
 	}
 	cohort := before[2].Answers[0].Recommendation.Cohort.Ref
-	without := candidate.Gather(t.Context(), candidate.Recorded(sources, before, []evidence.Ref{cohort}), r, time.Second)
+	without := candidate.Gather(t.Context(), candidate.Recorded(sources, before, []evidence.Ref{cohort}), r, time.Minute)
 	if rec := without[2].Answers[0].Recommendation; rec.Cohort != nil {
 		t.Errorf("without the cohort: %+v", rec)
 	}
@@ -559,7 +559,7 @@ func TestAVeryLongMessageIsReadInOneGo(t *testing.T) {
 	v := wash(t).At(0)
 	for _, sentence := range []string{strings.Repeat("a", 10000), strings.Repeat("洗衣机", 4000), strings.Repeat(",", 1000) + "A和B", strings.Repeat("\u200b\u202e", 5000)} {
 		n := spoken(v, "n1", "presale.recommend", sentence)
-		candidate.Gather(t.Context(), candidate.Sources(nil), enquire(v, nil, n), time.Second)
+		candidate.Gather(t.Context(), candidate.Sources(nil), enquire(v, nil, n), time.Minute)
 	}
 }
 
@@ -656,7 +656,7 @@ func BenchmarkGatherTwoNeeds1000Items(b *testing.B) {
 	sources := candidate.Sources(log.Of("w"))
 	b.ReportAllocs()
 	for b.Loop() {
-		candidate.Gather(b.Context(), sources, r, time.Second)
+		candidate.Gather(b.Context(), sources, r, time.Minute)
 	}
 }
 
@@ -670,7 +670,7 @@ func BenchmarkRecommendFromACategory(b *testing.B) {
 	sources := candidate.Sources(newLog(b).Of("w"))
 	b.ReportAllocs()
 	for b.Loop() {
-		candidate.Gather(b.Context(), sources, r, time.Second)
+		candidate.Gather(b.Context(), sources, r, time.Minute)
 	}
 }
 

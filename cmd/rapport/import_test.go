@@ -86,15 +86,19 @@ func TestAnImportSurvivesKill9OfEitherSide(t *testing.T) {
 	writeShopEvents(t, file, rows, seed)
 	c := startChild(t, filepath.Join(dir, "data"))
 	key := c.key
-	addr := strings.TrimPrefix(c.url, "http://")
 	// Between the two stands what tells when to kill: the importer once a piece of its
 	// was taken and the answer did not arrive, the server with a piece on its way.
-	target, err := neturl.Parse(c.url)
-	if err != nil {
-		t.Fatal(err)
+	// Where the server is now, it knows as well: a port that was left may be another's.
+	var server atomic.Pointer[neturl.URL]
+	stands := func(at *child) {
+		target, err := neturl.Parse(at.url)
+		if err != nil {
+			t.Fatal(err)
+		}
+		server.Store(target)
 	}
-	through := httputil.NewSingleHostReverseProxy(target)
-	through.ErrorLog = log.New(io.Discard, "", 0)
+	stands(c)
+	through := &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(server.Load()) }, ErrorLog: log.New(io.Discard, "", 0)}
 	unanswered, onItsWay := make(chan struct{}), make(chan struct{})
 	var sent atomic.Int64
 	between := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -129,8 +133,9 @@ func TestAnImportSurvivesKill9OfEitherSide(t *testing.T) {
 	}
 	<-onItsWay
 	c.kill(t)
-	again := startChildAt(t, filepath.Join(dir, "data"), addr) // the importer has waited
+	again := startChild(t, filepath.Join(dir, "data")) // the importer has waited
 	defer again.kill(t)
+	stands(again)
 	if err := second.Wait(); err != nil {
 		t.Fatalf("%v\n%s", err, said.String())
 	}

@@ -64,6 +64,10 @@ func openCompany(t *testing.T) *company {
 	return c
 }
 
+// patience is how long a test waits for what must come: it decides how soon a broken
+// house is found out, and nothing else.
+const patience = 3 * time.Minute
+
 func (c *company) fail(n int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -85,7 +89,7 @@ func (c *company) next(t *testing.T) called {
 	select {
 	case x := <-c.calls:
 		return x
-	case <-time.After(20 * time.Second):
+	case <-time.After(patience):
 		if c.shop != nil {
 			t.Log(c.shop.do("GET", "/v1/webhook/deliveries", nil), c.shop.do("GET", "/v1/firings", nil))
 		}
@@ -97,11 +101,10 @@ func (c *company) next(t *testing.T) called {
 // until waits for something that the house does by itself.
 func (s *shop) until(what string, is func() bool) {
 	s.t.Helper()
-	for range 2000 {
+	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
 		if is() {
 			return
 		}
-		time.Sleep(10 * time.Millisecond)
 	}
 	s.t.Fatalf("in vain waited for: %s; firings %v", what, s.do("GET", "/v1/firings?limit=1000", nil)["items"])
 }
@@ -170,7 +173,7 @@ func hears(t *testing.T, said <-chan object) object {
 	select {
 	case o := <-said:
 		return o
-	case <-time.After(20 * time.Second):
+	case <-time.After(patience):
 		t.Fatal("nothing was said in the conversation")
 		return nil
 	}

@@ -89,7 +89,6 @@ func fitted(t *testing.T, fields []Field, records []Record, o Options) *Model {
 func TestRecordsOfOnePersonFindOneAnother(t *testing.T) {
 	t.Parallel()
 	seed := rand.Uint64()
-	t.Log("seed", seed)
 	records := crowd(rand.New(rand.NewPCG(seed, 1)), 1200)
 	again := 0
 	for _, r := range records {
@@ -109,7 +108,9 @@ func TestRecordsOfOnePersonFindOneAnother(t *testing.T) {
 			}
 		}
 	}
-	if f1 := 2 * float64(right) / float64(right+wrong+again); f1 < 0.99 {
+	f1 := 2 * float64(right) / float64(right+wrong+again)
+	t.Logf("seed %d: F1 %.4f", seed, f1)
+	if f1 < 0.99 {
 		t.Errorf("F1 %.4f: %d of %d found, %d wrong", f1, right, again, wrong)
 	}
 }

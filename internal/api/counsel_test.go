@@ -187,6 +187,7 @@ func TestNothingThatASecondReaderSaysMovesADecision(t *testing.T) {
 			}
 		}
 	}
+	t.Logf("%d wordings and %d readings were listened to", worded, preferred)
 	if worded == 0 || preferred == 0 {
 		t.Errorf("the second reader was never listened to: %d wordings, %d readings", worded, preferred)
 	}
@@ -260,7 +261,7 @@ func TestAnEndpointThatFailsOrLiesChangesNothing(t *testing.T) {
 func TestASecondReaderReordersTheQuestionAndTeaches(t *testing.T) {
 	t.Parallel()
 	h := &hostile{}
-	d := advised(t, h, nil)
+	d := advised(t, h, func(o *engine.Options) { o.Compiler = oneInSix{compiler()} }) // whose quality is measured below
 	const text = "会员的那个"
 	d.want(200, "", "POST", "/v1/identify", "sk_shop", `{"userId":"u1","traits":{"name":"林小满"}}`)
 	_, before := d.decides(text)

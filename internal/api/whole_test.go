@@ -63,7 +63,8 @@ func wholeWith(t testing.TB, dir string, change func(*engine.Options)) (d *door,
 		}
 	}
 	o := engine.Options{
-		Store: store, Compiler: compiler(), Clock: clock, Counts: cohorts.Opens, Desk: desk, Switches: switches, Rollouts: rollouts, Acts: acts, Papers: store,
+		Store: store, Compiler: compiler(), Clock: clock, Deadline: time.Minute, // on a busy machine, too
+		Counts: cohorts.Opens, Desk: desk, Switches: switches, Rollouts: rollouts, Acts: acts, Papers: store,
 		Sources: func(w string) []candidate.Source { return candidate.Sources(cohorts.Of(w)) },
 	}
 	change(&o)
