@@ -31,7 +31,7 @@ unit: ## Go tests without the race detector
 	$(GO) test ./...
 
 race: ## Go tests with the race detector
-	$(GO) test -race ./...
+	@scripts/race.sh
 
 lint: ## format, vet, staticcheck
 	@scripts/lint.sh

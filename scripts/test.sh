@@ -19,7 +19,7 @@ say "build: the shipped classifiers, bin/rapport"
 make -s build
 
 say "Go: unit, house, pack, conformance tests, with the race detector; both stores"
-RAPPORT_REQUIRE_POSTGRES=1 RAPPORT_REQUIRE_NODE=1 go test -race -timeout 45m ./...
+RAPPORT_REQUIRE_POSTGRES=1 RAPPORT_REQUIRE_NODE=1 scripts/race.sh
 
 say "browser: console, demo page and widget in Chromium"
 scripts/browser.sh
