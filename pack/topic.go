@@ -47,7 +47,7 @@ func (c *content) topic(v value) {
 // topics are all of a source, ready to be asked of many events.
 type topics struct {
 	all []topic
-	// memo holds what pages were found to be about, each in one of a few places by what
+	// memo holds what pages were found to be about, each in one of two places by what
 	// it says of itself: a shop has few pages beside the views of them.
 	memo [memoized]atomic.Pointer[page]
 	seed maphash.Seed
@@ -83,9 +83,14 @@ func (t *topics) raw(values [len(topicFields)][]byte) string {
 	for _, v := range values {
 		key = append(append(key, v...), 0) // no JSON has it
 	}
-	place := &t.memo[maphash.Bytes(t.seed, key)%memoized]
-	if known := place.Load(); known != nil && bytes.Equal(known.raw, key) {
-		return known.topic
+	at := maphash.Bytes(t.seed, key) % memoized
+	place, beside := &t.memo[at], &t.memo[at^1]
+	first := place.Load()
+	if first != nil && bytes.Equal(first.raw, key) {
+		return first.topic
+	}
+	if second := beside.Load(); second != nil && bytes.Equal(second.raw, key) {
+		return second.topic
 	}
 	var texts [len(topicFields)]string
 	for i, v := range values {
@@ -93,6 +98,9 @@ func (t *topics) raw(values [len(topicFields)][]byte) string {
 	}
 	found := t.find(texts)
 	if len(key) <= len(room) {
+		if first != nil {
+			beside.Store(first)
+		}
 		place.Store(&page{bytes.Clone(key), found})
 	}
 	return found

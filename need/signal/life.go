@@ -91,10 +91,14 @@ func (l Life) add(i int, r *rule, group []byte) (Life, record) {
 	size := (r.size + len(group) + 7) &^ 7
 	need := to + len(l) - from + size
 	var out Life
-	if from == to {
-		out = append(l, make([]byte, size)...)
-	} else {
+	switch {
+	case from != to:
 		out = l.grown(to, need)
+	case len(l)+size <= cap(l):
+		out = l[:len(l)+size]
+		clear(out[len(l):])
+	default:
+		out = append(make(Life, 0, roomy(n+1, to, need)), l...)[:len(l)+size]
 	}
 	at := need - to - size
 	copy(out[lifeHeader+4*i+4:], out[lifeHeader+4*i:lifeHeader+4*n])
@@ -118,7 +122,7 @@ func (l Life) add(i int, r *rule, group []byte) (Life, record) {
 // record would cost more than it saves, so those that come in between stand behind.
 func (l Life) grown(to, need int) Life {
 	n := l.count()
-	from, out := area(n), slices.Grow(Life(nil), need+need/5)[:need]
+	from, out := area(n), make(Life, need, roomy(n+1, to, need))
 	copy(out, l[:lifeHeader+4*n])
 	place := to
 	for j := range n {
@@ -127,6 +131,14 @@ func (l Life) grown(to, need int) Life {
 		place += copy(out[place:], b)
 	}
 	return out
+}
+
+// roomy is how much room a life of so many records gets: what it needs, and what
+// further ones like them take until the directory is full, when all of it moves anyway;
+// at most half as much again.
+func roomy(records, base, need int) int {
+	left := (16 - records%16) % 16
+	return need + min((need-base)*left/records, need/2)
 }
 
 // drop takes a record out.
@@ -828,8 +840,9 @@ func (r *rule) turn(b record, t int64, fired *[]Fired) {
 	case r.Form == Sequence:
 		at, n = chain(len(r.Then)), 1+len(r.Then)
 	}
-	for i := range n {
-		x.Events = append(x.Events, b.id(at+i*r.entry))
+	x.Events = make([]event.ID, n)
+	for i := range x.Events {
+		x.Events[i] = b.id(at + i*r.entry)
 	}
 	x.Print = print(x.Group, t, x.Events)
 	if r.firing > 0 {

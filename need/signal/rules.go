@@ -340,18 +340,17 @@ func ms(t time.Time) int64 { return t.UnixMilli() }
 
 // print tells firings of one signal apart.
 func print(group []string, at int64, events []event.ID) [16]byte {
-	h := sha256.New()
+	var room [512]byte
+	b := room[:0]
 	for _, g := range group {
-		h.Write([]byte(g))
-		h.Write([]byte{0})
+		b = append(append(b, g...), 0)
 	}
-	var t [8]byte
-	le.PutUint64(t[:], uint64(at))
-	h.Write(t[:])
-	for _, e := range events {
-		h.Write(e[:])
+	b = le.AppendUint64(b, uint64(at))
+	for i := range events {
+		b = append(b, events[i][:]...)
 	}
-	return [16]byte(h.Sum(nil))
+	sum := sha256.Sum256(b)
+	return [16]byte(sum[:])
 }
 
 // Live tells whether a signal reads records.
