@@ -337,6 +337,7 @@ type scratch struct {
 	margin               float64 // of the part understood last
 	unsettled            []string
 	score                split.Score
+	ear                  *classify.Spans
 }
 
 type pointing struct {
@@ -363,6 +364,7 @@ func (s *scratch) begin(p *Plan, e Enquiry, who *profile.Profile, at time.Time, 
 			s.margins = s.Plan.intents.ScoreRunes(part, s.margins)
 			return classify.Best(s.margins)
 		}
+		s.ear = p.intents.Spans()
 	}
 }
 
@@ -379,7 +381,7 @@ func (s *scratch) end() {
 // spoken finds the needs that have words of their own.
 func (s *scratch) spoken() []Need {
 	s.mark()
-	s.spans = split.Split(s.plain, s.score, s.cues)
+	s.spans = split.Heard(s.plain, s.ear, s.cues)
 	s.join()
 	needs := make([]Need, len(s.parts), len(s.parts)+2)
 	s.places = s.places[:0]

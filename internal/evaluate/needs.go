@@ -115,11 +115,7 @@ func Learn(examples []classify.Example, words split.Words, o classify.Options) (
 	}
 	cues := split.Compile(words, texts)
 	return func(s string) []Spoken {
-		var margins []float64
-		spans := split.Split(text.Normalise(s), func(part []rune) (int, float64) {
-			margins = model.ScoreRunes(part, margins)
-			return classify.Best(margins)
-		}, cues)
+		spans := split.Heard(text.Normalise(s), model.Spans(), cues)
 		var needs []Spoken
 		for _, span := range spans {
 			if !span.Negated {

@@ -128,10 +128,11 @@ func bagsOf(examples []Example) (bags [][]feature, length []int) {
 	const chunk = 64
 	inParallel((len(examples)+chunk-1)/chunk, func(c int) {
 		var arena []feature
+		var r reading
 		for i := c * chunk; i < min(len(examples), (c+1)*chunk); i++ {
 			from := len(arena)
 			plain := text.Normalise(examples[i].Text).Runes
-			arena, length[i] = bagOf(plain, arena), len(plain)
+			arena, length[i] = r.bagOf(plain, arena), len(plain)
 			bags[i] = arena[from:len(arena):len(arena)]
 		}
 	})
@@ -273,7 +274,7 @@ func (m *Model) Score(s string, dst []float64) []float64 {
 // nothing when dst is large enough.
 func (m *Model) ScoreRunes(runes []rune, dst []float64) []float64 {
 	s := m.take()
-	s.features = s.once(featuresOf(runes, s.features[:0]))
+	s.features = s.once(s.reading.featuresOf(runes, s.features[:0]))
 	dst = m.add(s, s.features, dst)
 	m.pool.Put(s)
 	return dst
@@ -345,6 +346,7 @@ func (m *Model) add(s *scratch, features []feature, dst []float64) []float64 {
 
 // scratch is what one scoring needs besides its result.
 type scratch struct {
+	reading  reading
 	features []feature
 	seen     []feature // a table of those met so far, 0 where it is free
 	row      []int32

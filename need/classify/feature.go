@@ -88,22 +88,96 @@ func seed(kind feature) uint64 { return mix(0x9e3779b97f4a7c15, rune(kind)) }
 
 func tag(kind feature, h uint64) feature { return h>>4 | kind<<60 }
 
+// noted is a feature and the stretch of the text that it rests on.
+type noted struct {
+	feature
+	from, to int32
+}
+
+// stretch is a half-open range of a plain text.
+type stretch struct{ from, to int32 }
+
+// spelling is a word of a text.
+type spelling struct {
+	stretch
+	hash  uint64
+	apart bool // Han characters stand between it and the word before
+}
+
+// reading is what is found in a text, with repetitions: features that rest on a stretch of it and are found
+// wherever it stands, and the words of which those are made that tell how a text begins and ends.
+type reading struct {
+	notes []noted
+	words []spelling
+	// whole are the stretches of several words or characters that were taken for one thing, with what stands
+	// beside a name: a part of the text that begins or ends inside of one has to be read by itself.
+	whole []stretch
+}
+
+func (r *reading) note(f feature, from, to int) {
+	r.notes = append(r.notes, noted{f, int32(from), int32(to)})
+}
+
 // featuresOf appends to dst the features of a plain text, with repetitions: words and pairs of
 // neighbouring words, the pieces of 2 to 5 characters of each word with its edges marked, single Han
 // characters and neighbouring pairs of them, what a text begins and ends with. A mixed text gives
 // both. A word counts once more without its English ending, and what is named by its kind. Punctuation counts as a Han character does: "哪个好？" and "这个好。" differ by it.
-func featuresOf(runes []rune, dst []feature) []feature {
+func (r *reading) featuresOf(runes []rune, dst []feature) []feature {
+	r.read(runes)
+	for _, n := range r.notes {
+		dst = append(dst, n.feature)
+	}
+	return endsOf(runes, 0, len(runes), r.words, dst)
+}
+
+// endsOf appends to dst what tells how the part of a text from one place to another begins and ends; words
+// are those that stand in it whole, or the first two and the last of them.
+func endsOf(runes []rune, from, to int, words []spelling, dst []feature) []feature {
+	if from >= to {
+		return dst
+	}
+	if c := runes[from]; text.Han(c) {
+		dst = append(dst, tag(kindEdge, mix(seed(kindEdge), c)))
+	}
+	if c := runes[to-1]; text.Han(c) {
+		dst = append(dst, tag(kindEdge, mix(seed(kindEdge+1), c)))
+	}
+	if len(words) == 0 {
+		return dst
+	}
+	dst = append(dst, tag(kindFirst, words[0].hash))
+	if len(words) > 1 {
+		before := words[0].hash
+		if words[1].apart {
+			before = 0
+		}
+		dst = append(dst, tag(kindFirst, mix(before, 1)^words[1].hash>>1))
+	}
+	if last := &words[len(words)-1]; int(last.to) >= to-1 {
+		dst = append(dst, tag(kindFirst, mix(last.hash, 2)))
+	}
+	return dst
+}
+
+// read finds the features of a plain text, but for those of its ends.
+func (r *reading) read(runes []rune) {
 	const edge = '\x02'
+	r.notes, r.words, r.whole = r.notes[:0], r.words[:0], r.whole[:0]
 	var word, before uint64 // hash of the previous word
 	var han rune            // the previous Han character or mark
-	words := 0
-	var stems [3]uint64         // of the last three words
-	var recent [together]uint16 // the last concepts, in a ring
+	hanAt, wordAt := 0, 0   // where they stand
+	var stems [3]uint64     // of the last three words
+	var stemAt [3]int
+	type concept struct {
+		id uint16
+		at int32
+	}
+	var recent [together]concept // the last concepts, in a ring
 	meanings := 0
 	known, hanFree := concepts(), 0
-	meant := func(ids []uint16) {
+	meant := func(ids []uint16, from, to int) {
 		for _, id := range ids {
-			dst = append(dst, tag(kindConcept, mix(seed(kindConcept), rune(id))))
+			r.note(tag(kindConcept, mix(seed(kindConcept), rune(id))), from, to)
 		}
 		if len(ids) == 0 {
 			return
@@ -111,42 +185,39 @@ func featuresOf(runes []rune, dst []feature) []feature {
 		id := ids[0]
 		for back := 1; back <= min(meanings, together); back++ {
 			other := recent[(meanings-back)%together]
-			if other == id {
+			if other.id == id {
 				continue
 			}
+			begin := min(int(other.at), from)
 			if back == 1 {
-				dst = append(dst, tag(kindConceptPair, mix(mix(seed(kindConceptPair), rune(other)), rune(id))))
+				r.note(tag(kindConceptPair, mix(mix(seed(kindConceptPair), rune(other.id)), rune(id))), begin, to)
 			}
-			dst = append(dst, tag(kindTogether, mix(mix(seed(kindTogether), rune(min(id, other))), rune(max(id, other)))))
+			r.note(tag(kindTogether, mix(mix(seed(kindTogether), rune(min(id, other.id))), rune(max(id, other.id)))), begin, to)
 		}
-		recent[meanings%together] = id
+		recent[meanings%together] = concept{id, int32(from)}
 		meanings++
 	}
 	for i := 0; i < len(runes); {
-		r := runes[i]
-		if r == ' ' || r == '\n' {
+		c := runes[i]
+		if c == ' ' || c == '\n' {
 			i++
 			continue
 		}
-		if !text.Letter(r) {
-			dst = append(dst, tag(kindHan, mix(seed(kindHan), r)))
+		if !text.Letter(c) {
+			r.note(tag(kindHan, mix(seed(kindHan), c)), i, i+1)
 			if han != 0 {
-				dst = append(dst, tag(kindHanPair, mix(mix(seed(kindHanPair), han), r)))
+				r.note(tag(kindHanPair, mix(mix(seed(kindHanPair), han), c)), hanAt, i+1)
 			}
-			han = r
-			if text.Han(r) {
+			han, hanAt = c, i
+			if text.Han(c) {
 				word, stems = 0, [3]uint64{}
 				if i >= hanFree {
 					if n, ids := known.han(runes, i); n > 0 {
-						meant(ids)
-						hanFree = i + n
+						meant(ids, i, i+n)
+						if hanFree = i + n; n > 1 {
+							r.whole = append(r.whole, stretch{int32(i), int32(i + n)})
+						}
 					}
-				}
-				if i == 0 {
-					dst = append(dst, tag(kindEdge, mix(seed(kindEdge), r)))
-				}
-				if i == len(runes)-1 {
-					dst = append(dst, tag(kindEdge, mix(seed(kindEdge+1), r)))
 				}
 			}
 			i++
@@ -154,43 +225,42 @@ func featuresOf(runes []rune, dst []feature) []feature {
 		}
 		j := wordEnd(runes, i)
 		han = 0
-		before, word = word, seed(kindWord)
+		begin := wordAt
+		before, word, wordAt = word, seed(kindWord), i
 		for _, c := range runes[i:j] {
 			word = mix(word, c)
 		}
-		words++
+		r.words = append(r.words, spelling{stretch{int32(i), int32(j)}, word, before == 0})
 		root := stem(runes[i:j])
-		dst = append(dst, tag(kindWord, word), tag(kindStem, root))
-		stems[0], stems[1], stems[2] = root, stems[0], stems[1]
-		meant(known.of(wordStep(0, root)))
+		r.note(tag(kindWord, word), i, j)
+		r.note(tag(kindStem, root), i, j)
+		stems, stemAt = [3]uint64{root, stems[0], stems[1]}, [3]int{i, stemAt[0], stemAt[1]}
+		meant(known.of(wordStep(0, root)), i, j)
 		if stems[1] != 0 {
-			meant(known.of(wordStep(wordStep(0, stems[1]), root)))
+			if ids := known.of(wordStep(wordStep(0, stems[1]), root)); ids != nil {
+				meant(ids, stemAt[1], j)
+				r.whole = append(r.whole, stretch{int32(stemAt[1]), int32(j)})
+			}
 		}
 		if stems[2] != 0 {
-			meant(known.of(wordStep(wordStep(wordStep(0, stems[2]), stems[1]), root)))
-		}
-		switch words {
-		case 1:
-			dst = append(dst, tag(kindFirst, word))
-		case 2:
-			dst = append(dst, tag(kindFirst, mix(before, 1)^word>>1))
-		}
-		if j >= len(runes)-1 {
-			dst = append(dst, tag(kindFirst, mix(word, 2)))
+			if ids := known.of(wordStep(wordStep(wordStep(0, stems[2]), stems[1]), root)); ids != nil {
+				meant(ids, stemAt[2], j)
+				r.whole = append(r.whole, stretch{int32(stemAt[2]), int32(j)})
+			}
 		}
 		if before != 0 {
-			dst = append(dst, tag(kindWordPair, mix(before^word>>1, 0)))
+			r.note(tag(kindWordPair, mix(before^word>>1, 0)), begin, j)
 		}
 		for s := i - 1; s < j; s++ {
 			g := mix(seed(kindGram), at(runes, s, i, j, edge))
 			for e := s + 1; e <= j && e < s+longestGram; e++ {
 				g = mix(g, at(runes, e, i, j, edge))
-				dst = append(dst, tag(kindGram, g))
+				r.note(tag(kindGram, g), i, j)
 			}
 		}
 		i = j
 	}
-	return namesIn(runes, dst)
+	r.namesIn(runes)
 }
 
 // stem is the hash of a word without its commonest English endings: "charged", "charging", "charges"
@@ -227,9 +297,9 @@ func at(runes []rune, k, from, to int, edge rune) rune {
 
 // bagOf appends to dst the features of a plain text, each once and in order. How often a feature
 // occurs in one sentence says nothing more: counting it changed no accuracy by more than noise.
-func bagOf(runes []rune, dst []feature) []feature {
+func (r *reading) bagOf(runes []rune, dst []feature) []feature {
 	from := len(dst)
-	dst = featuresOf(runes, dst)
+	dst = r.featuresOf(runes, dst)
 	part := dst[from:]
 	slices.Sort(part)
 	return dst[:from+len(slices.Compact(part))]

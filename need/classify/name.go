@@ -109,16 +109,16 @@ func token(runes []rune, i int, h uint64) (int, uint64) {
 	return j, wordStep(h, w)
 }
 
-// namesIn appends to dst what kinds of things a plain text names, and next to which character or word:
+// namesIn finds what kinds of things a plain text names, and next to which character or word:
 // "the singer that is asked for by 来一首". The longest name counts that begins at a place.
-func namesIn(runes []rune, dst []feature) []feature {
+func (r *reading) namesIn(runes []rune) {
 	known := names()
-	before := uint64(0)
+	before, beforeAt := uint64(0), 0
 	for i := 0; i < len(runes); {
-		r := runes[i]
-		han := text.Han(r)
-		if !han && !text.Letter(r) {
-			if r != ' ' {
+		c := runes[i]
+		han := text.Han(c)
+		if !han && !text.Letter(c) {
+			if c != ' ' {
 				before = 0
 			}
 			i++
@@ -127,7 +127,7 @@ func namesIn(runes []rune, dst []feature) []feature {
 		next, h := token(runes, i, 0)
 		first := h
 		end, found := i, (*[mostKinds]uint8)(nil)
-		if !han || r < 0x20000 && known.first[r/64]&(1<<(r%64)) != 0 {
+		if !han || c < 0x20000 && known.first[c/64]&(1<<(c%64)) != 0 {
 			for j, n := next, 1; ; n++ {
 				if kinds := known.of(h); kinds != nil {
 					end, found = j, kinds
@@ -142,26 +142,31 @@ func namesIn(runes []rune, dst []feature) []feature {
 			}
 		}
 		if found == nil {
-			before, i = first, next
+			before, beforeAt, i = first, i, next
 			continue
 		}
-		after, at := uint64(0), end
+		after, at, whole := uint64(0), end, stretch{int32(i), int32(end)}
 		if at < len(runes) && runes[at] == ' ' {
 			at++
 		}
 		if at < len(runes) && (text.Han(runes[at]) || text.Letter(runes[at])) {
-			_, after = token(runes, at, 0)
+			at, after = token(runes, at, 0)
+			whole.to = int32(at)
 		}
+		if before != 0 {
+			whole.from = int32(beforeAt)
+		}
+		r.whole = append(r.whole, whole)
 		for _, kind := range found {
 			if kind == 0 {
 				break
 			}
 			s := mix(seed(kindName), rune(kind))
-			dst = append(dst, tag(kindName, s))
+			r.note(tag(kindName, s), i, end)
 			s = mix(seed(kindNameNear), rune(kind))
-			dst = append(dst, tag(kindNameNear, mix(s^before, 1)), tag(kindNameNear, mix(s^after, 2)))
+			r.note(tag(kindNameNear, mix(s^before, 1)), i, end)
+			r.note(tag(kindNameNear, mix(s^after, 2)), i, end)
 		}
 		before, i = 0, end
 	}
-	return dst
 }

@@ -181,7 +181,7 @@ func (m *Model) Belonging(runes []rune, margins []float64) float64 {
 		return margin
 	}
 	s := m.take()
-	s.features = s.once(featuresOf(runes, s.features[:0]))
+	s.features = s.once(s.reading.featuresOf(runes, s.features[:0]))
 	x := m.partsOf(s.features, len(runes), margins, &m.scope)
 	m.pool.Put(s)
 	return m.scope.of(x)
@@ -193,7 +193,7 @@ func (m *Model) Explain(runes []rune, margins []float64) []Say {
 		return nil
 	}
 	s := m.take()
-	s.features = s.once(featuresOf(runes, s.features[:0]))
+	s.features = s.once(s.reading.featuresOf(runes, s.features[:0]))
 	x := m.partsOf(s.features, len(runes), margins, &m.scope)
 	m.pool.Put(s)
 	said := make([]Say, parts)

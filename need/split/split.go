@@ -25,6 +25,36 @@ import (
 // for a clear no. It must be pure.
 type Score func(part []rune) (label int, margin float64)
 
+// Ear tells what the parts of one text mean, of which many overlap.
+type Ear interface {
+	// Begin takes up a plain text. Its pieces begin at starts and end at ends, in order and none before the
+	// other has ended; parts have at most so many pieces.
+	Begin(runes []rune, starts, ends []int, most int)
+	// Best gives what Score gives of runes[starts[first]:ends[last]]. The parts that are asked for end ever
+	// later.
+	Best(first, last int) (label int, margin float64)
+	// Score is a Score.
+	Score(part []rune) (label int, margin float64)
+	// End lets go of the text.
+	End()
+}
+
+// each is an ear that hears each part by itself.
+type each struct {
+	score        Score
+	runes        []rune
+	starts, ends []int
+}
+
+func (e *each) Begin(runes []rune, starts, ends []int, _ int) {
+	e.runes, e.starts, e.ends = runes, starts, ends
+}
+func (e *each) Score(part []rune) (label int, margin float64) { return e.score(part) }
+func (e *each) End()                                          {}
+func (e *each) Best(first, last int) (label int, margin float64) {
+	return e.score(e.runes[e.starts[first]:e.ends[last]])
+}
+
 // Range is a half-open range of runes of the original text.
 type Range struct{ Start, End int }
 
@@ -120,10 +150,22 @@ type piece struct {
 // Split cuts a text. It returns nothing for a text that says nothing, and one span for one that holds
 // a single need.
 func Split(n text.Normalised, score Score, c *Cues) []Span {
+	return Heard(n, &each{score: score}, c)
+}
+
+// Heard is Split with an ear for the text as a whole.
+func Heard(n text.Normalised, ear Ear, c *Cues) []Span {
 	pieces := c.pieces(n.Runes)
 	if len(pieces) == 0 {
 		return nil
 	}
+	places := make([]int, 2*len(pieces))
+	starts, ends := places[:len(pieces)], places[len(pieces):]
+	for i := range pieces {
+		starts[i], ends[i] = pieces[i].start+pieces[i].lead, pieces[i].end
+	}
+	ear.Begin(n.Runes, starts, ends, window)
+	defer ear.End()
 	type step struct {
 		value, margin float64
 		from, label   int
@@ -174,8 +216,14 @@ func Split(n text.Normalised, score Score, c *Cues) []Span {
 			if worth(tune.high) <= best[j].value {
 				continue // whatever it means, it is not the best: half of the spans need no classifier
 			}
-			said := core(pieces[i:j])
-			label, margin := score(n.Runes[said.Start:min(said.End, said.Start+longest)])
+			from, to := heart(pieces[i:j])
+			var label int
+			var margin float64
+			if from, to := i+from, i+to-1; ends[to]-starts[from] > longest {
+				label, margin = ear.Score(n.Runes[starts[from] : starts[from]+longest])
+			} else {
+				label, margin = ear.Best(from, to)
+			}
 			value := worth(min(max(margin, tune.low), tune.high))
 			// The label of the best way to get here stands for that of all ways: exact search over
 			// labels would cost their number times the work and changes next to nothing.
@@ -205,7 +253,7 @@ func Split(n text.Normalised, score Score, c *Cues) []Span {
 		s.Label, s.Margin = best[j].label, best[j].margin
 	}
 	for i := range spans {
-		c.attach(n, spans, i, score)
+		c.attach(n, spans, i, ear.Score)
 	}
 	return spans
 }
@@ -213,14 +261,19 @@ func Split(n text.Normalised, score Score, c *Cues) []Span {
 // core is where what pieces say begins and ends when those at either end that say nothing by themselves
 // are left out.
 func core(pieces []piece) Range {
-	from, to := 0, len(pieces)
+	from, to := heart(pieces)
+	return Range{pieces[from].start + pieces[from].lead, pieces[to-1].end}
+}
+
+func heart(pieces []piece) (from, to int) {
+	from, to = 0, len(pieces)
 	for to > 1 && pieces[to-1].empty {
 		to--
 	}
 	for from < to-1 && pieces[from].empty {
 		from++
 	}
-	return Range{pieces[from].start + pieces[from].lead, pieces[to-1].end}
+	return from, to
 }
 
 func (p *piece) price() float64 {
