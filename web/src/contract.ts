@@ -111,4 +111,4 @@ export interface Attachment { kind: string; url?: string; name?: string }
 export interface Transcript { conversation: Talk; messages: Spoken[] }
 
 /** RFC 9457. */
-export interface Problem { title?: string; detail?: string; code?: string; status?: number }
+export interface Problem { title?: string; detail?: string; code?: string; status?: number; errors?: { pointer: string; message: string }[] }

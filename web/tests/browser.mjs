@@ -647,6 +647,115 @@ test('what is not understood stands in groups, and what was labelled is learned'
   assert.equal(await page.locator('.waits > li').count(), items.length)
 })
 
+const entry = (from, until, summary) => `BEGIN:VEVENT\r\nDTSTART;VALUE=DATE:${from}\r\nDTEND;VALUE=DATE:${until}\r\nSUMMARY:${summary}\r\nEND:VEVENT\r\n`
+const calendarFile = (...entries) => ({ name: 'holidays.ics', mimeType: 'text/calendar', buffer: Buffer.from(`BEGIN:VCALENDAR\r\n${entries.join('')}END:VCALENDAR\r\n`) })
+
+test('a calendar is read from a file, seen before it counts, and walked by keyboard', async ({ page, allow }) => {
+  allow(/400/)
+  await withKey(page)
+  await page.goto(`${server.url}/console/calendars`)
+  await page.getByRole('heading', { name: '载入日历' }).waitFor()
+  assert.equal(await page.title(), '日历 · 默契控制台')
+  const file = page.locator('input[type=file]')
+  const look = page.getByRole('button', { name: '先看看会改什么' })
+  await page.getByLabel('名称').fill('test_days')
+  await file.setInputFiles({ name: 'broken.ics', mimeType: 'text/calendar', buffer: Buffer.from('BEGIN:VEVENT\nDTSTART:soon\nEND:VEVENT\n') })
+  await look.click()
+  await page.getByRole('alert').getByText('「soon」不是日期').waitFor()
+  await file.setInputFiles(calendarFile(entry('20310501', '20310504', '劳动节 第 1 天'), entry('20310510', '20310511', '劳动节 补班')))
+  await page.getByText('已读入 holidays.ics。').waitFor()
+  await look.click()
+  await page.getByRole('heading', { name: '新日历 test_days：放假 3 天，调休上班 1 天' }).waitFor()
+  assert.ok(!(await api('/v1/calendars')).items.some((c) => c.id === 'test_days'), 'looking changes nothing')
+  const preview = page.locator('.preview')
+  await preview.getByRole('heading', { name: '2031年5月' }).waitFor()
+  await noSeriousFinding(page, 'the preview of a calendar')
+  await fitsTheScreen(page, 'the preview of a calendar')
+  await page.getByRole('button', { name: '确认启用' }).click()
+  await page.getByText('日历 test_days 已启用').waitFor()
+  const { items } = await api('/v1/calendars')
+  assert.deepEqual(items.find((c) => c.id === 'test_days').workdays, ['2031-05-10'])
+  // What is loaded is shown, and the arrows walk over the days.
+  const day = (name) => page.getByRole('gridcell', { name, exact: true })
+  await day('2031年5月1日星期四、放假、劳动节 第 1 天').focus()
+  for (const [key, name] of [['ArrowRight', '2031年5月2日星期五、放假、劳动节 第 1 天'], ['ArrowDown', '2031年5月9日星期五、工作日'], ['ArrowRight', '2031年5月10日星期六、调休上班、劳动节 补班'], ['PageDown', '2031年6月10日星期二、工作日'], ['Home', '2031年6月9日星期一、工作日']]) {
+    await page.keyboard.press(key)
+    await day(name).waitFor()
+    assert.equal(await page.evaluate(() => document.activeElement.firstChild.textContent), name, key)
+  }
+  await page.getByRole('button', { name: /劳动节 补班/ }).press('Enter')
+  await day('2031年5月10日星期六、调休上班、劳动节 补班').waitFor()
+  // The same days under another name and one day less: what changes is marked.
+  await file.setInputFiles(calendarFile(entry('20310501', '20310503', '劳动节'), entry('20310510', '20310511', '劳动节 补班')))
+  await look.click()
+  await page.getByRole('heading', { name: '日历 test_days：0 天新增或改变，1 天恢复平常' }).waitFor()
+  assert.equal(await page.locator('.preview td[data-gone]').count(), 1)
+})
+
+test('a calendar that needs a second approver says so and waits', async ({ page, allow }) => {
+  allow(/409/)
+  await withKey(page)
+  await page.route('**/v1/calendars/*', (route) => (route.request().method() === 'PUT' ? route.fulfill({ status: 409, contentType: 'application/problem+json', body: JSON.stringify({ title: '这一版要先由另一个人批准。', code: 'approval_needed' }) }) : route.continue()))
+  await page.goto(`${server.url}/console/calendars`)
+  await page.locator('input[type=file]').setInputFiles(calendarFile(entry('20320101', '20320102', '元旦')))
+  await page.getByRole('button', { name: '先看看会改什么' }).click()
+  await page.getByRole('button', { name: '确认启用' }).click()
+  await page.getByRole('alert').getByText('这一版要先由另一个人批准。').waitFor()
+  await page.getByRole('link', { name: '去策略页处理' }).click()
+  await page.getByRole('heading', { name: '策略', exact: true }).waitFor()
+})
+
+test('coverage leads from who got nothing to the rule that did it', async ({ page }) => {
+  await decide('lin', '设备发热严重')
+  const { id } = await decide('nobody-helped', '能借你们店拍婚纱照吗')
+  await withKey(page)
+  await page.goto(`${server.url}/console/coverage`)
+  await page.getByText('来过的顾客').waitFor()
+  assert.equal(await page.title(), '覆盖 · 默契控制台')
+  const people = page.locator('.section', { hasText: '没有得到的，断在哪一步' })
+  await people.getByText('看看是谁').click()
+  assert.ok((await people.locator(`a[href$="${id}"]`).count()) === 1, 'who got nothing but a person is named')
+  // What passes a stage and what it stops is what came to it.
+  const numbers = await page.locator('#h-stages').locator('xpath=ancestor::section').locator('.level > .number').allInnerTexts()
+  let left = Number(numbers[0].match(/\d+/)[0])
+  for (const line of numbers.slice(1, -1)) {
+    const [stopped, passed] = line.replace('−', '').match(/\d+/g).map(Number)
+    assert.equal(left - stopped, passed, line)
+    left = passed
+  }
+  assert.equal(left, Number(numbers.at(-1).match(/\d+/)[0]), 'and who is left was offered')
+  const stage = page.locator('summary.level', { hasText: '适用' })
+  await stage.focus()
+  await page.keyboard.press('Enter')
+  const rule = page.locator('details[open] .rules li').first()
+  const link = rule.getByRole('link', { name: /打开规则 / })
+  const [, action] = (await link.getAttribute('aria-label')).match(/打开规则 (\w+)\//)
+  await noSeriousFinding(page, 'coverage')
+  await fitsTheScreen(page, 'coverage')
+  await link.click()
+  const text = page.getByLabel('内容（YAML）')
+  await page.getByText(`动作 ${action}，第`).or(page.getByText(`光标停在动作 ${action} 上`)).waitFor()
+  const marked = await text.evaluate((t) => ({ line: t.value.slice(t.selectionStart, t.selectionEnd), before: t.value.slice(0, t.selectionStart) }))
+  assert.match(marked.line, /id:/)
+  assert.ok((marked.before + marked.line).includes(`id: ${action}`), 'the cursor is on the rule of the action')
+})
+
+test('a page that the server does not answer says so and can be asked again', async ({ page, allow }) => {
+  allow(/403/)
+  await decide('lin', '设备发热严重')
+  await withKey(page)
+  let status = 403
+  await page.route(/\/v1\/(calendars|coverage)/, (route) => (status ? route.fulfill({ status, contentType: 'application/problem+json', body: JSON.stringify({ title: '这把钥匙不能看。' }) }) : route.continue()))
+  for (const path of ['calendars', 'coverage']) {
+    status = 403
+    await page.goto(`${server.url}/console/${path}`)
+    await page.getByRole('alert').getByText('这把钥匙不能看。').waitFor()
+    status = 0
+    await page.getByRole('button', { name: '再试一次' }).click()
+    await page.locator('.section').first().waitFor()
+  }
+})
+
 test('the page is the shop of any demo workspace', async ({ page }) => {
   await demo(page)
   for (const [name, brand, customer] of [['百货', '禾木百货', '何晓'], ['银行', '安渡银行', '钱老师'], ['教育', '知行学堂', '徐然'], ['电器', '知音电器', '林岚']]) {
@@ -680,7 +789,7 @@ for (const locale of ['zh-CN', 'en']) {
         await look('an answer')
         const { id } = await decide('chen', '手机又自动关机了', { scene: { locale, device: { type: 'mobile' } } })
         await page.evaluate((key) => sessionStorage.setItem('rapport.key', key), electronics.secret_key)
-        for (const [path, there] of [['', '.ledger > li'], [`decisions/${id}`, '.seen'], ['people', '.ledger > li'], ['desk', '.panel'], ['learning', '.section ~ .section .hint, .section ~ .section .waits'], ['strategies', '.ledger.actions > li'], ['strategies/1', '.columns'], ['strategies/new', '.draft'], ['data', '.ledger.sources > li'], ['people/user:chen', '.timeline li']]) {
+        for (const [path, there] of [['', '.ledger > li'], [`decisions/${id}`, '.seen'], ['people', '.ledger > li'], ['desk', '.panel'], ['learning', '.section ~ .section .hint, .section ~ .section .waits'], ['strategies', '.ledger.actions > li'], ['strategies/1', '.columns'], ['strategies/new', '.draft'], ['data', '.ledger.sources > li'], ['coverage', '.funnel'], ['calendars', '.importing'], ['people/user:chen', '.timeline li']]) {
           await page.goto(`${server.url}/console/${path}`)
           await page.locator(there).first().waitFor()
           await page.evaluate(() => document.querySelectorAll('details').forEach((d) => { d.open = true }))

@@ -3,7 +3,7 @@
 // secret key that this tab keeps for itself.
 
 import type { Answer, Attachment, Locale, Problem, Spoken, Talk } from '../contract'
-import type { Act, Action, Approval, DeadLetter, Difference, Faults, FileText, Metric, Publication, Request, Settings, Simulation, Source, Suggestion, Untranslated, Version } from './plan'
+import type { Act, Action, Approval, Calendar, CalendarLoaded, CalendarRead, Coverage, DeadLetter, Difference, Faults, FileText, Metric, Publication, Request, Settings, Simulation, Source, Suggestion, Untranslated, Version } from './plan'
 import type { Candidate, Explanation, Moment, Opened, Page, Person, Quality, Replayed, Suggestions, Summary, Variation, Workspace } from './explanation'
 
 const keptKey = 'rapport.key'
@@ -22,7 +22,7 @@ export interface Handover {
 }
 
 export class Failed extends Error {
-  constructor(readonly status: number, message: string) {
+  constructor(readonly status: number, message: string, readonly code = '', readonly faults: string[] = []) {
     super(message)
   }
 }
@@ -46,7 +46,7 @@ export class Api {
     if (!response.ok) {
       let problem: Problem = {}
       try { problem = JSON.parse(text) as Problem } catch { /* a proxy's own page */ }
-      throw new Failed(response.status, problem.title ?? response.statusText)
+      throw new Failed(response.status, problem.title ?? response.statusText, problem.code, problem.errors?.map((e) => e.message))
     }
     return read ? read(text) : (JSON.parse(text) as T)
   }
@@ -96,6 +96,16 @@ export class Api {
   settings = () => this.#call<Settings>('/v1/settings')
   twoApprovers = (on: boolean) => this.#change<Settings>('PUT', '/v1/settings', { two_approvers: on })
   settleSettings = (deed: 'approve' | 'reject') => this.#change<Settings>('POST', `/v1/settings/${deed}`, {})
+
+  calendars = () => this.#call<Page<Calendar>>('/v1/calendars')
+  readCalendar = (id: string, calendar: { ics: string; works?: string[] }) => this.#change<CalendarRead>('POST', `/v1/calendars/${encodeURIComponent(id)}/read`, calendar)
+  loadCalendar = (id: string, calendar: { ics: string; works?: string[] }) => this.#change<CalendarLoaded>('PUT', `/v1/calendars/${encodeURIComponent(id)}`, calendar)
+  coverage(of: { version?: number; since?: string }) {
+    const q = new URLSearchParams()
+    if (of.version) q.set('version', String(of.version))
+    if (of.since) q.set('since', of.since)
+    return this.#call<Coverage>(`/v1/coverage?${q}`)
+  }
 
   suggestions = () => this.#call<Suggestions>('/v1/intent-suggestions')
   candidates = () => this.#call<Page<Candidate>>('/v1/training-candidates?limit=100')

@@ -2,7 +2,7 @@ import { Button, NativeSelect } from '@mantine/core'
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { Link } from '@tanstack/react-router'
 import { useState } from 'react'
-import { Section, Trouble, Waiting } from './parts'
+import { Section, Trouble, useTitle, Waiting } from './parts'
 import type { DeadLetter, Source, Suggestion, Untranslated } from './plan'
 import { useSession } from './session'
 import { useWords } from './words'
@@ -11,6 +11,7 @@ import { useWords } from './words'
 export function Data() {
   const { w, say } = useWords()
   const { api } = useSession()
+  useTitle(w.data.title)
   const sources = useQuery({ queryKey: ['sources', api.workspace], queryFn: () => api.sources(), refetchInterval: 10_000 })
   const alike = useQuery({ queryKey: ['lookalikes', api.workspace, api.locale], queryFn: () => api.lookalikes() })
   const strange = useQuery({ queryKey: ['untranslated', api.workspace], queryFn: () => api.untranslated() })

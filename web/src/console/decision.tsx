@@ -4,7 +4,7 @@ import type { Answer } from '../contract'
 import { Failed } from './api'
 import { Cited, EvidenceTable, Records } from './evidence'
 import { byStage, together, type Choice, type Explanation } from './explanation'
-import { AsSeen, Enquiry, NatureBadge, plain, Section, Trouble, Waiting } from './parts'
+import { AsSeen, Enquiry, NatureBadge, plain, Section, Trouble, useTitle, Waiting } from './parts'
 import { Replays, useReplays } from './replay'
 import { Terms } from './score'
 import { useSession } from './session'
@@ -19,6 +19,7 @@ export function DecisionPage() {
   const answer = useQuery({ queryKey: ['decision', api.workspace, id], queryFn: () => api.decision(id), ...options })
   const why = useQuery({ queryKey: ['explanation', api.workspace, id, api.locale], queryFn: () => api.explanation(id), ...options })
   const error = answer.error ?? why.error
+  useTitle(answer.data?.enquiry || w.decision.title)
   return (
     <main id="content" className="page">
       <p className="back"><Link to="/">← {w.decision.back}</Link></p>

@@ -4,7 +4,7 @@ import { Link, useNavigate, useSearch } from '@tanstack/react-router'
 import { useEffect, useState } from 'react'
 import { Failed } from './api'
 import type { Summary } from './explanation'
-import { Enquiry, NatureBadge, Trouble, Waiting } from './parts'
+import { Enquiry, NatureBadge, Trouble, useTitle, Waiting } from './parts'
 import { useSession } from './session'
 import { useWords } from './words'
 
@@ -16,6 +16,7 @@ export function Decisions() {
   const { api } = useSession()
   const filter = useSearch({ strict: false }) as Filter
   const [live, setLive] = useState(true)
+  useTitle(w.decisions.title)
   const list = useQuery({
     queryKey: ['decisions', api.workspace, filter.person, filter.action],
     queryFn: () => api.decisions(filter),

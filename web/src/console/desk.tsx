@@ -5,7 +5,7 @@ import { useEffect, useRef, useState } from 'react'
 import type { Talk } from '../contract'
 import { safeURL } from '../widget/nodes'
 import { Failed, type Handover, type Line } from './api'
-import { Section, Trouble, Waiting } from './parts'
+import { Section, Trouble, useTitle, Waiting } from './parts'
 import { useSession } from './session'
 import { useWords } from './words'
 
@@ -26,6 +26,7 @@ export function Desk() {
   const { api } = useSession()
   const waiting = useQuery({ queryKey: ['queue', api.workspace, 'waiting'], queryFn: () => api.queue('waiting'), refetchInterval: 3000 })
   const taken = useQuery({ queryKey: ['queue', api.workspace, 'person'], queryFn: () => api.queue('person'), refetchInterval: 3000 })
+  useTitle(w.desk.title)
   const all = [...(taken.data?.items ?? []), ...(waiting.data?.items ?? [])]
   return (
     <main id="content" className="page">

@@ -3,7 +3,7 @@ import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { Link } from '@tanstack/react-router'
 import { Failed } from './api'
 import type { Candidate, Quality, Suggestion } from './explanation'
-import { Section, Trouble, Waiting } from './parts'
+import { Section, Trouble, useTitle, Waiting } from './parts'
 import { useSession } from './session'
 import { useWords } from './words'
 
@@ -12,6 +12,7 @@ const once = (n: number, e: Error) => !(e instanceof Failed) && n < 2
 /** Learning shows what is not understood yet, and what can be learned from it. */
 export function Learning() {
   const { w } = useWords()
+  useTitle(w.learning.title)
   return (
     <main id="content" className="page">
       <div className="page-head"><h1>{w.learning.title}</h1></div>

@@ -24,9 +24,11 @@ import './console.css'
 import { MantineProvider, NativeSelect, useMantineColorScheme, type MantineColorScheme } from '@mantine/core'
 import { QueryClient, QueryClientProvider } from '@tanstack/react-query'
 import { createRootRoute, createRoute, createRouter, Link, Outlet, RouterProvider, useLocation, useNavigate } from '@tanstack/react-router'
-import { StrictMode, useEffect } from 'react'
+import { StrictMode } from 'react'
 import { createRoot } from 'react-dom/client'
 import type { Locale } from '../contract'
+import { Calendars } from './calendars'
+import { CoveragePage, type Reach } from './coverage'
 import { Data } from './data'
 import { DecisionPage } from './decision'
 import { Desk } from './desk'
@@ -41,7 +43,6 @@ import { Speaking, useWords } from './words'
 
 function Shell() {
   const { w } = useWords()
-  useEffect(() => { document.title = w.title }, [w])
   return (
     <>
       <a className="skip" href="#content">{w.skip}</a>
@@ -59,7 +60,7 @@ function Header() {
   const { colorScheme, setColorScheme } = useMantineColorScheme()
   const navigate = useNavigate()
   const path = useLocation().pathname
-  const here = ['desk', 'people', 'learning', 'strategies', 'data'].find((p) => path.startsWith(`/${p}`)) ?? ''
+  const here = /^\/(coverage|calendars)/.test(path) ? 'strategies' : ['desk', 'people', 'learning', 'strategies', 'data'].find((p) => path.startsWith(`/${p}`)) ?? ''
   return (
     <header className="top">
       <p className="brand">
@@ -99,7 +100,9 @@ const router = createRouter({
     createRoute({ getParentRoute: () => root, path: '/people/$id', component: PersonPage }),
     createRoute({ getParentRoute: () => root, path: '/strategies', component: Strategies }),
     createRoute({ getParentRoute: () => root, path: '/data', component: Data }),
-    createRoute({ getParentRoute: () => root, path: '/strategies/new', component: NewDraft, validateSearch: (s): { from?: number } => (Number(s['from']) > 0 ? { from: Number(s['from']) } : {}) }),
+    createRoute({ getParentRoute: () => root, path: '/calendars', component: Calendars }),
+    createRoute({ getParentRoute: () => root, path: '/coverage', component: CoveragePage, validateSearch: (s): Reach => ({ ...(Number(s['version']) > 0 ? { version: Number(s['version']) } : {}), ...(Number(s['days']) > 0 ? { days: Number(s['days']) } : {}) }) }),
+    createRoute({ getParentRoute: () => root, path: '/strategies/new', component: NewDraft, validateSearch: (s): { from?: number; action?: string; rule?: string } => ({ ...(Number(s['from']) > 0 ? { from: Number(s['from']) } : {}), ...(text(s['action']) ? { action: text(s['action'])!, rule: text(s['rule']) ?? '' } : {}) }) }),
     createRoute({ getParentRoute: () => root, path: '/strategies/$v', component: StrategyPage }),
   ]),
 })

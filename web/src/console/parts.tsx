@@ -19,10 +19,17 @@ export function Trouble({ error, again }: { error: Error; again?: () => void }) 
   const { w, say } = useWords()
   return (
     <div className="trouble" role="alert">
-      <p>{say(w.failed, { reason: error instanceof Failed ? error.message : w.offline })}</p>
+      <p>{error instanceof Failed && (error.status === 403 || error.faults.length > 0) ? error.message : say(w.failed, { reason: error instanceof Failed ? error.message : w.offline })}</p>
+      {error instanceof Failed && error.faults.length > 0 && <ul>{error.faults.map((f, i) => <li key={i}>{f}</li>)}</ul>}
       {again && <Button variant="default" size="sm" onClick={again}>{w.retry}</Button>}
     </div>
   )
+}
+
+/** useTitle names the page in the browser's tab, its own name first. */
+export function useTitle(title: string | undefined) {
+  const { w } = useWords()
+  useEffect(() => { document.title = title ? `${title} · ${w.title}` : w.title }, [title, w])
 }
 
 export function Section({ title, note, children, id }: { title: string; note?: ReactNode; children: ReactNode; id?: string }) {

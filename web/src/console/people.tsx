@@ -6,7 +6,7 @@ import { Failed } from './api'
 import { Name } from './desk'
 import { Records, Ref } from './evidence'
 import type { Moment, Person, PersonRecord } from './explanation'
-import { Section, Trouble, Waiting } from './parts'
+import { Section, Trouble, useTitle, Waiting } from './parts'
 import { useSession } from './session'
 import { known, useWords } from './words'
 
@@ -18,6 +18,7 @@ export function People() {
   const { api } = useSession()
   const navigate = useNavigate()
   const [id, setId] = useState('')
+  useTitle(w.people.title)
   const recent = useQuery({ queryKey: ['decisions', api.workspace, 'recent'], queryFn: () => api.decisions({ limit: 200 }), retry: once })
   const seen = new Map<string, { at: string; asked: string; count: number }>()
   for (const d of recent.data?.items ?? []) {
@@ -55,6 +56,8 @@ export function PersonPage() {
   const { w } = useWords()
   const { api } = useSession()
   const person = useQuery({ queryKey: ['person', api.workspace, id], queryFn: () => api.person(id), retry: once })
+  const called = person.data?.traits['name']?.value
+  useTitle(typeof called === 'string' && called ? called : w.people.title)
   return (
     <main id="content" className="page">
       <p className="back"><Link to="/people">← {w.person.back}</Link></p>

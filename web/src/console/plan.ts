@@ -2,6 +2,7 @@
 // brought, who stands behind them. Types, and what a page works out of them.
 
 import type { Nature } from '../contract'
+import { stages as order, type Stage } from './explanation'
 
 export interface Text { zh: string; en: string }
 export interface Actor { id: string; name: string }
@@ -108,4 +109,82 @@ export interface Suggestion {
   probability: number
   people: { id: string; ids: { kind: string; value: string }[]; card: Record<string, string> }[]
   why: { field: string; bits: number; text: string }[]
+}
+
+/** Days off and make-up workdays of the strategy in force; weekends are off anyway. */
+export interface Calendar { id: string; days_off: string[]; workdays: string[]; names: Record<string, string> }
+/** What loading a calendar would bring. */
+export interface CalendarRead extends Calendar { new: boolean; added: string[]; removed: string[] }
+export interface CalendarLoaded extends Calendar { version: number; changed: boolean }
+
+/** How far a version reaches: whom and what it leaves out, and which rules did it. */
+export interface Coverage {
+  version: number
+  decisions: number
+  erased: number
+  people: number
+  nothing: number
+  handed_over: number
+  lost: { stage: Stage | ''; people: number }[]
+  left: LeftOut[]
+  needs: NeedCoverage[]
+  actions: ActionCoverage[]
+}
+export interface LeftOut { decision: string; person: string; at: string; enquiry?: string; stage: Stage | ''; handed_over: boolean }
+export interface Loss { stage: Stage; rule: string; times: number; reason: Text }
+export interface NeedCoverage {
+  intent: string
+  subintent?: string
+  title: Text
+  asked: number
+  answered: number
+  partly: number
+  clarified: number
+  handover: number
+  unanswered: number
+  no_action: number
+  no_eligible: number
+  lost: (Loss & { action: string })[]
+  examples: LeftOut[]
+}
+export interface ActionCoverage { action: string; title: Text; nature: Nature; considered: number; chosen: number; lost: Loss[] }
+
+/** One stage of the way from candidate to offer: how many came to it, and which rules stopped how many. */
+export interface Passage { stage: Stage; entered: number; stopped: number; rules: (Loss & { action: string; title: Text; nature: Nature })[] }
+
+/** passages follows the candidates through the stages; who is left after the last was chosen. */
+export function passages(actions: ActionCoverage[]): { entered: number; chosen: number; stages: Passage[] } {
+  const chosen = actions.reduce((n, a) => n + a.chosen, 0)
+  const all = actions.flatMap((a) => a.lost.map((l) => ({ ...l, action: a.action, title: a.title, nature: a.nature })))
+  const entered = chosen + all.reduce((n, l) => n + l.times, 0)
+  let left = entered
+  return {
+    entered, chosen,
+    stages: order.map((stage) => {
+      const rules = all.filter((l) => l.stage === stage).sort((a, b) => b.times - a.times || a.action.localeCompare(b.action))
+      const stopped = rules.reduce((n, l) => n + l.times, 0)
+      const p = { stage, entered: left, stopped, rules }
+      left -= stopped
+      return p
+    }),
+  }
+}
+
+/** placeOf finds where a rule stands: the file of its action and the line, from 0; the action's own where the rule is nobody's. */
+export function placeOf(files: FileText[], action: string, rule: string): { path: string; line: number } | undefined {
+  const named = (id: string) => new RegExp(`(?:^|[\\s{,-])id:\\s*["']?${id.replace(/[^\w]/g, '\\$&')}["']?\\s*(?:[,}#]|$)`)
+  for (const f of [...files].reverse()) { // a later pack's word counts
+    const lines = f.text.split('\n')
+    for (let at = 0; at < lines.length; at++) {
+      if (!/^\s*- /.test(lines[at]!) || !named(action).test(lines[at]!)) continue
+      const depth = lines[at]!.search(/\S/)
+      let end = at + 1
+      while (end < lines.length && (!/[^\s]/.test(lines[end]!) || /^\s*#/.test(lines[end]!) || lines[end]!.search(/\S/) > depth)) end++
+      const own = lines.slice(at, end)
+      if (!own.some((l) => /^\s*(- *\{.*)?nature:|[{,]\s*nature:/.test(l))) continue // a signal or a tag of that name
+      const line = own.findIndex((l, i) => i > 0 && named(rule).test(l))
+      return { path: f.path, line: line < 0 ? at : at + line }
+    }
+  }
+  return undefined
 }

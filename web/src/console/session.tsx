@@ -3,7 +3,7 @@ import { useQuery, useQueryClient } from '@tanstack/react-query'
 import { createContext, useContext, useMemo, useState, type ReactNode } from 'react'
 import { Api, credentials, Failed } from './api'
 import type { Workspace } from './explanation'
-import { Trouble, Waiting } from './parts'
+import { Trouble, useTitle, Waiting } from './parts'
 import { useWords } from './words'
 
 const keptWorkspace = 'rapport.workspace'
@@ -55,6 +55,7 @@ export function useSession(): Session {
 function Door({ wrong, knock }: { wrong: boolean; knock(key: string): void }) {
   const { w } = useWords()
   const [key, setKey] = useState('')
+  useTitle(w.login.title)
   return (
     <main className="door" id="content">
       <h1>{w.login.title}</h1>

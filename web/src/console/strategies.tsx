@@ -1,11 +1,23 @@
 import { Button, NativeSelect, Textarea, TextInput } from '@mantine/core'
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { Link, useNavigate, useSearch } from '@tanstack/react-router'
-import { useEffect, useState } from 'react'
-import { NatureBadge, Section, Trouble, Waiting } from './parts'
-import type { Action, Request, Settings, Version } from './plan'
+import { useEffect, useRef, useState } from 'react'
+import { NatureBadge, Section, Trouble, useTitle, Waiting } from './parts'
+import { placeOf, type Action, type Request, type Settings, type Version } from './plan'
 import { useSession } from './session'
 import { useWords } from './words'
+
+/** StrategyNav leads between the pages that a strategist works on. */
+export function StrategyNav({ here }: { here: 'strategies' | 'coverage' | 'calendars' }) {
+  const { w } = useWords()
+  return (
+    <nav className="subnav" aria-label={w.strategies.pages}>
+      <Link to="/strategies" aria-current={here === 'strategies' ? 'page' : undefined}>{w.strategies.versions}</Link>
+      <Link to="/coverage" search={{} as never} aria-current={here === 'coverage' ? 'page' : undefined}>{w.coverage.title}</Link>
+      <Link to="/calendars" aria-current={here === 'calendars' ? 'page' : undefined}>{w.calendars.title}</Link>
+    </nav>
+  )
+}
 
 /** Strategies lists the versions, what waits for approval, and the actions in force. */
 export function Strategies() {
@@ -15,8 +27,10 @@ export function Strategies() {
   const actions = useQuery({ queryKey: ['actions', api.workspace], queryFn: () => api.actions() })
   const asked = useQuery({ queryKey: ['approvals', api.workspace], queryFn: () => api.approvals() })
   const error = versions.error ?? actions.error
+  useTitle(w.strategies.title)
   return (
     <main id="content" className="page">
+      <StrategyNav here="strategies" />
       <div className="page-head">
         <h1>{w.strategies.title}</h1>
         <Link to="/strategies/new" className="do">{w.strategies.draft}</Link>
@@ -78,8 +92,8 @@ export function useMemberName() {
   return (a: { id: string; name: string }) => (a.id === 'first' ? w.strategies.member.first : a.id === 'house' ? w.strategies.member.house : a.name)
 }
 
-/** bare is a title whose blanks are not filled in. */
-export const bare = (title: string): string => title.replace(/[{}]/g, '')
+/** bare is a title whose blanks nobody has filled in: they are called by what would stand there, or left open. */
+export const bare = (title: string, blanks: Record<string, string>): string => title.replace(/\{([^}]*)\}/g, (_, name: string) => blanks[name] ?? '…')
 
 function Actions({ all }: { all: Action[] }) {
   const { w, say, locale, date } = useWords()
@@ -97,7 +111,7 @@ function Actions({ all }: { all: Action[] }) {
       <ul className="ledger actions">
         {all.map((a) => (
           <li key={a.action} data-stopped={a.stopped ? '' : undefined}>
-            <p>{bare(locale === 'en' ? a.title.en : a.title.zh)} <NatureBadge nature={a.nature} />{a.impact === 'major' && <> <span className="nature" data-major>{w.strategies.major}</span></>}<br /><span className="mono">{a.action}</span></p>
+            <p>{bare(locale === 'en' ? a.title.en : a.title.zh, w.blank)} <NatureBadge nature={a.nature} />{a.impact === 'major' && <> <span className="nature" data-major>{w.strategies.major}</span></>}<br /><span className="mono">{a.action}</span></p>
             <p className="hint">{a.stopped ? <>{say(w.strategies.stoppedBecause, { reason: a.stopped.reason ?? '' })}{a.stopped.until && <><br />{say(w.strategies.until, { at: date(a.stopped.until) })}</>}</> : null}</p>
             {a.stopped
               ? <Button variant="default" size="sm" loading={turn.isPending && turn.variables.action === a.action} onClick={() => turn.mutate({ action: a.action })} aria-label={say(w.strategies.resumeOne, { action: a.action })}>{w.strategies.resume}</Button>
@@ -155,7 +169,7 @@ export function NewDraft() {
   const { w, say } = useWords()
   const { api } = useSession()
   const navigate = useNavigate()
-  const from = (useSearch({ strict: false }) as { from?: number }).from
+  const { from, action, rule } = useSearch({ strict: false }) as { from?: number; action?: string; rule?: string }
   const versions = useQuery({ queryKey: ['strategies', api.workspace], queryFn: () => api.strategies() })
   const base = from ?? versions.data?.items.find((v) => v.current)?.version
   const files = useQuery({ queryKey: ['files', api.workspace, base], queryFn: () => api.files(base!), enabled: base !== undefined })
@@ -166,6 +180,21 @@ export function NewDraft() {
   const all = files.data?.items ?? []
   const old = all.find((f) => f.path === path)
   useEffect(() => { setText(old?.text ?? '') }, [old])
+  useTitle(base ? say(w.strategies.draftOf, { n: base }) : w.strategies.draft)
+  // A rule that somebody came for is shown where it stands.
+  const area = useRef<HTMLTextAreaElement>(null)
+  const place = action && files.data ? placeOf(files.data.items, action, rule ?? '') : undefined
+  const shown = useRef(false)
+  useEffect(() => { if (place && !shown.current) setPath(place.path) }, [place?.path])
+  useEffect(() => {
+    if (!place || shown.current || path !== place.path || text === '' || !area.current) return
+    shown.current = true
+    const lines = text.split('\n')
+    const start = lines.slice(0, place.line).join('\n').length + (place.line > 0 ? 1 : 0)
+    area.current.focus()
+    area.current.setSelectionRange(start, start + (lines[place.line]?.length ?? 0))
+    area.current.scrollTop = Math.max(0, (area.current.scrollHeight / lines.length) * (place.line - 6))
+  })
   const keep = useMutation({
     mutationFn: () => api.draft({ base: base!, files: { [path || fresh.trim()]: text }, ...(note.trim() ? { note: note.trim() } : {}) }),
     onSuccess: (v) => navigate({ to: '/strategies/$v', params: { v: String(v.version) } }),
@@ -181,7 +210,8 @@ export function NewDraft() {
           <NativeSelect label={w.strategies.file} value={path} onChange={(e) => setPath(e.currentTarget.value)}
             data={[{ value: '', label: w.strategies.newFile }, ...all.map((f) => ({ value: f.path, label: f.own ? `${f.path} · ${w.strategies.own}` : f.path }))]} />
           {path === '' && <TextInput label={w.strategies.path} value={fresh} onChange={(e) => setFresh(e.currentTarget.value)} required />}
-          <Textarea className="code" label={w.strategies.content} value={text} onChange={(e) => setText(e.currentTarget.value)} spellCheck={false} rows={24} required />
+          {place && path === place.path && <p className="hint" role="status">{say(rule && place.line >= 0 ? w.strategies.here : w.strategies.hereAction, { rule: rule ?? '', action: action ?? '', line: place.line + 1 })}</p>}
+          <Textarea className="code" ref={area} label={w.strategies.content} value={text} onChange={(e) => setText(e.currentTarget.value)} spellCheck={false} rows={24} required />
           <TextInput label={w.strategies.note} description={w.strategies.noteHint} value={note} onChange={(e) => setNote(e.currentTarget.value)} maxLength={2000} />
           {keep.error && <Trouble error={keep.error} />}
           <div className="buttons"><Button type="submit" loading={keep.isPending} disabled={text === (old?.text ?? '')}>{w.strategies.keep}</Button></div>

@@ -2,7 +2,7 @@ import { Button, NativeSelect, NumberInput, Textarea, TextInput } from '@mantine
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { Link, useParams } from '@tanstack/react-router'
 import { useState, type ReactNode } from 'react'
-import { Section, Trouble, Waiting, NatureBadge } from './parts'
+import { NatureBadge, Section, Trouble, useTitle, Waiting } from './parts'
 import { rewards, scale, unified, watched, type Approval, type Difference, type Estimate, type Faults, type Guardrail, type Publication, type Simulation, type Value, type Version } from './plan'
 import { bare, StateBadge, useMemberName } from './strategies'
 import { useSession } from './session'
@@ -10,10 +10,11 @@ import { useWords } from './words'
 
 /** StrategyPage shows one version: what it changes, what it would have brought, how it comes into force. */
 export function StrategyPage() {
-  const { w } = useWords()
+  const { w, say } = useWords()
   const { api } = useSession()
   const { v } = useParams({ strict: false }) as { v: string }
   const number = Number(v)
+  useTitle(say(w.strategies.version, { n: v }))
   const version = useQuery({ queryKey: ['strategy', api.workspace, number], queryFn: () => api.strategy(number), retry: 1 })
   return (
     <main id="content" className="page">
@@ -140,7 +141,7 @@ function Simulated({ s }: { s: Simulation }) {
             <caption>{w.strategies.byAction}</caption>
             <thead><tr><th scope="col">{w.decisions.action}</th><th scope="col" className="number">{w.strategies.before}</th><th scope="col" className="number">{w.strategies.after}</th><th scope="col" className="number">{w.strategies.gained}</th><th scope="col" className="number">{w.strategies.lost}</th></tr></thead>
             <tbody>{s.actions.map((a) => (
-              <tr key={a.action}><th scope="row">{bare(locale === 'en' ? a.title.en : a.title.zh)} <NatureBadge nature={a.nature} /></th><td className="number">{a.before}</td><td className="number">{a.after}</td><td className="number">{a.gained || ''}</td><td className="number">{a.lost || ''}</td></tr>
+              <tr key={a.action}><th scope="row">{bare(locale === 'en' ? a.title.en : a.title.zh, w.blank)} <NatureBadge nature={a.nature} /></th><td className="number">{a.before}</td><td className="number">{a.after}</td><td className="number">{a.gained || ''}</td><td className="number">{a.lost || ''}</td></tr>
             ))}</tbody>
           </table>
         </div>
@@ -220,7 +221,7 @@ function Approving({ a }: { a: Approval }) {
             <p>{a.two_approvers ? w.strategies.majorChanges : w.strategies.majorChangesOff}</p>
             <ul className="changes">{a.changes.map((c, i) => {
               const part = w.strategies.part[c.part as keyof typeof w.strategies.part] ?? c.part
-              const title = bare((locale === 'en' ? c.title?.en : c.title?.zh) || c.id || '')
+              const title = bare((locale === 'en' ? c.title?.en : c.title?.zh) || c.id || '', w.blank)
               return <li key={i}><b>{w.strategies.how[c.how]}</b> {part}{title ? <> {say(w.strategies.quoted, { name: title })}</> : null}<br /><span className="mono">{c.actions.join(w.comma)}</span></li>
             })}</ul>
           </>
