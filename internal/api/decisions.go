@@ -135,6 +135,7 @@ type DecisionSummary struct {
 	ID        string          `json:"id"`
 	At        time.Time       `json:"at"`
 	Person    string          `json:"person"`
+	Name      string          `json:"name,omitempty" doc:"What they are called, when names were asked for and one is known."`
 	Strategy  int             `json:"strategy"`
 	Arm       string          `json:"arm,omitempty"`
 	Placement string          `json:"placement,omitempty"`
@@ -154,7 +155,7 @@ func (s *server) decisionRoutes() {
 	}, s.decide)
 	add(s, route{
 		method: "GET", path: "/v1/decisions", tag: "Decisions", who: secretKey, summary: "List decisions, newest first.",
-		query: append([]string{"person: whose", "action: that chose it", "strategy_version: made under it", "arm: of an experiment", "from: not before", "to: before"}, pageQuery...),
+		query: append([]string{"person: whose", "action: that chose it", "strategy_version: made under it", "arm: of an experiment", "from: not before", "to: before", "names: true tells what each person is called as well"}, pageQuery...),
 	}, s.decisions)
 	add(s, route{
 		method: "GET", path: "/v1/decisions/{id}", tag: "Decisions", who: writeKey, summary: "Read a decision as it was answered.",
@@ -395,14 +396,48 @@ func (s *server) decisions(c *call, _ *none) (Page[DecisionSummary], error) {
 	if err != nil {
 		return Page[DecisionSummary]{}, err
 	}
+	called := map[string]string{}
+	if v.Get("names") == "true" {
+		if called, err = s.called(c, entries); err != nil {
+			return Page[DecisionSummary]{}, err
+		}
+	}
 	all := make([]DecisionSummary, len(entries))
 	for i, e := range entries {
 		all[i] = DecisionSummary{
-			ID: e.ID, At: e.At, Person: e.Person, Strategy: e.Strategy, Arm: e.Arm, Placement: e.Placement,
+			ID: e.ID, At: e.At, Person: e.Person, Name: called[e.Person], Strategy: e.Strategy, Arm: e.Arm, Placement: e.Placement,
 			Actions: listed(e.Actions), Decision: json.RawMessage(e.Bytes),
 		}
 	}
 	return paged(all, limit, func(d DecisionSummary) string { return d.ID }), nil
+}
+
+// called is what the persons of some decisions are called; who never said so, or of
+// whom nothing is known, is left out.
+func (s *server) called(c *call, entries []ledger.Entry) (map[string]string, error) {
+	out := map[string]string{}
+	for i := range entries {
+		id := entries[i].Person
+		if _, asked := out[id]; asked {
+			continue
+		}
+		out[id] = ""
+		scope, err := s.Engine.PersonScope(c.context(), c.workspace.ID, id)
+		if errors.Is(err, engine.ErrNotFound) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		who, err := s.Engine.Profile(c.context(), scope)
+		if err != nil {
+			return nil, err
+		}
+		if name, ok := who.Traits["name"].Value.(string); ok {
+			out[id] = name
+		}
+	}
+	return out, nil
 }
 
 // decidedFor is the person of a list of decisions. One may have been decided for

@@ -233,6 +233,27 @@ func TestCoverageSaysWhatIsLeftUnserved(t *testing.T) {
 	d.want(400, "bad_timestamp", "GET", "/v1/coverage?since=yesterday", "sk_shop", "")
 }
 
+func TestTheLedgerNamesWhoSaidTheirName(t *testing.T) {
+	t.Parallel()
+	d := whole(t)
+	d.want(200, "", "POST", "/v1/identify", "sk_shop", `{"userId":"ann","messageId":"n1","traits":{"name":"安然"}}`)
+	d.servedBy("ann")
+	d.servedBy("nobody_knows")
+	names := func(query string) map[string]bool {
+		out := map[string]bool{}
+		for _, x := range list(d.want(200, "", "GET", "/v1/decisions"+query, "sk_shop", "").json(t)["items"]) {
+			out[fmt.Sprint(dict(x)["name"])] = true
+		}
+		return out
+	}
+	if got := names("?names=true"); len(got) != 2 || !got["安然"] || !got["<nil>"] {
+		t.Errorf("one is called by name, of the other nothing is known: %v", got)
+	}
+	if got := names(""); len(got) != 1 || !got["<nil>"] {
+		t.Errorf("nobody asked for names: %v", got)
+	}
+}
+
 func TestCoverageNamesWhoGetsNothingAndWhereTheyAreLost(t *testing.T) {
 	t.Parallel()
 	d := whole(t)

@@ -54,7 +54,7 @@ export class Api {
   workspaces = () => this.#call<Page<Workspace>>('/v1/workspaces')
 
   decisions(filter: { person?: string; action?: string; limit?: number }) {
-    const q = new URLSearchParams({ limit: String(filter.limit ?? 50) })
+    const q = new URLSearchParams({ limit: String(filter.limit ?? 50), names: 'true' })
     if (filter.person) q.set('person', filter.person)
     if (filter.action) q.set('action', filter.action)
     return this.#call<Page<Summary>>(`/v1/decisions?${q}`)

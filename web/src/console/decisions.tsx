@@ -77,7 +77,7 @@ function List({ items }: { items: Summary[] }) {
         <li key={item.id}>
           <div>
             <time dateTime={item.at}>{time(item.at)}</time>
-            <button type="button" className="who mono" title={item.person} onClick={() => of(item.person)}>{item.person.slice(0, 12)}</button>
+            <button type="button" className={item.name ? 'who' : 'who mono'} title={item.person} onClick={() => of(item.person)}>{item.name ?? item.person.slice(0, 12)}</button>
           </div>
           <Link className="asked" to="/decisions/$id" params={{ id: item.id }}>
             {!item.decision ? w.decisions.erased

@@ -67,6 +67,8 @@ export interface Summary {
   id: string
   at: string
   person: string
+  /** What they are called, where that is known. */
+  name?: string
   strategy: number
   arm?: string
   placement?: string

@@ -3,7 +3,6 @@ import { useInfiniteQuery, useQuery } from '@tanstack/react-query'
 import { Link, useNavigate, useParams } from '@tanstack/react-router'
 import { useState } from 'react'
 import { Failed } from './api'
-import { Name } from './desk'
 import { Records, Ref } from './evidence'
 import type { Moment, Person, PersonRecord } from './explanation'
 import { Section, Trouble, useTitle, Waiting } from './parts'
@@ -20,11 +19,11 @@ export function People() {
   const [id, setId] = useState('')
   useTitle(w.people.title)
   const recent = useQuery({ queryKey: ['decisions', api.workspace, 'recent'], queryFn: () => api.decisions({ limit: 200 }), retry: once })
-  const seen = new Map<string, { at: string; asked: string; count: number }>()
+  const seen = new Map<string, { at: string; asked: string; count: number; name?: string }>()
   for (const d of recent.data?.items ?? []) {
     const s = seen.get(d.person)
     if (s) s.count++
-    else seen.set(d.person, { at: d.at, asked: d.decision?.enquiry ?? '', count: 1 })
+    else seen.set(d.person, { at: d.at, asked: d.decision?.enquiry ?? '', count: 1, ...(d.name ? { name: d.name } : {}) })
   }
   return (
     <main id="content" className="page">
@@ -40,7 +39,7 @@ export function People() {
               {[...seen].map(([person, s]) => (
                 <li key={person}>
                   <time dateTime={s.at}>{time(s.at)}</time>
-                  <Link className="asked" to="/people/$id" params={{ id: person }}><Name person={person} /></Link>
+                  <Link className="asked" to="/people/$id" params={{ id: person }}>{s.name ? <b>{s.name}</b> : <span className="mono">{person}</span>}</Link>
                   <span className="hint">{s.asked}</span>
                 </li>
               ))}
@@ -61,7 +60,8 @@ export function PersonPage() {
   return (
     <main id="content" className="page">
       <p className="back"><Link to="/people">← {w.person.back}</Link></p>
-      {person.error ? <Trouble error={person.error} /> : person.data ? <Records><View p={person.data} /></Records> : <Waiting />}
+      {person.error instanceof Failed && person.error.status === 404 ? <div className="nothing"><p><b>{w.person.unknown}</b></p><p className="hint">{w.person.unknownLead}</p><Link to="/" search={{ person: id } as never}>{w.person.decisions}</Link></div>
+        : person.error ? <Trouble error={person.error} /> : person.data ? <Records><View p={person.data} /></Records> : <Waiting />}
     </main>
   )
 }
