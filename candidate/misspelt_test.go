@@ -162,17 +162,7 @@ func TestAnySingleSlipIsUndone(t *testing.T) {
 }
 
 func BenchmarkFindWithGuessesIn100000Names(b *testing.B) {
-	s := newShop(b)
-	r := rand.New(rand.NewPCG(1, 2))
-	han := []rune("云杉白鹭青松晨光远山流水明月清风长河落日电热壶风扇台灯耳机键盘手环冰箱净化器")
-	for i := range 50000 {
-		name := make([]rune, 4+r.IntN(6))
-		for j := range name {
-			name[j] = han[r.IntN(len(han))]
-		}
-		s.put("item", fmt.Sprintf("sku-%d", i), fmt.Sprintf(`{"title":{"zh":%q,"en":"Thing %d"}}`, string(name), i))
-	}
-	v := s.At(0)
+	v := shopOf100000Names(b).At(0)
 	sentence := text.Normalise(strings.Repeat("我上个月买的那台净化器到现在还没有人来修，麻烦看一下，另外发票也没有，", 6)).Runes
 	b.ReportAllocs()
 	for b.Loop() {

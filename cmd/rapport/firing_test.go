@@ -199,14 +199,20 @@ func TestASignalFiresInTheCommitOfItsEvent(t *testing.T) {
 		if len(again) != 1 || !again[0].At.Equal(now.Add(-3*hour)) || again[0].State != journal.FiringOpen || len(again[0].Events) != 2 || again[0].Group["device"] != "sn-9" {
 			t.Fatalf("two cases of one unit are done (%s, %s): %+v", done, second, again)
 		}
-		whole := s.describe()
-		s.restart()
-		s.rest()
-		s.settle()
-		if after := s.describe(); after != whole {
-			t.Fatalf("after a restart\n%s\nbefore\n%s", after, whole)
-		}
+		s.staysAfterARestart()
 	})
+}
+
+// staysAfterARestart holds the house to it that a restart changes no firing.
+func (s *watching) staysAfterARestart() {
+	s.t.Helper()
+	whole := s.describe()
+	s.restart()
+	s.rest()
+	s.settle()
+	if after := s.describe(); after != whole {
+		s.t.Fatalf("after a restart\n%s\nbefore\n%s", after, whole)
+	}
 }
 
 // describe is every firing as text.
@@ -305,13 +311,7 @@ func TestASignalFiresForAHousehold(t *testing.T) {
 		if len(f) != 3 || !slices.Equal(f[2].Events, []event.ID{first, third, visit}) || f[2].State != journal.FiringOpen || f[1].State != journal.FiringWithdrawn {
 			t.Fatalf("after a visitor turned out to be a member: %+v", f)
 		}
-		whole := s.describe()
-		s.restart()
-		s.rest()
-		s.settle()
-		if after := s.describe(); after != whole {
-			t.Fatalf("after a restart\n%s\nbefore\n%s", after, whole)
-		}
+		s.staysAfterARestart()
 	})
 }
 

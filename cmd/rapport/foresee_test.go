@@ -93,9 +93,8 @@ func foreseenOf(s *shop, user string) (open, done []object) {
 func TestAForeseenNeedIsSpokenOfUnaskedOnce(t *testing.T) {
 	t.Parallel()
 	onBothStores(t, func(t *testing.T, on memory) {
-		clock := &clockwork{}
-		noon := time.Date(2026, 7, 10, 12, 0, 0, 0, time.FixedZone("", 8*3600)) // in Shanghai
-		clock.set(noon)
+		clock := atTheTime(12, 0)
+		noon := clock.now()
 		on.clock = clock.now
 		s, c := openShopOn(t, on, "base", "retail"), openCompany(t)
 		c.hook(s)
@@ -190,10 +189,8 @@ func TestAForeseenNeedIsSpokenOfUnaskedOnce(t *testing.T) {
 // message in two weeks, none after "no thanks", and both are told.
 func TestAForeseenNeedKeepsToCapsAndSilence(t *testing.T) {
 	t.Parallel()
-	clock := &clockwork{}
-	noon := time.Date(2026, 7, 10, 12, 0, 0, 0, time.FixedZone("", 8*3600)) // in Shanghai
-	clock.set(noon)
-	s := openShopOn(t, memory{dir: t.TempDir(), clock: clock.now}, "base", "retail")
+	clock := atTheTime(12, 0)
+	noon, s := clock.now(), openRetail(t, clock)
 	foresighted(s, clock.now())
 	order := func(user string) {
 		s.do("PUT", "/v1/records/order/T-"+user, object{"person": "user:" + user, "updated_at": clock.stamp(time.Hour), "status": "delivered",

@@ -499,12 +499,23 @@ func (c *clockwork) now() time.Time               { return time.UnixMilli(c.at.L
 func (c *clockwork) set(t time.Time)              { c.at.Store(t.UnixMilli()) }
 func (c *clockwork) stamp(d time.Duration) string { return c.now().Add(-d).Format(time.RFC3339) }
 
+// atTheTime is a clock that shows such a time of 10 July in Shanghai.
+func atTheTime(hour, minute int) *clockwork {
+	c := &clockwork{}
+	c.set(time.Date(2026, 7, 10, hour, minute, 0, 0, time.FixedZone("", 8*3600)))
+	return c
+}
+
+// openRetail opens a retailer by a clock.
+func openRetail(t *testing.T, by *clockwork) *shop {
+	t.Helper()
+	return openShopOn(t, memory{dir: t.TempDir(), clock: by.now}, "base", "retail")
+}
+
 func TestMission_3_4_QuietHoursHoldItBackAndItIsDecidedAnew(t *testing.T) {
 	t.Parallel()
-	clock := &clockwork{}
-	night := time.Date(2026, 7, 10, 23, 30, 0, 0, time.FixedZone("", 8*3600)) // in Shanghai
-	clock.set(night)
-	s := openShopOn(t, memory{dir: t.TempDir(), clock: clock.now}, "base", "retail")
+	clock := atTheTime(23, 30)
+	night, s := clock.now(), openRetail(t, clock)
 	comes := func(user, zone string) {
 		s.do("POST", "/v1/identify", object{"userId": user, "traits": object{"timezone": zone}, "timestamp": clock.stamp(100 * time.Hour)})
 		s.do("PUT", "/v1/records/order/T-"+user, object{"person": "user:" + user, "updated_at": clock.stamp(96 * time.Hour), "status": "delivered",
@@ -565,10 +576,8 @@ actions:
 
 func TestMission_3_4_WhatCouldNotBeSentByDayIsNotTriedAtNight(t *testing.T) {
 	t.Parallel()
-	clock, c := &clockwork{}, openCompany(t)
-	evening := time.Date(2026, 7, 10, 21, 50, 0, 0, time.FixedZone("", 8*3600)) // in Shanghai, ten minutes before it is quiet
-	clock.set(evening)
-	s := openShopOn(t, memory{dir: t.TempDir(), clock: clock.now}, "base", "retail")
+	clock, c := atTheTime(21, 50), openCompany(t) // ten minutes before it is quiet
+	evening, s := clock.now(), openRetail(t, clock)
 	c.hook(s)
 	draft := s.do("POST", "/v1/strategies", object{"packs": []string{"base", "retail"}, "files": object{"own/smoke.yaml": smoke}})
 	s.do("POST", fmt.Sprintf("/v1/strategies/%v/publish", draft["version"]), object{})

@@ -247,21 +247,25 @@ func TestAPhotoGoesToAPersonWithTheRest(t *testing.T) {
 	}
 }
 
+// asksBack says vague things, each as somebody else, until one of them is asked back.
+func asksBack(d *door, who string) (c *dialogue, answer map[string]any, unclear string) {
+	d.t.Helper()
+	for i, text := range vague {
+		c = talks(d, "wk_shop", fmt.Sprintf(`"anonymous_id":"%s%d"`, who, i))
+		if answer = c.say(text); len(blocks(answer, "clarify")) == 1 {
+			return c, answer, text
+		}
+	}
+	d.t.Fatalf("nothing vague is asked back: %s", words(answer))
+	return nil, nil, ""
+}
+
 func TestMission_1_5_WhatIsNotUnderstoodIsAskedBackTwiceThenAPersonListens(t *testing.T) {
 	t.Parallel()
 	d := shop(t)
-	var c *dialogue
-	var a map[string]any
-	unclear := ""
-	for i, text := range vague {
-		c = talks(d, "wk_shop", fmt.Sprintf(`"anonymous_id":"b%d"`, i))
-		if a = c.say(text); len(blocks(a, "clarify")) == 1 {
-			unclear = text
-			break
-		}
-	}
-	if unclear == "" || len(list(blocks(a, "clarify")[0]["options"])) != 3 {
-		t.Fatalf("nothing vague is asked back: %s", words(a))
+	c, a, unclear := asksBack(d, "b")
+	if len(list(blocks(a, "clarify")[0]["options"])) != 3 {
+		t.Fatalf("asked back with other than two readings and neither: %s", words(a))
 	}
 	chosen := dict(list(blocks(a, "clarify")[0]["options"])[1])
 	b := c.say("都不是，我换个说法")

@@ -125,7 +125,9 @@ func (o *oracle) was() []string {
 	return slices.Clone(o.sent)
 }
 
-func byItself(ctx context.Context, _ string, do func(ctx context.Context) error) error { return do(ctx) }
+func byItself(ctx context.Context, _ string, do func(ctx context.Context) error) error {
+	return do(ctx)
+}
 
 // patientClock is the endpoint's own.
 type patientClock struct {

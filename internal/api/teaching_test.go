@@ -10,19 +10,7 @@ import (
 func TestAWorkspaceLearnsFromItsOwnConversations(t *testing.T) {
 	t.Parallel()
 	d := shop(t)
-	var c *dialogue
-	var asked map[string]any
-	unclear := ""
-	for i, text := range vague {
-		c = talks(d, "wk_shop", fmt.Sprintf(`"anonymous_id":"t%d"`, i))
-		if asked = c.say(text); len(blocks(asked, "clarify")) == 1 {
-			unclear = text
-			break
-		}
-	}
-	if unclear == "" {
-		t.Fatal("nothing vague is asked back")
-	}
+	c, asked, unclear := asksBack(d, "t")
 	// Who is asked back and presses a button says what their words meant.
 	chosen := dict(list(blocks(asked, "clarify")[0]["options"])[1])
 	pressed := c.say(fmt.Sprint(chosen["label"]))

@@ -2,6 +2,7 @@ package evaluate
 
 import (
 	"io"
+	"math"
 	"math/rand/v2"
 	"os"
 	"testing"
@@ -26,7 +27,11 @@ func TestNeedsAreForeseen(t *testing.T) {
 			t.Fatal(err)
 		}
 		t.Log(r)
-		if r.Calibration > .05 || r.Precision < .75*r.Bayes || r.Pushes > 20 && r.vain() > .25 {
+		// Of worlds so small the calibration errors spread by a factor of 1.37 about .017, the
+		// precisions by .038 about .91 of Bayes's (94 worlds): five of these away, and as far
+		// above twice the share that may be in vain, chance does not come.
+		n := float64(r.Pushes)
+		if r.Calibration > .085 || r.Precision < .7*r.Bayes || float64(r.Idle) > .2*n+5*math.Sqrt(n*.2*.8) {
 			t.Errorf("of few customers: %s", r)
 		}
 		return

@@ -14,13 +14,13 @@ func TestTheLearnerFindsWhatCustomersLike(t *testing.T) {
 	t.Parallel()
 	seed := rand.Uint64N(1 << 40)
 	t.Logf("seed %d", seed)
-	proving := os.Getenv("RAPPORT_PROVE") != ""
-	o := PropensityOptions{Decisions: 10_000, Baseline: true, Seeds: []uint64{seed}}
-	if proving {
-		o.Decisions = 200_000
-		for i := range uint64(19) {
-			o.Seeds = append(o.Seeds, seed+1+i)
-		}
+	if os.Getenv("RAPPORT_PROVE") == "" {
+		mostLiked(t, seed)
+		return
+	}
+	o := PropensityOptions{Decisions: 200_000, Baseline: true, Seeds: []uint64{seed}}
+	for i := range uint64(19) {
+		o.Seeds = append(o.Seeds, seed+1+i)
 	}
 	r, err := Propensity(t.Context(), o, io.Discard)
 	if err != nil {
@@ -28,13 +28,6 @@ func TestTheLearnerFindsWhatCustomersLike(t *testing.T) {
 	}
 	t.Log(r)
 	s, b := r.Summary()
-	if !proving {
-		run := r.Learner[0]
-		if early, late := run.Curve[0], run.Curve[len(run.Curve)-1]; late <= early || late < .2 || s.Calibration > .05 {
-			t.Errorf("seed %d: %+v", seed, run)
-		}
-		return
-	}
 	// One world in some hundreds has next to nothing to achieve: there the first thousand
 	// decisions cost anybody half of it, and twenty worlds' mean with it. Its seed is told;
 	// the promise is of every average.
@@ -50,6 +43,29 @@ func TestTheLearnerFindsWhatCustomersLike(t *testing.T) {
 	t.Log(r)
 	if s, _ := r.Summary(); s.Regained < .9 {
 		t.Errorf("seed %d: of the gain before the flip %.3f is regained", seed, s.Regained)
+	}
+}
+
+// mostLiked is the sample: one world, and when there is little to gain in it the next one,
+// for a share of next to nothing is noise. After 9,000 decisions the last thousand bring .80
+// of the gain, of 106 such worlds at least .66, and the predictions are wrong by .015, at the
+// most by .037. Both spread by a factor of 1.35: it takes 4.7 and 5.2 times that to fail.
+func mostLiked(t *testing.T, seed uint64) {
+	t.Helper()
+	for ; ; seed++ {
+		r, err := Propensity(t.Context(), PropensityOptions{Decisions: 10_000, Seeds: []uint64{seed}}, io.Discard)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Log(r)
+		run := r.Learner[0]
+		if run.Achievable < .1 {
+			continue
+		}
+		if early, late := run.Curve[0], run.Curve[len(run.Curve)-1]; late <= early || late < .2 || run.Calibration > .07 {
+			t.Errorf("seed %d: %+v", seed, run)
+		}
+		return
 	}
 }
 
