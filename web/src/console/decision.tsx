@@ -1,9 +1,10 @@
 import { useQuery } from '@tanstack/react-query'
 import { Link, useParams } from '@tanstack/react-router'
+import type { ReactNode } from 'react'
 import type { Answer } from '../contract'
 import { Failed } from './api'
 import { Cited, EvidenceTable, Records } from './evidence'
-import { byStage, together, type Choice, type Explanation } from './explanation'
+import { byStage, course, together, type Choice, type Explanation } from './explanation'
 import { AsSeen, Enquiry, NatureBadge, plain, Section, Trouble, useTitle, Waiting } from './parts'
 import { Replays, useReplays } from './replay'
 import { Terms } from './score'
@@ -37,22 +38,23 @@ function Decision({ answer, why }: { answer: Answer; why: Explanation }) {
     <>
       <h1 className="enquiry">{answer.enquiry ? <Enquiry answer={answer} /> : say(w.decisions.noEnquiry, { placement: why.inputs.placement ?? w.none })}</h1>
       <Meta answer={answer} why={why} />
+      <Story answer={answer} why={why} />
       <div className="columns">
         <div className="side">
           <Section title={w.decision.seen}><AsSeen answer={answer} label={w.decision.seen} /></Section>
         </div>
         <div className="main">
-          <Section title={w.decision.needs}><Needs answer={answer} why={why} /></Section>
-          <Section title={w.decision.chosen}>
+          <Section title={w.decision.needs} id="needs"><Needs answer={answer} why={why} /></Section>
+          <Section title={w.decision.chosen} id="chosen">
             {why.chosen.length === 0 ? <p className="hint">{w.decision.noChosen}</p> : why.chosen.map((c, i) => <Chosen key={i} choice={c} why={why} />)}
           </Section>
           <Section title={w.evidence.title} id="evidence">
             <EvidenceTable table={why.evidence} busy={replays.running} without={(e) => replays.run({ without: [e.ref] }, e.summary)} />
           </Section>
           <Replays of={answer} replays={replays} personal={why.inputs.personal} />
-          <Section title={w.decision.rejected}><Rejected why={why} /></Section>
+          <Section title={w.decision.rejected} id="rejected"><Rejected why={why} /></Section>
           <Section title={w.decision.draw}><Draw why={why} /></Section>
-          <Section title={w.decision.whatIf}>
+          <Section title={w.decision.whatIf} id="whatif">
             {why.counterfactuals.length === 0 ? <p className="hint">{w.decision.noWhatIf}</p>
               : <dl className="whatif">{why.counterfactuals.map((c, i) => <div key={i}><dt>{c.change}</dt><dd>{c.outcome}</dd></div>)}</dl>}
           </Section>
@@ -62,6 +64,62 @@ function Decision({ answer, why }: { answer: Answer; why: Explanation }) {
         </div>
       </div>
     </>
+  )
+}
+
+/** Story tells a decision from the words to the offer, its numbers beside it; each step leads to its proof. */
+function Story({ answer, why }: { answer: Answer; why: Explanation }) {
+  const { w, say, list } = useWords()
+  const titles = new Map(why.needs.map((n) => [n.id, n.title]))
+  const c = course(why)
+  const records = Object.values(why.evidence)
+  const rights = why.chosen.filter((x) => x.terms.length === 0)
+  const drawn = why.chosen.filter((x) => x.terms.length > 0)
+  const quoted = (names: string[]) => list(names.map((title) => say(w.story.quoted, { title })))
+  const change = why.counterfactuals[0]
+  const steps: { to: string; title: string; told: ReactNode; number: ReactNode }[] = [
+    {
+      to: 'needs', title: w.story.heard, number: answer.needs.length,
+      told: answer.needs.length === 0 ? w.decision.noNeeds : list(answer.needs.map((n) => say(w.story.need, { title: titles.get(n.id) || n.title || w.coverage.unclear, confidence: Math.round(100 * n.confidence) }))),
+    },
+    {
+      to: 'evidence', title: w.story.checked, number: records.length,
+      told: records.length === 0 ? w.evidence.none : list(records.slice(0, 3).map((e) => e.summary)) + (records.length > 3 ? say(w.story.andMore, { n: records.length - 3 }) : ''),
+    },
+    {
+      to: 'rejected', title: w.story.sifted, number: <>{c.considered} → {c.given}</>,
+      told: c.lost.length === 0 ? w.decision.noRejected : <>{say(w.story.stopped, { stages: list(c.lost.map(([stage, n]) => `${w.stage[stage]} ${n}`)) })}<Sieve c={c} /></>,
+    },
+    {
+      to: 'chosen', title: w.story.given, number: why.chosen.length,
+      told: why.chosen.length === 0 ? w.decision.noChosen : [
+        rights.length > 0 && say(w.story.certain, { titles: quoted(rights.map((x) => x.title)) }),
+        drawn.length > 0 && say(w.story.drawn, { titles: list(drawn.map((x) => say(w.story.chance, { title: x.title, p: x.probability.toFixed(3) }))) }),
+      ].filter(Boolean).join(w.story.then),
+    },
+    ...(change ? [{ to: 'whatif', title: w.story.turns, number: why.counterfactuals.length, told: say(w.story.change, { change: change.change, outcome: change.outcome }) }] : []),
+  ]
+  return (
+    <section className="story" aria-label={w.story.title}>
+      <ol>{steps.map((s) => (
+        <li key={s.to}>
+          <a href={`#h-${s.to}`} onClick={(e) => { e.preventDefault(); const h = document.getElementById(`h-${s.to}`); h?.scrollIntoView({ block: 'start' }); h?.focus() }}>{s.title}</a>
+          <div>{s.told}</div>
+          <span className="number">{s.number}</span>
+        </li>
+      ))}</ol>
+    </section>
+  )
+}
+
+/** Sieve draws how many of the candidates each stage stopped, and how many were left. */
+function Sieve({ c }: { c: ReturnType<typeof course> }) {
+  const { w } = useWords()
+  return (
+    <span className="sieve" aria-hidden>
+      {c.lost.map(([stage, n]) => <i key={stage} style={{ flexGrow: n }} title={`${w.stage[stage]} ${n}`} />)}
+      {c.given > 0 && <b style={{ flexGrow: c.given }} title={`${w.story.given} ${c.given}`} />}
+    </span>
   )
 }
 

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import type { Answer } from '../contract'
 import { readExplanation } from './api'
-import { addsUp, byStage, difference, together, type Rejection } from './explanation'
+import { addsUp, byStage, course, difference, together, type Rejection } from './explanation'
 
 const term = (name: string, value: number) => ({ name, value, evidence: [] })
 
@@ -9,6 +9,12 @@ test('a score is the sum of its terms, to a billionth', () => {
   expect(addsUp(-0.6, [term('ln propensity', -0.9), term('ln value', 0.3)])).toBe(true)
   expect(addsUp(-0.6 + 1e-6, [term('ln propensity', -0.9), term('ln value', 0.3)])).toBe(false)
   expect(addsUp(0, [])).toBe(true)
+})
+
+test('an action counts once on its way, where it came furthest, and not at all as lost when it was given', () => {
+  const r = (action: string, stage: Rejection['stage']): Rejection => ({ action, stage, rule: 'r', reason: '', evidence: [] })
+  expect(course({ chosen: [{ action: 'given' }], rejected: [r('a', 'eligibility'), r('a', 'arbitration'), r('b', 'eligibility'), r('given', 'eligibility')] }))
+    .toEqual({ considered: 3, lost: [['eligibility', 1], ['arbitration', 1]], given: 1 })
 })
 
 test('rejected candidates stand in the order of the stages', () => {

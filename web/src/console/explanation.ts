@@ -138,6 +138,19 @@ export function byStage(rejected: Rejection[]): [Stage, Rejection[]][] {
   return stages.map((stage) => [stage, rejected.filter((r) => r.stage === stage)] as [Stage, Rejection[]]).filter(([, list]) => list.length > 0)
 }
 
+export interface Course { considered: number; lost: [Stage, number][]; given: number }
+
+/** course counts actions from candidate to offer: each once, at the furthest stage that any need took it to. */
+export function course(why: { chosen: { action: string }[]; rejected: Rejection[] }): Course {
+  const given = new Set(why.chosen.map((c) => c.action))
+  const furthest = new Map<string, number>()
+  for (const r of why.rejected) {
+    if (!given.has(r.action)) furthest.set(r.action, Math.max(furthest.get(r.action) ?? 0, stages.indexOf(r.stage)))
+  }
+  const lost = stages.map((stage, i) => [stage, [...furthest.values()].filter((f) => f === i).length] as [Stage, number]).filter(([, n]) => n > 0)
+  return { considered: given.size + furthest.size, lost, given: given.size }
+}
+
 export interface Difference { lost: string[]; gained: string[]; kept: string[] }
 
 /** difference compares what two answers offer, by the titles the customer reads. */

@@ -36,7 +36,7 @@ export function Section({ title, note, children, id }: { title: string; note?: R
   const key = id ?? title
   return (
     <section className="section" aria-labelledby={`h-${key}`}>
-      <div className="section-head"><h2 id={`h-${key}`}>{title}</h2>{note && <div className="note">{note}</div>}</div>
+      <div className="section-head"><h2 id={`h-${key}`} tabIndex={-1}>{title}</h2>{note && <div className="note">{note}</div>}</div>
       {children}
     </section>
   )
