@@ -109,17 +109,54 @@ func Train(examples []Example, o Options) (*Model, error) {
 	for _, name := range intents {
 		examples = append(examples, Example{Text: words.Replace(name), Intent: name})
 	}
-	label := make([]int32, len(examples))
+	l := lessonOf(examples)
+	all := &course{intents: intents, example: make([]int32, len(examples)), label: make([]int32, len(examples))}
 	for i, e := range examples {
 		at, _ := slices.BinarySearch(intents, e.Intent)
-		label[i] = int32(at)
+		all.example[i], all.label[i] = int32(i), int32(at)
 	}
-	bags, length := bagsOf(examples)
-	m := fit(bags, label, intents, o)
+	m, margins := all.teach(l, o)
+	m.confidence, m.tail = fitConfidence(margins(), m.width, len(intents), outsideOf(intents), all.label)
 	if !o.MarginsOnly {
-		m.learnScope(bags, label, length, len(examples)-len(intents), o)
+		m.learnScope(l, all, len(examples)-len(intents), o)
 	}
 	return m, nil
+}
+
+// lesson is a list of examples in the form that is learned from.
+type lesson struct {
+	feature []feature // by number: in the order of their first occurrence
+	number  [][]int32 // of each example, the numbers of its features, each once, in the order of features
+	length  []int     // of each, its characters
+}
+
+func lessonOf(examples []Example) *lesson {
+	l := &lesson{number: make([][]int32, len(examples))}
+	var bags [][]feature
+	bags, l.length = bagsOf(examples)
+	total := 0
+	for _, b := range bags {
+		total += len(b)
+	}
+	known := newTable(total)
+	slab := make([]int32, 0, total)
+	for i, b := range bags {
+		from := len(slab)
+		for _, h := range b {
+			slab = append(slab, known.insert(h))
+		}
+		l.number[i] = slab[from:len(slab):len(slab)]
+	}
+	l.feature = known.hashes()
+	return l
+}
+
+// bag appends to dst the features of an example.
+func (l *lesson) bag(i int, dst []feature) []feature {
+	for _, f := range l.number[i] {
+		dst = append(dst, l.feature[f])
+	}
+	return dst
 }
 
 // bagsOf gives the features of each example, each once and in order, and its length in characters.
@@ -139,54 +176,60 @@ func bagsOf(examples []Example) (bags [][]feature, length []int) {
 	return bags, length
 }
 
-func fit(bags [][]feature, label []int32, intents []string, o Options) *Model {
-	n := len(bags)
-	total := 0
-	for _, b := range bags {
-		total += len(b)
+// course is what one model learns of a lesson.
+type course struct {
+	intents []string
+	example []int32   // of the lesson
+	label   []int32   // of each, the number of its intent
+	dual    []float32 // where to begin, and, once learned, where it ended: of eight intents after eight, lanes an example; nil: at zero
+	feature []int32   // once learned, of each feature of the lesson its number in the model, or −1
+}
+
+// teach learns. margins gives, when it is asked, the margins that each example would have had, had it not
+// been learned from, m.width an example.
+func (c *course) teach(l *lesson, o Options) (m *Model, margins func() []float32) {
+	n := len(c.example)
+	m = &Model{intents: c.intents, width: (len(c.intents) + lanes - 1) / lanes * lanes, even: float32(evennessOf(n, len(c.intents)))}
+	c.feature = make([]int32, len(l.feature))
+	for f := range c.feature {
+		c.feature[f] = -1
 	}
-	m := &Model{intents: intents, width: (len(intents) + lanes - 1) / lanes * lanes,
-		even: float32(evennessOf(n, len(intents)))}
-	m.table = newTable(total)
-	var df []int32
-	var weight []float32
-	ids := make([]int32, 0, total)
-	for _, b := range bags {
-		for _, h := range b {
-			id := m.table.insert(h)
-			if int(id) == len(df) {
-				df = append(df, 0)
-				weight = append(weight, float32(kindWeight[h>>60]))
+	df := make([]int32, 0, len(l.feature))
+	hashes := make([]feature, 0, len(l.feature))
+	total := 0
+	for _, e := range c.example {
+		total += len(l.number[e])
+		for _, f := range l.number[e] {
+			if c.feature[f] < 0 {
+				c.feature[f] = int32(len(df))
+				df, hashes = append(df, 0), append(hashes, l.feature[f])
 			}
-			df[id]++
-			ids = append(ids, id)
+			df[c.feature[f]]++
 		}
 	}
-	m.table.trim()
-	m.weight = slices.Clip(weight)
-	m.row = make([]int32, len(df))
-	m.scale = make([]float32, len(df))
+	m.table = tableOf(hashes)
+	m.weight, m.row, m.scale = make([]float32, len(df)), make([]int32, len(df)), make([]float32, len(df))
 	shared := int32(0)
 	for f, d := range df {
-		m.weight[f] *= float32(inverse(n, int(d)))
+		m.weight[f] = float32(kindWeight[hashes[f]>>60]) * float32(inverse(n, int(d)))
 		if d > 1 {
 			m.row[f], m.scale[f] = shared, 1
 			shared++
 		}
 	}
-	x := &matrix{start: make([]int32, n+1), alone: make([]float32, n), width: int(shared) + 1}
-	at := 0
-	for i, b := range bags {
+	x := &matrix{start: make([]int32, n+1), alone: make([]float32, n), width: int(shared) + 1,
+		index: make([]int32, 0, total+n), value: make([]float32, 0, total+n)}
+	for i, e := range c.example {
 		var square [voices]float64
-		for k, h := range b {
-			v := float64(m.weight[ids[at+k]])
-			square[voiceOf[h>>60]] += float64(v * v)
+		for _, f := range l.number[e] {
+			v := float64(m.weight[c.feature[f]])
+			square[voiceOf[l.feature[f]>>60]] += float64(v * v)
 		}
 		factor := lengths(square, float64(m.even))
 		alone := 0.0
-		for k, h := range b {
-			f := ids[at+k]
-			v := float64(m.weight[f]) * factor[voiceOf[h>>60]]
+		for _, k := range l.number[e] {
+			f := c.feature[k]
+			v := float64(m.weight[f]) * factor[voiceOf[l.feature[k]>>60]]
 			if df[f] > 1 {
 				x.index = append(x.index, m.row[f])
 				x.value = append(x.value, float32(v))
@@ -199,28 +242,37 @@ func fit(bags [][]feature, label []int32, intents []string, o Options) *Model {
 		x.value = append(x.value, 1)
 		x.alone[i] = float32(alone)
 		x.start[i+1] = int32(len(x.index))
-		at += len(b)
 	}
 	m.shared = int(shared)
 	rows := make([]float32, (int(shared)+n)*m.width)
 	m.bias = make([]float32, m.width)
-	estimate := make([]float32, n*m.width)
-	inParallel(m.width/lanes, func(block int) {
-		w, dual := solve(x, label, int32(block*lanes), o, o.Seed)
+	if c.dual == nil {
+		c.dual = make([]float32, n*m.width)
+	}
+	blocks := m.width / lanes
+	weights := make([][]float32, blocks)
+	inParallel(blocks, func(block int) {
+		dual := c.dual[block*n*lanes : (block+1)*n*lanes]
+		w := solve(x, dual, c.label, int32(block*lanes), o)
 		for f := range int(shared) {
 			copy(rows[f*m.width+block*lanes:], w[f*lanes:(f+1)*lanes])
 		}
 		copy(m.bias[block*lanes:(block+1)*lanes], w[int(shared)*lanes:])
-		for i, e := 0, leftOut(x, w, dual, keptByOthers); i < n; i++ {
-			copy(estimate[i*m.width+block*lanes:], e[i*lanes:(i+1)*lanes])
-		}
 		for i := range n {
 			copy(rows[(int(shared)+i)*m.width+block*lanes:], dual[i*lanes:(i+1)*lanes])
 		}
+		weights[block] = w
 	})
-	m.confidence, m.tail = fitConfidence(estimate, m.width, len(intents), outsideOf(intents), label)
 	m.quantise(rows)
-	return m
+	return m, func() []float32 {
+		estimate := make([]float32, n*m.width)
+		inParallel(blocks, func(block int) {
+			for i, e := 0, leftOut(x, weights[block], c.dual[block*n*lanes:], keptByOthers); i < n; i++ {
+				copy(estimate[i*m.width+block*lanes:], e[i*lanes:(i+1)*lanes])
+			}
+		})
+		return estimate
+	}
 }
 
 // mostWhole is what the whole values of a text's features come to: 256 times as much, a level being less
@@ -432,15 +484,14 @@ func (t *table) insert(h uint64) int32 {
 
 func (t *table) grow() { t.resize(2 * len(t.id)) }
 
-// trim gives back the room that was kept for features before it was known how
-// many there are: half of the table of an ordinary training set. Equal features then
-// lie equally, whether learned or restored.
-func (t *table) trim() {
-	hashes := t.hashes()
-	*t = newTable(2 * t.size)
+// tableOf numbers hashes that are all different. It is as large as it has to be: equal features lie
+// equally, whether learned or restored.
+func tableOf(hashes []uint64) table {
+	t := newTable(2 * len(hashes))
 	for _, h := range hashes {
 		t.insert(h)
 	}
+	return t
 }
 
 // hashes lists them by their numbers.

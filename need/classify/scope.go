@@ -100,38 +100,49 @@ var counted = [kinds]bool{kindStem: true, kindConcept: true, kindHan: true, kind
 // own (Zhai, Lafferty: A study of smoothing methods for language models, SIGIR 2001, Dirichlet prior).
 const caution = 200
 
-func hear(bags [][]feature, label []int32, intents, features int, number func(feature) int32) heard {
-	type pair struct {
-		feature int32
-		intent  int32
-	}
-	var pairs []pair
-	for i, bag := range bags {
-		for _, h := range bag {
-			if counted[h>>60] {
-				pairs = append(pairs, pair{number(h), label[i]})
-			}
-		}
-	}
-	slices.SortFunc(pairs, func(a, b pair) int {
-		return cmp.Or(cmp.Compare(a.feature, b.feature), cmp.Compare(a.intent, b.intent))
-	})
+// hear counts what a course has learned from a lesson; features is how many it learned.
+func hear(l *lesson, c *course, features int) heard {
 	h := heard{from: make([]int32, features+1)}
-	at := 0
-	for f := range features {
-		h.from[f] = int32(len(h.intent))
-		for at < len(pairs) && int(pairs[at].feature) == f {
-			next := at
-			for next < len(pairs) && pairs[next] == pairs[at] {
-				next++
+	byIntent := make([][]int32, len(c.intents)) // so a feature meets the intents in order
+	for i, e := range c.example {
+		byIntent[c.label[i]] = append(byIntent[c.label[i]], e)
+		for _, f := range l.number[e] {
+			if counted[l.feature[f]>>60] {
+				h.from[c.feature[f]+1]++
 			}
-			h.intent = append(h.intent, uint16(pairs[at].intent))
-			h.count = append(h.count, uint16(min(next-at, math.MaxUint16)))
-			at = next
 		}
 	}
-	h.from[features] = int32(len(h.intent))
-	h.sum(intents)
+	for f := range features {
+		h.from[f+1] += h.from[f]
+	}
+	h.intent, h.count = make([]uint16, h.from[features]), make([]uint16, h.from[features])
+	end := slices.Clone(h.from)
+	for intent, examples := range byIntent {
+		for _, e := range examples {
+			for _, k := range l.number[e] {
+				if !counted[l.feature[k]>>60] {
+					continue
+				}
+				f := c.feature[k]
+				if last := end[f] - 1; last >= h.from[f] && int(h.intent[last]) == intent {
+					h.count[last] += min(1, math.MaxUint16-h.count[last])
+					continue
+				}
+				h.intent[end[f]], h.count[end[f]] = uint16(intent), 1
+				end[f]++
+			}
+		}
+	}
+	at := int32(0)
+	for f := range features { // close the gaps
+		from := h.from[f]
+		h.from[f] = at
+		at += int32(copy(h.intent[at:], h.intent[from:end[f]]))
+		copy(h.count[h.from[f]:], h.count[from:end[f]])
+	}
+	h.from[features] = at
+	h.intent, h.count = h.intent[:at], h.count[:at]
+	h.sum(len(c.intents))
 	return h
 }
 
@@ -310,6 +321,15 @@ const (
 	// cost 1.5 to 2.3 points where 1.5 were asked for).
 	everyIntent      = -2
 	thresholdLeftOut = 5 // one in
+
+	// scopePasses is how often a round passes over its examples. It begins where the whole model ended and only
+	// has to forget what is held out (recall at 1.5 points of loss, mean of six tasks on training parts: 64.4 %
+	// after eight passes from nothing, 64.7 after one, 64.9 after two; thresholds after two passes lose up to
+	// half a point more than after four, after eight no less).
+	scopePasses = 4
+	// scopeAsked is how many held-out sentences of a round are judged at most, evenly drawn: 14 parts with
+	// some 32 steps are learned from four times as many.
+	scopeAsked = 4000
 )
 
 // seenPart is one sentence that was held out: what its parts were, and whether it was told right. A
@@ -320,9 +340,9 @@ type seenPart struct {
 	best  int // the intent, by its number in the whole model
 }
 
-// learnScope teaches a model what is out of scope. bags, label and length are those of its examples, of
-// which the first told are sentences and the others names of intents.
-func (m *Model) learnScope(bags [][]feature, label []int32, length []int, told int, o Options) {
+// learnScope teaches a model what is out of scope. all is the course that it was taught by, of the examples
+// of which the first told are sentences and the others names of intents.
+func (m *Model) learnScope(l *lesson, all *course, told int, o Options) {
 	outside := outsideOf(m.intents)
 	var known []int32
 	for c := range m.intents {
@@ -333,31 +353,31 @@ func (m *Model) learnScope(bags [][]feature, label []int32, length []int, told i
 	if len(known) < leastIntents || len(m.intents) > math.MaxUint16 {
 		return
 	}
-	part := dealKindred(bags[:told], label, known, len(m.intents))
+	part := dealKindred(l, all.label[:told], known, len(m.intents))
 	order := rand.New(rand.NewPCG(o.Seed, 7)).Perm(told)
 	var seen [scopeRounds][]seenPart
 	for k := range scopeRounds {
-		seen[k] = m.holdOut(bags, label, length, told, part, order, k, o)
+		seen[k] = m.holdOut(l, all, told, part, order, k, o)
 	}
-	all := slices.Concat(seen[:]...)
+	both := slices.Concat(seen[:]...)
 	in := 0
-	for _, s := range all {
+	for _, s := range both {
 		if s.right {
 			in++
 		}
 	}
-	if in < leastRows || len(all)-in < leastRows {
+	if in < leastRows || len(both)-in < leastRows {
 		return
 	}
 	c := &m.scope
-	c.usual = usualOf(all, len(m.intents))
-	for _, l := range label[:told] {
-		c.usual[l].examples++
+	c.usual = usualOf(both, len(m.intents))
+	for _, intent := range all.label[:told] {
+		c.usual[intent].examples++
 	}
-	c.heard = hear(bags, label, len(m.intents), len(m.weight), m.table.find)
-	c.fit(all)
+	c.heard = hear(l, all, len(m.weight))
+	c.fit(both)
 	var belonging []float64
-	for _, s := range m.holdOut(bags, label, length, told, part, order, everyIntent, o) {
+	for _, s := range m.holdOut(l, all, told, part, order, everyIntent, o) {
 		if s.right {
 			belonging = append(belonging, c.of(s.x))
 		}
@@ -367,67 +387,85 @@ func (m *Model) learnScope(bags [][]feature, label []int32, length []int, told i
 
 // holdOut learns without the intents of part k and without some sentences of the others, and gives what
 // the held-out sentences are like. Where k is everyIntent no intent is held out.
-func (m *Model) holdOut(bags [][]feature, label []int32, length []int, told int, part []int, order []int, k int, o Options) []seenPart {
-	var intents []string
+func (m *Model) holdOut(l *lesson, all *course, told int, part []int, order []int, k int, o Options) []seenPart {
+	less := &course{}
 	number := make([]int32, len(m.intents)) // in the smaller model
 	whole := []int{}                        // and back
 	for c, name := range m.intents {
 		number[c] = -1
 		if part[c] != k {
-			number[c] = int32(len(intents))
-			intents, whole = append(intents, name), append(whole, c)
+			number[c] = int32(len(whole))
+			less.intents, whole = append(less.intents, name), append(whole, c)
 		}
 	}
 	leftOut := make([]bool, told)
 	for p, i := range order {
 		leftOut[i] = p%scopeLeftOut == k || k == everyIntent && p%thresholdLeftOut == 0
 	}
-	var less [][]feature
-	var as []int32
-	size := make([]int32, len(intents))
-	for i, bag := range bags {
-		if c := number[label[i]]; c >= 0 && (i >= told || !leftOut[i]) {
-			less, as = append(less, bag), append(as, c)
+	outside := outsideOf(m.intents)
+	size := make([]int32, len(whole))
+	var asked []int
+	for i, intent := range all.label {
+		c := number[intent]
+		switch {
+		case i < told && (c < 0 || leftOut[i] && int(intent) != outside):
+			asked = append(asked, i)
+		case c >= 0 && (i >= told || !leftOut[i]):
+			less.example, less.label = append(less.example, int32(i)), append(less.label, c)
 			if i < told {
 				size[c]++
 			}
 		}
 	}
-	small := fit(less, as, intents, o)
-	c := scope{heard: hear(less, as, len(intents), len(small.weight), small.table.find)}
-	outside := outsideOf(m.intents)
-	var asked []int
-	for i := range told {
-		if number[label[i]] < 0 || leftOut[i] && int(label[i]) != outside {
-			asked = append(asked, i)
+	less.begin(all, whole)
+	o.Rounds = scopePasses
+	small, _ := less.teach(l, o)
+	if len(asked) > scopeAsked && k != everyIntent {
+		for j := range scopeAsked {
+			asked[j] = asked[j*len(asked)/scopeAsked]
 		}
+		asked = asked[:scopeAsked]
 	}
+	c := scope{heard: hear(l, less, len(small.weight))}
 	margins := make([][]float64, len(asked))
-	inParallel(len(asked), func(j int) { margins[j] = small.scoreBag(bags[asked[j]], nil) })
+	inParallel(len(asked), func(j int) { margins[j] = small.scoreBag(l.bag(asked[j], nil), nil) })
 	seen := make([]seenPart, 0, len(asked))
 	var kept []int
 	for j, i := range asked {
-		best, margin := bestOf(margins[j], outsideOf(intents))
-		right := int32(best) == number[label[i]]
-		if !right && number[label[i]] >= 0 {
+		best, margin := bestOf(margins[j], outsideOf(less.intents))
+		right := int32(best) == number[all.label[i]]
+		if !right && number[all.label[i]] >= 0 {
 			continue
 		}
 		s := seenPart{right: right, best: best}
 		s.x[PartMargin] = margin
 		seen, kept = append(seen, s), append(kept, j)
 	}
-	c.usual = usualOf(seen, len(intents))
+	c.usual = usualOf(seen, len(whole))
 	for i := range c.usual {
 		c.usual[i].examples = size[i]
 	}
 	inParallel(len(seen), func(n int) {
 		i := asked[kept[n]]
-		seen[n].x = small.partsOf(bags[i], length[i], margins[kept[n]], &c)
+		seen[n].x = small.partsOf(l.bag(i, nil), l.length[i], margins[kept[n]], &c)
 	})
 	for n := range seen {
 		seen[n].best = whole[seen[n].best]
 	}
 	return seen
+}
+
+// begin sets the dual variables to those that a course of more examples and intents has learned; whole
+// gives its numbers of the intents.
+func (c *course) begin(all *course, whole []int) {
+	n, of := len(c.example), len(all.example)
+	c.dual = make([]float32, (len(whole)+lanes-1)/lanes*lanes*n)
+	for intent, w := range whole {
+		to, from := c.dual[intent/lanes*n*lanes+intent%lanes:], all.dual[w/lanes*of*lanes+w%lanes:]
+		for j, e := range c.example {
+			to[j*lanes] = from[int(e)*lanes]
+		}
+	}
 }
 
 // usualOf gives the mean and the deviation of the margins that each intent's sentences have when they are
@@ -463,12 +501,12 @@ func usualOf(seen []seenPart, intents int) []usual {
 // holds out one of two such neighbours alone teaches that nothing can be told. Intents are joined by
 // average linkage of the cosine of their words until a third are left; the largest clusters are dealt
 // first, each to the part with the fewest sentences. Outside is of no part: −1.
-func dealKindred(bags [][]feature, label []int32, known []int32, intents int) []int {
+func dealKindred(l *lesson, label []int32, known []int32, intents int) []int {
 	sentences := make([]int, intents)
-	for _, c := range label[:len(bags)] {
+	for _, c := range label {
 		sentences[c]++
 	}
-	clusters := joined(voicesOf(bags, label, known), max(scopeRounds, len(known)/3))
+	clusters := joined(voicesOf(l, label, known), max(scopeRounds, len(known)/3))
 	size := func(c []int) (total int) {
 		for _, i := range c {
 			total += sentences[known[i]]
@@ -688,33 +726,30 @@ type weighed struct {
 }
 
 // voicesOf gives what the sentences of each known intent say: words, characters and meanings by how often
-// they occur there and how rare they are, of length one, in order.
-func voicesOf(bags [][]feature, label []int32, known []int32) [][]weighed {
-	occurs := map[feature]float64{}
-	words := make([]map[feature]float64, len(known))
-	for i, bag := range bags {
-		for _, h := range bag {
-			if counted[h>>60] {
-				occurs[h]++
+// they occur there and how rare they are, of length one, in order. label is of the first examples of the
+// lesson; the others are not heard.
+func voicesOf(l *lesson, label []int32, known []int32) [][]weighed {
+	occurs := make([]float64, len(l.feature))
+	words := make([]map[int32]float64, len(known))
+	for i, intent := range label {
+		at, ok := slices.BinarySearch(known, intent)
+		if ok && words[at] == nil {
+			words[at] = map[int32]float64{}
+		}
+		for _, f := range l.number[i] {
+			if !counted[l.feature[f]>>60] {
+				continue
 			}
-		}
-		at, ok := slices.BinarySearch(known, label[i])
-		if !ok {
-			continue
-		}
-		if words[at] == nil {
-			words[at] = map[feature]float64{}
-		}
-		for _, h := range bag {
-			if counted[h>>60] {
-				words[at][h]++
+			occurs[f]++
+			if ok {
+				words[at][f]++
 			}
 		}
 	}
 	all := make([][]weighed, len(known))
 	for i := range all {
-		for h, n := range words[i] {
-			all[i] = append(all[i], weighed{h, n * math.Log(float64(len(bags))/occurs[h])})
+		for f, n := range words[i] {
+			all[i] = append(all[i], weighed{l.feature[f], n * math.Log(float64(len(label))/occurs[f])})
 		}
 		slices.SortFunc(all[i], func(a, b weighed) int { return cmp.Compare(a.feature, b.feature) })
 		square := 0.0
@@ -784,7 +819,6 @@ func Kindred(examples []Example, atMost int) [][]string {
 	}
 	slices.Sort(names)
 	names = slices.Compact(names)
-	bags, _ := bagsOf(examples)
 	label, known := make([]int32, len(examples)), make([]int32, len(names))
 	for i := range known {
 		known[i] = int32(i)
@@ -796,7 +830,7 @@ func Kindred(examples []Example, atMost int) [][]string {
 		}
 	}
 	var groups [][]string
-	for _, cluster := range joined(voicesOf(bags, label, known), max(1, atMost)) {
+	for _, cluster := range joined(voicesOf(lessonOf(examples), label, known), max(1, atMost)) {
 		var group []string
 		for _, i := range cluster {
 			group = append(group, names[i])
