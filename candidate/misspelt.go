@@ -1,6 +1,7 @@
 package candidate
 
 import (
+	"math"
 	"slices"
 	"strings"
 	"sync"
@@ -39,10 +40,18 @@ type shelfmarks struct {
 	head    map[uint64]int32 // 1 + index into cards
 	cards   []card
 	longest int
-	begun   [1 << 10]uint64 // a bit for every beginning of three runes, so that most places are left at once
+	// Most places are left at once, and nearly no key is looked for that is not there: reach is the length
+	// of the longest key by the hash of its first three runes, as many as there are cards, and there has a
+	// bit by the hash of a key, eight times as many.
+	reach []uint8
+	there []uint64
 }
 
-type card struct{ word, next int32 }
+type card struct {
+	word, next int32
+	begin, key uint32 // hashes of the first three runes of its key and of the key, as much of them as fits
+	runes      uint8  // of the key
+}
 
 const (
 	fewestHalf    = 3 // runes of a half, and of a name of sounds
@@ -57,15 +66,30 @@ func (s *shelfmarks) file(key []rune, word int32) {
 	if s.head == nil {
 		s.head = map[uint64]int32{}
 	}
-	var h uint64 = hashSeed
+	var h, begin uint64 = hashSeed, 0
 	for i, r := range key {
 		if h = stirred(h, r); i == fewestHalf-1 {
-			s.begun[h>>6&1023] |= 1 << (h & 63)
+			begin = h
 		}
 	}
 	s.longest = max(s.longest, len(key))
-	s.cards = append(s.cards, card{word, s.head[h]})
+	s.cards = append(s.cards, card{word, s.head[h], uint32(begin), uint32(h), uint8(min(len(key), math.MaxUint8))})
 	s.head[h] = int32(len(s.cards))
+	if len(s.cards) <= len(s.reach) {
+		s.mark(&s.cards[len(s.cards)-1])
+		return
+	}
+	s.reach = make([]uint8, max(256, 2*len(s.reach)))
+	s.there = make([]uint64, len(s.reach)/8)
+	for i := range s.cards {
+		s.mark(&s.cards[i])
+	}
+}
+
+func (s *shelfmarks) mark(c *card) {
+	at := &s.reach[int(c.begin)&(len(s.reach)-1)]
+	*at = max(*at, c.runes)
+	s.there[int(c.key>>6)&(len(s.there)-1)] |= 1 << (c.key & 63)
 }
 
 // look calls found with every word whose key is what next gives, rune by rune, and
@@ -75,7 +99,7 @@ func (s *shelfmarks) look(next func(i int) rune, found func(word int32, runes in
 		return
 	}
 	var h uint64 = hashSeed
-	for i := range s.longest {
+	for i, longest := 0, s.longest; i < longest; i++ {
 		r := next(i)
 		if r < 0 {
 			return
@@ -84,8 +108,13 @@ func (s *shelfmarks) look(next func(i int) rune, found func(word int32, runes in
 		if i < fewestHalf-1 {
 			continue
 		}
-		if i == fewestHalf-1 && s.begun[h>>6&1023]&(1<<(h&63)) == 0 {
-			return
+		if i == fewestHalf-1 {
+			if longest = min(longest, int(s.reach[int(uint32(h))&(len(s.reach)-1)])); longest == 0 {
+				return
+			}
+		}
+		if key := uint32(h); s.there[int(key>>6)&(len(s.there)-1)]&(1<<(key&63)) == 0 {
+			continue
 		}
 		for at, n := s.head[h], 0; at > 0 && n < mostOfOneHash; at, n = s.cards[at-1].next, n+1 {
 			found(s.cards[at-1].word, i+1)

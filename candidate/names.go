@@ -16,6 +16,8 @@ type names struct {
 	next map[uint64]uint32 // node<<21 | rune → node
 	mark []uint32          // by node: 1 + index into uses, 0 for none
 	uses [][]use
+	// first has a bit for each rune that some name begins with: nearly all places of a text are left at once.
+	first [0x20000 / 64]uint64
 }
 
 // rank orders the uses of one name: an id beats a title, a title a short form
@@ -60,7 +62,10 @@ func (t *names) add(word string, u use) {
 		t.next, t.mark, t.uses = map[uint64]uint32{}, []uint32{0}, nil
 	}
 	node := uint32(0)
-	for _, r := range word {
+	for i, r := range word {
+		if i == 0 && r < 0x20000 {
+			t.first[r/64] |= 1 << (r % 64)
+		}
 		key := uint64(node)<<21 | uint64(r)
 		kid, ok := t.next[key]
 		if !ok {
@@ -108,6 +113,9 @@ func (t *names) end(word string, kind, id string, until uint64) {
 // longest is the end of the longest name that begins at a place of the canonical
 // text and is in use at a revision; ok decides on borders.
 func (t *names) longest(runes []rune, start int, revision uint64, ok func(end int) bool) (end int, list []use) {
+	if r := runes[start]; r >= 0 && r < 0x20000 && t.first[r/64]&(1<<(r%64)) == 0 {
+		return 0, nil
+	}
 	node := uint32(0)
 	for i := start; i < len(runes) && i < start+longestWord; i++ {
 		kid, there := t.next[uint64(node)<<21|uint64(runes[i])]

@@ -2,8 +2,10 @@ package need
 
 import (
 	"regexp"
+	"regexp/syntax"
 	"slices"
 	"strings"
+	"sync"
 	"unicode"
 	"unicode/utf8"
 
@@ -86,11 +88,11 @@ const (
 	mostPhrases     = 8
 )
 
-// courtesyIn tells which courtesy a text is that is made of nothing else; "" when it
-// says anything besides, or asks.
-func courtesyIn(s string) Courtesy {
+// courtesyIn tells which courtesy a plain text is that is made of nothing else; "" when
+// it says anything besides, or asks.
+func courtesyIn(plain string) Courtesy {
 	var said kindsOf
-	for piece := range strings.FieldsFuncSeq(text.Plain(s), func(r rune) bool { return strings.ContainsRune(",，。.!！~～;；、…\n:：", r) || symbol(r) }) {
+	for piece := range strings.FieldsFuncSeq(plain, func(r rune) bool { return strings.ContainsRune(",，。.!！~～;；、…\n:：", r) || symbol(r) }) {
 		more, ok := phrasesOf(piece, 0)
 		if !ok {
 			return ""
@@ -106,7 +108,7 @@ func courtesyIn(s string) Courtesy {
 }
 
 // kindsOf is a set of courtesies, a bit for each of the list; none for a filler.
-type kindsOf uint8
+type kindsOf uint16
 
 // phrasesOf reads a piece as one phrase after the other, the longest first.
 func phrasesOf(piece string, depth int) (said kindsOf, ok bool) {
@@ -141,11 +143,96 @@ func phrasesOf(piece string, depth int) (said kindsOf, ok bool) {
 // longestPhrase is the number of bytes of the longest beginning of a text that is a
 // phrase.
 func longestPhrase(s string) (bytes int) {
-	bytes = fitting(fillers, s)
-	for _, c := range courtesies {
-		bytes = max(bytes, fitting(c.han, s), fitting(c.latin, s))
+	first, _ := utf8.DecodeRuneInString(s)
+	begin := openers()
+	may := begin.by[first] | begin.any
+	if may&1 != 0 {
+		bytes = fitting(fillers, s)
+	}
+	for i, c := range courtesies {
+		if may&(2<<(2*i)) != 0 {
+			bytes = max(bytes, fitting(c.han, s))
+		}
+		if may&(4<<(2*i)) != 0 {
+			bytes = max(bytes, fitting(c.latin, s))
+		}
 	}
 	return bytes
+}
+
+// openers tells which expressions may fit a text that begins with a character: a bit
+// for the fillers, then two for each courtesy. Nine texts of ten begin with none.
+var openers = sync.OnceValue(func() (all struct {
+	by  map[rune]uint32
+	any uint32
+}) {
+	all.by = map[rune]uint32{}
+	list := []*regexp.Regexp{fillers}
+	for _, c := range courtesies {
+		list = append(list, c.han, c.latin)
+	}
+	for i, re := range list {
+		tree, err := syntax.Parse(re.String(), syntax.Perl)
+		known, skips := false, false
+		if err == nil {
+			known, skips = opens(tree, func(r rune) { all.by[r] |= 1 << i })
+		}
+		if !known || skips {
+			all.any |= 1 << i
+		}
+	}
+	return all
+})
+
+// opens calls yield with each character that a text may begin with that an expression
+// fits, unless known is false: then there is no telling. skips tells that the
+// expression fits an empty text, too.
+func opens(re *syntax.Regexp, yield func(rune)) (known, skips bool) {
+	switch re.Op {
+	case syntax.OpEmptyMatch, syntax.OpBeginText:
+		return true, true
+	case syntax.OpLiteral:
+		if re.Flags&syntax.FoldCase != 0 {
+			return false, false
+		}
+		yield(re.Rune[0])
+		return true, false
+	case syntax.OpCharClass:
+		for i := 0; i+1 < len(re.Rune); i += 2 {
+			if re.Rune[i+1]-re.Rune[i] > 64 {
+				return false, false
+			}
+			for r := re.Rune[i]; r <= re.Rune[i+1]; r++ {
+				yield(r)
+			}
+		}
+		return true, false
+	case syntax.OpCapture, syntax.OpPlus:
+		return opens(re.Sub[0], yield)
+	case syntax.OpStar, syntax.OpQuest:
+		known, _ = opens(re.Sub[0], yield)
+		return known, true
+	case syntax.OpRepeat:
+		known, skips = opens(re.Sub[0], yield)
+		return known, skips || re.Min == 0
+	case syntax.OpConcat:
+		for _, sub := range re.Sub {
+			if known, skips = opens(sub, yield); !known || !skips {
+				return known, skips
+			}
+		}
+		return true, true
+	case syntax.OpAlternate:
+		for _, sub := range re.Sub {
+			known, may := opens(sub, yield)
+			if !known {
+				return false, false
+			}
+			skips = skips || may
+		}
+		return true, skips
+	}
+	return false, false
 }
 
 func fitting(re *regexp.Regexp, s string) (bytes int) {
@@ -179,46 +266,47 @@ func courteous(needs []Need, message string) ([]Need, Courtesy) {
 	if message == "" {
 		return needs, ""
 	}
+	plain := text.Plain(message)
 	if len(needs) == 0 {
-		return needs, courtesyOf(message)
+		return needs, courtesyOf(plain)
 	}
 	if slices.ContainsFunc(needs, func(n Need) bool { return n.Danger || n.Sub() == WhoAreYou }) {
 		return needs, ""
 	}
-	if kind := courtesyIn(message); kind != "" {
+	if kind := courtesyIn(plain); kind != "" {
 		return needs[:0], kind
 	}
-	if !worded(message) {
+	if !worded(plain) {
 		return needs[:0], Wordless
 	}
-	plain := bareOf(message)
-	if asksWait.MatchString(plain) {
+	bare := bareOf(plain)
+	if asksWait.MatchString(bare) {
 		return needs[:0], Waiting
 	}
-	if len(needs) == 1 && (needs[0].Status != "" || needs[0].Confidence < surely) && sendsPicture.MatchString(plain) {
+	if len(needs) == 1 && (needs[0].Status != "" || needs[0].Confidence < surely) && sendsPicture.MatchString(bare) {
 		return needs[:0], Sending
 	}
-	if len(needs) == 1 && needs[0].Status == Unanswered && !needs[0].Outside && garbled(message) {
+	if len(needs) == 1 && needs[0].Status == Unanswered && !needs[0].Outside && garbled(plain) {
 		return needs[:0], Garbled
 	}
 	if len(needs) == 1 || slices.ContainsFunc(needs, func(n Need) bool { return n.Condition != nil }) {
 		return needs, "" // what a need depends on is named by its place
 	}
-	kept := slices.DeleteFunc(slices.Clone(needs), func(n Need) bool { return n.Origin == Spoken && courtesyIn(n.Text) != "" })
+	kept := slices.DeleteFunc(slices.Clone(needs), func(n Need) bool { return n.Origin == Spoken && courtesyIn(text.Plain(n.Text)) != "" })
 	if !slices.ContainsFunc(kept, func(n Need) bool { return n.Origin == Spoken }) {
 		return needs, ""
 	}
 	return kept, ""
 }
 
-// bareOf is a message without the marks at its ends.
-func bareOf(message string) string { return strings.Trim(text.Plain(message), " .。!！,，?？~") }
+// bareOf is a plain text without the marks at its ends.
+func bareOf(plain string) string { return strings.Trim(plain, " .。!！,，?？~") }
 
-// garbled tells whether a message of Latin letters has too few vowels to be of any
+// garbled tells whether a plain text of Latin letters has too few vowels to be of any
 // language's words: about two letters of five are vowels in those.
-func garbled(message string) bool {
+func garbled(plain string) bool {
 	letters, vowels := 0, 0
-	for _, r := range text.Plain(message) {
+	for _, r := range plain {
 		switch {
 		case text.Han(r):
 			return false
@@ -233,21 +321,20 @@ func garbled(message string) bool {
 	return letters >= 5 && vowels*5 < letters
 }
 
-// worded tells whether a message holds any word or number.
-func worded(message string) bool {
-	return strings.ContainsFunc(text.Plain(message), func(r rune) bool { return text.Han(r) || text.Letter(r) || unicode.IsDigit(r) })
+// worded tells whether a plain text holds any word or number.
+func worded(plain string) bool {
+	return strings.ContainsFunc(plain, func(r rune) bool { return text.Han(r) || text.Letter(r) || unicode.IsDigit(r) })
 }
 
-// courtesyOf tells which courtesy a message is that holds no need.
-func courtesyOf(message string) Courtesy {
-	if !worded(message) {
+// courtesyOf tells which courtesy a plain text is that holds no need.
+func courtesyOf(plain string) Courtesy {
+	if !worded(plain) {
 		return Wordless
 	}
-	if kind := courtesyIn(message); kind != "" {
+	if kind := courtesyIn(plain); kind != "" {
 		return kind
 	}
-	plain := text.Plain(message)
-	switch bare := bareOf(message); {
+	switch bare := bareOf(plain); {
 	case asksWait.MatchString(bare):
 		return Waiting
 	case sendsPicture.MatchString(bare):

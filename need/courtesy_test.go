@@ -1,6 +1,10 @@
 package need
 
-import "testing"
+import (
+	"testing"
+
+	"github.com/rapport-cx/rapport/need/text"
+)
 
 // Who is only polite is answered politely; who wants something is never taken for it.
 func TestWhatIsOnlyPoliteIsNoNeed(t *testing.T) {
@@ -20,7 +24,7 @@ func TestWhatIsOnlyPoliteIsNoNeed(t *testing.T) {
 			if needs, got := courteous([]Need{{Origin: Spoken, Intent: "feedback.complaint", Text: s}}, s); got != kind || len(needs) > 0 {
 				t.Errorf("%q is %q with %d needs, want %q", s, got, len(needs), kind)
 			}
-			if got := courtesyOf(s); got != kind {
+			if got := courtesyOf(text.Plain(s)); got != kind {
 				t.Errorf("%q without a need is %q, want %q", s, got, kind)
 			}
 		}
@@ -29,7 +33,7 @@ func TestWhatIsOnlyPoliteIsNoNeed(t *testing.T) {
 		"不好", "很慢", "太慢了", "不清楚", "谢谢，怎么退货", "好用吗", "可以退吗", "不要这个了，退掉", "取消吧", "要一台轻羽 14", "有没有别的颜色", "没有收到", "没收到货", "没了怎么办", "要多久", "好贵",
 		"thanks for nothing", "no refund yet", "great, but where is my order", "it is not good", "ok but how long", "keep it running", "please cancel it", "that's not right", "yes, cancel it", "it was fast but broken", "你好慢", "太差了", "还要多久",
 	} {
-		if kind := courtesyIn(s); kind != "" {
+		if kind := courtesyIn(text.Plain(s)); kind != "" {
 			t.Errorf("%q is taken for %q", s, kind)
 		}
 	}

@@ -450,10 +450,15 @@ func Best(margins []float64) (at int, margin float64) {
 
 // table numbers hashes in the order of their first insertion: open addressing, at most half full.
 type table struct {
-	key  []uint64
-	id   []int32
-	mask uint64
-	size int
+	entry []entry
+	mask  uint64
+	size  int
+}
+
+// entry keeps both together, so that a feature is one look into memory.
+type entry struct {
+	key uint64
+	id  int32
 }
 
 func newTable(room int) table {
@@ -461,28 +466,29 @@ func newTable(room int) table {
 	for capacity < room {
 		capacity *= 2
 	}
-	return table{key: make([]uint64, capacity), id: make([]int32, capacity), mask: uint64(capacity - 1)}
+	return table{entry: make([]entry, capacity), mask: uint64(capacity - 1)}
 }
 
 // insert gives the number of h, a new one if h is new. Numbers are stored plus one: zero is free.
 func (t *table) insert(h uint64) int32 {
 	for p := h & t.mask; ; p = (p + 1) & t.mask {
-		if t.id[p] == 0 {
-			if 2*t.size >= len(t.id) {
+		e := &t.entry[p]
+		if e.id == 0 {
+			if 2*t.size >= len(t.entry) {
 				t.grow()
 				return t.insert(h)
 			}
 			t.size++
-			t.key[p], t.id[p] = h, int32(t.size)
+			*e = entry{h, int32(t.size)}
 			return int32(t.size - 1)
 		}
-		if t.key[p] == h {
-			return t.id[p] - 1
+		if e.key == h {
+			return e.id - 1
 		}
 	}
 }
 
-func (t *table) grow() { t.resize(2 * len(t.id)) }
+func (t *table) grow() { t.resize(2 * len(t.entry)) }
 
 // tableOf numbers hashes that are all different. It is as large as it has to be: equal features lie
 // equally, whether learned or restored.
@@ -497,9 +503,9 @@ func tableOf(hashes []uint64) table {
 // hashes lists them by their numbers.
 func (t *table) hashes() []uint64 {
 	all := make([]uint64, t.size)
-	for p, id := range t.id {
-		if id != 0 {
-			all[id-1] = t.key[p]
+	for _, e := range t.entry {
+		if e.id != 0 {
+			all[e.id-1] = e.key
 		}
 	}
 	return all
@@ -509,29 +515,30 @@ func (t *table) resize(room int) {
 	old := *t
 	*t = newTable(room)
 	t.size = old.size
-	for i, id := range old.id {
-		if id == 0 {
+	for _, e := range old.entry {
+		if e.id == 0 {
 			continue
 		}
-		p := old.key[i] & t.mask
-		for t.id[p] != 0 {
+		p := e.key & t.mask
+		for t.entry[p].id != 0 {
 			p = (p + 1) & t.mask
 		}
-		t.key[p], t.id[p] = old.key[i], id
+		t.entry[p] = e
 	}
 }
 
 // find gives the number of h, or -1.
 func (t *table) find(h uint64) int32 {
-	if len(t.id) == 0 {
+	if len(t.entry) == 0 {
 		return -1
 	}
 	for p := h & t.mask; ; p = (p + 1) & t.mask {
-		if t.id[p] == 0 {
+		e := &t.entry[p]
+		if e.id == 0 {
 			return -1
 		}
-		if t.key[p] == h {
-			return t.id[p] - 1
+		if e.key == h {
+			return e.id - 1
 		}
 	}
 }

@@ -42,6 +42,7 @@ type Spans struct {
 	edge    []uint64
 	margins []float64
 	known   []answer // of part(last−back, last)
+	touched byte     // keeps what was fetched from being left out
 }
 
 // found is a feature of the text.
@@ -230,6 +231,7 @@ func (s *Spans) count() {
 	s.found, s.changes, s.changed = s.found[:0], s.changes[:0], s.changed[:0]
 	s.square = cleared(s.square, n*most)
 	total := make([]float64, n*most)
+	s.fetchFeatures()
 	at := int32(0)
 	for q := range n {
 		square, value := s.square[q*most:(q+1)*most], total[q*most:(q+1)*most]
@@ -277,6 +279,22 @@ func (s *Spans) count() {
 	}
 }
 
+// line is the number of bytes that come from memory at once.
+const line = 64
+
+// fetchFeatures looks at the places of features in the table, for nothing but that they are near when they
+// are read: as long as nothing depends on what is there, a processor waits for many places at once.
+func (s *Spans) fetchFeatures() {
+	t, touched := &s.model.table, int32(0)
+	if len(t.entry) == 0 {
+		return
+	}
+	for _, h := range s.sorted {
+		touched ^= t.entry[h&t.mask].id
+	}
+	s.touched = byte(touched)
+}
+
 // change adds a feature to what ends in the piece at hand and begins so many pieces before, or takes it off.
 func (s *Spans) change(k int32, back int, off bool, square [][voices]float64, value []float64) {
 	f, sign := &s.found[k], 1.0
@@ -302,7 +320,15 @@ func (s *Spans) step() {
 	a := &s.amount
 	clear(s.table)
 	clear(a.table)
-	for _, c := range s.changes[at:s.changed[q]] {
+	changes := s.changes[at:s.changed[q]]
+	touched := byte(0)
+	for _, c := range changes { // see fetchFeatures
+		for row, i := m.levels[int(s.found[c.found].row)*m.width:], 0; i < m.width; i += line {
+			touched ^= row[i]
+		}
+	}
+	s.touched = touched
+	for _, c := range changes {
 		f := &s.found[c.found]
 		v, voice := uint64(float64(f.value)*s.unit+0.5), int(f.voice)%s.voices
 		if c.off {
