@@ -105,7 +105,7 @@ func (c *chooser) chosen(p *proposal, position int) Chosen {
 	a, b := p.action, &p.binding
 	learn := p.learnable()
 	out := Chosen{
-		Action: a.ID, Nature: a.Nature, Score: p.score, Terms: p.terms, Parts: slices.Concat(p.parts, p.learnedParts(learn)), Learn: learn, Probability: p.probability, Position: position,
+		Action: a.ID, Nature: a.Nature, Score: p.score, Terms: p.terms, Parts: p.allParts(learn), Learn: learn, Probability: p.probability, Position: position,
 		Reasons: b.reasons(a), Form: a.Form, Safety: a.urgent(), Handover: a.Handover, Resolves: a.Resolves,
 	}
 	if out.Terms == nil {

@@ -48,8 +48,8 @@ const (
 // sweep clears the desk for the next decision: nothing of a customer stays on it.
 func (d *desk) sweep() {
 	clear(d.facts)
-	for i := range d.proposals {
-		for k := range d.proposals[i][:min(slab, max(0, d.laid-i*slab))] {
+	for i := range d.proposals { // the one behind those in use was tried last, and turned down
+		for k := range d.proposals[i][:min(slab, max(0, d.laid+1-i*slab))] {
 			p := &d.proposals[i][k]
 			parts := p.parts[:cap(p.parts)]
 			clear(parts)

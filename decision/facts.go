@@ -194,6 +194,7 @@ type moment struct {
 	listed    bool
 	tagged    []TagState
 	tagsFound bool
+	funds     []string // names of the budgets of this moment, by fund, as far as they were asked for
 }
 
 var nobody = &profile.Profile{}

@@ -85,6 +85,7 @@ type surroundings struct {
 	context propensity.Context
 	reading propensity.Reading // of the model, of context
 	cited   []evidence.Ref     // the model, and what context rests on as far as the model weighs it
+	told    []candidate.Term   // what the features of context are called, and their proof; "": not asked yet
 }
 
 // model is what was learned; never nil.
@@ -180,7 +181,7 @@ func (a *Action) offer(treatment string) propensity.Offer {
 
 // learned says what was learned about a proposal: what it adds to the log-odds, how
 // uncertain that is, and which records it rests on beside the model. The addends one
-// by one are [proposal.learnedParts].
+// by one are [proposal.allParts].
 func (c *chooser) learned(p *proposal, need int) (e propensity.Estimate, cited []evidence.Ref) {
 	p.around = c.surroundings(&p.binding, need)
 	var own propensity.Reading
@@ -224,38 +225,61 @@ func (p *proposal) learnable() *Learnable {
 	return &Learnable{Offer: p.offer, Prior: p.prior, Context: p.context()}
 }
 
-// learnedParts are the addends of what was learned, each with the records it came from
-// and the model that weighs them.
-func (p *proposal) learnedParts(learn *Learnable) (parts []candidate.Term) {
+// allParts are the addends of the propensity's log-odds: the pack's own, and those of
+// what was learned, each with the records it came from and the model that weighs them.
+func (p *proposal) allParts(learn *Learnable) []candidate.Term {
 	m := p.in.Model
 	if m == nil || learn == nil {
-		return nil
+		return slices.Concat(p.parts)
 	}
-	ref := modelRef(m)
 	addends := m.Parts(learn.Context, p.offer)
-	parts = make([]candidate.Term, 0, len(addends))
-	for _, part := range addends {
-		var few [8]evidence.Ref
-		refs := append(few[:0], ref)
-		name := "learned " + part.Level
-		for _, feature := range [2]string{part.Feature, part.And.Feature} {
-			switch feature {
-			case "":
-			case shownBefore, cameBefore:
-				refs = join(refs, p.contacts)
-			default:
-				refs = join(refs, p.proof(feature))
-			}
-		}
-		if part.Feature != "" {
-			name = "learned " + part.Feature + "=" + part.Bin
-		}
-		if part.And.Feature != "" { // what both weigh together, beside what each does
-			name += " & " + part.And.Feature + "=" + part.And.Bin
-		}
-		parts = append(parts, candidate.Term{Name: name, Value: part.Value, Evidence: p.cites.copy(refs)})
+	parts := append(make([]candidate.Term, 0, len(p.parts)+len(addends)), p.parts...)
+	for i := range addends {
+		parts = append(parts, p.part(&addends[i]))
 	}
 	return parts
+}
+
+// part tells one addend. What a feature of the moment is called, and by which records it
+// is known, is the same for all that is chosen.
+func (p *proposal) part(of *propensity.Part) candidate.Term {
+	model := p.around.cited[:1:1]
+	switch {
+	case of.Feature == "":
+		return candidate.Term{Name: "learned " + of.Level, Value: of.Value, Evidence: model}
+	case of.And.Feature != "": // what both weigh together, beside what each does
+		a := p.told(propensity.Value{Feature: of.Feature, Bin: of.Bin})
+		b := p.told(of.And)
+		return candidate.Term{Name: a.Name + " & " + of.And.Feature + "=" + of.And.Bin, Value: of.Value, Evidence: join(slices.Clip(a.Evidence), b.Evidence)}
+	}
+	term := p.told(propensity.Value{Feature: of.Feature, Bin: of.Bin})
+	term.Value = of.Value
+	return term
+}
+
+// told names a feature that was read and the records by which it is known, the model
+// before them.
+func (p *proposal) told(v propensity.Value) candidate.Term {
+	s := p.around
+	i := slices.Index(s.context, v)
+	if i >= 0 && s.told == nil {
+		s.told = make([]candidate.Term, len(s.context))
+	}
+	if i >= 0 && s.told[i].Name != "" {
+		return s.told[i]
+	}
+	var few [8]evidence.Ref
+	refs := append(few[:0], s.cited[0])
+	if i >= 0 {
+		refs = join(refs, p.proof(v.Feature))
+	} else {
+		refs = join(refs, p.contacts)
+	}
+	t := candidate.Term{Name: "learned " + v.Feature + "=" + v.Bin, Evidence: p.cites.copy(refs)}
+	if i >= 0 {
+		s.told[i] = t
+	}
+	return t
 }
 
 func modelRef(m *propensity.Model) evidence.Ref {

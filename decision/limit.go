@@ -72,7 +72,7 @@ func (p *Plan) Budgets(in *Input) []string {
 	b := &binding{moment: newMoment(p, in)}
 	keys := make([]string, len(p.Funds))
 	for i := range p.Funds {
-		keys[i] = b.fundKey(&p.Funds[i])
+		keys[i] = b.fundKeyAt(i)
 	}
 	return keys
 }
@@ -90,7 +90,7 @@ func (p *Plan) Holds(in *Input, d *Decision) (all []Hold) {
 		}
 		for _, i := range a.Funds {
 			f := &p.Funds[i]
-			all = append(all, Hold{Budget: b.fundKey(f), Action: a.ID, Amount: f.price(a), Limit: p.allowed(f, b.now), For: f.Hold})
+			all = append(all, Hold{Budget: b.fundKeyAt(i), Action: a.ID, Amount: f.price(a), Limit: p.allowed(f, b.now), For: f.Hold})
 		}
 	}
 	return all
@@ -149,9 +149,16 @@ func (p *Plan) fundKey(f *Fund, now time.Time) string {
 	return f.ID + "/" + start.Format(time.DateOnly)
 }
 
-// fundKey names the fund's budget of this moment: the fund, the period, the part.
-func (b *binding) fundKey(f *Fund) string {
-	key := b.plan.fundKey(f, b.now)
+// fundKeyAt names a fund's budget of this moment: the fund, the period, the part.
+func (b *binding) fundKeyAt(i int) string {
+	f := &b.plan.Funds[i]
+	if b.funds == nil {
+		b.funds = make([]string, len(b.plan.Funds))
+	}
+	if b.funds[i] == "" {
+		b.funds[i] = b.plan.fundKey(f, b.now)
+	}
+	key := b.funds[i]
 	if f.By != "" {
 		part := "-" // nobody knows of which
 		if v, ok := b.fact(f.By); ok {
@@ -238,7 +245,7 @@ func (c *chooser) funded(b *binding, a *Action, i int) bool {
 	}
 	for _, k := range a.Funds {
 		f := &c.plan.Funds[k]
-		key := b.fundKey(f)
+		key := b.fundKeyAt(k)
 		gone := int64(0)
 		if at := slices.IndexFunc(c.in.Balances, func(x Balance) bool { return x.Budget == key }); at >= 0 {
 			gone = c.in.Balances[at].Gone

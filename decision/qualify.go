@@ -120,7 +120,8 @@ func (c *chooser) need(i int) *need.Need {
 // walk takes one candidate through the stages; what passes becomes a proposal.
 func (c *chooser) walk(a *Action, i int, group *need.SignalState) {
 	p := c.desk.proposal() // the next candidate takes its place unless this one passes
-	*p = proposal{binding: binding{moment: c.moment, action: a, need: c.need(i), group: group, read: c.desk.read[:0]}, action: a, parts: p.parts[:0]}
+	p.binding = binding{moment: c.moment, action: a, need: c.need(i), group: group, read: c.desk.read[:0]}
+	p.action = a // all else of it is as it was swept
 	b := &p.binding
 	k := 0
 	policies := func(last Stage) bool {

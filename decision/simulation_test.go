@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"runtime"
+	"runtime/debug"
 	"slices"
 	"strconv"
 	"strings"
@@ -529,6 +530,8 @@ func TestNothingPromisedIsBrokenInManySimulatedDecisions(t *testing.T) {
 	total := 40_000
 	if os.Getenv("RAPPORT_PROVE") != "" {
 		total = 10_000_000
+		// A third of the time would go into collecting a heap of a few megabytes.
+		defer debug.SetGCPercent(debug.SetGCPercent(400))
 	}
 	if n, err := strconv.Atoi(os.Getenv("RAPPORT_SIMULATE")); err == nil {
 		total = n

@@ -326,10 +326,15 @@ func (m *Model) Parts(c Context, o Offer) []Part {
 	if m == nil {
 		return nil
 	}
-	names := o.levels()
+	var levels [depths]*level
+	paired := false
 	parts := make([]Part, 0, depths+len(c))
-	for d, name := range names {
-		if l := m.levels[name]; name != "" && l != nil {
+	for d, name := range o.levels() {
+		if name == "" {
+			continue
+		}
+		if l := m.levels[name]; l != nil {
+			levels[d], paired = l, paired || len(l.pairs) > 0
 			parts = append(parts, Part{Level: levelNames[d], Value: l.bias.Mean})
 		}
 	}
@@ -339,17 +344,19 @@ func (m *Model) Parts(c Context, o Offer) []Part {
 			continue
 		}
 		p := Part{Feature: v.Feature, Bin: v.Bin}
-		for _, name := range names {
-			if l := m.levels[name]; name != "" && l != nil {
+		for _, l := range levels {
+			if l != nil {
 				p.Value += l.weights[b].Mean
 			}
 		}
 		parts = append(parts, p)
 	}
+	if !paired {
+		return parts
+	}
 	r := m.Read(c)
-	for _, name := range names {
-		l := m.levels[name]
-		if name == "" || l == nil {
+	for _, l := range levels {
+		if l == nil {
 			continue
 		}
 		for i := range l.pairs {
