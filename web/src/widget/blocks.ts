@@ -17,9 +17,7 @@ export interface Acts {
 export function answerNodes(answer: Answer, words: Words, acts: Acts): HTMLElement[] {
   return answer.blocks.map((block) => {
     const action = answer.actions.find((a) => a.action === block.action)
-    const node = h('section', { class: `block ${block.kind}`, 'data-action': block.action, 'data-nature': action?.nature })
-    node.append(...parts(block, action, answer, words, acts).filter((n) => n !== null))
-    return node
+    return h('section', { class: `block ${block.kind}`, 'data-action': block.action, 'data-nature': action?.nature }, ...parts(block, action, answer, words, acts))
   })
 }
 
@@ -94,9 +92,10 @@ function choice(block: Block, action: Action | undefined, words: Words, acts: Ac
   const missing = (block.fields ?? []).filter((f) => !f.value)
   const form = h('form', { class: 'choice', onsubmit: (e) => {
     e.preventDefault()
-    const given = Object.fromEntries([...new FormData(form)].map(([k, v]) => [k, String(v)]))
+    const given = Object.fromEntries(new FormData(form)) as Record<string, string> // text fields only
     done(words.noted)
-    acts.accepted(block.action!, { ...Object.fromEntries(known.map((f) => [f.name, f.value!])), ...given })
+    for (const f of known) given[f.name] ??= f.value!
+    acts.accepted(block.action!, given)
   } })
   const done = (text: string) => {
     const note = h('p', { class: 'noted', role: 'status', tabindex: -1 }, text)

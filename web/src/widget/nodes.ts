@@ -6,7 +6,8 @@ type Props = Record<string, string | boolean | number | undefined | ((e: Event) 
 /** h makes an element: "on…" props listen, true and false set or leave an attribute. */
 export function h<K extends keyof HTMLElementTagNameMap>(tag: K, props?: Props | null, ...children: Child[]): HTMLElementTagNameMap[K] {
   const el = document.createElement(tag)
-  for (const [name, value] of Object.entries(props ?? {})) {
+  for (const name in props) {
+    const value = props[name]
     if (typeof value === 'function') el.addEventListener(name.slice(2), value)
     else if (value === true) el.setAttribute(name, '')
     else if (value !== false && value !== undefined) el.setAttribute(name, String(value))

@@ -117,7 +117,8 @@ export async function follow(c: Customer, id: string, leave: AbortSignal, hear: 
 // may keep nothing, a reload begins a new one.
 const place = (c: Customer) => ['rapport.conversation', c.endpoint, c.writeKey, c.identityToken ? `user ${c.userId}` : c.anonymousId].join(' ')
 
-function attempt<T>(what: () => T): T | undefined {
+/** attempt is what comes of something a page may forbid, or nothing. */
+export function attempt<T>(what: () => T): T | undefined {
   try { return what() } catch { return undefined }
 }
 

@@ -11,7 +11,7 @@
 import type { Answer, Attachment, Device, Spoken, Talk } from '../contract'
 import { answerNodes } from './blocks'
 import { h } from './nodes'
-import { follow, forget, keep, kept, open, personalization, personalize, read, Refused, say, talk, told, upload, type Customer, type Outcome } from './service'
+import { attempt, follow, forget, keep, kept, open, personalization, personalize, read, Refused, say, talk, told, upload, type Customer, type Outcome } from './service'
 import style from './widget.css?inline'
 import { fill, localeOf, wordsOf } from './words'
 
@@ -23,15 +23,12 @@ const random = () => Array.from(crypto.getRandomValues(new Uint8Array(16)), (b) 
 /** The id of this browser: kept where the page may keep things, else for this page only. */
 function anonymousId(): string {
   const key = 'rapport.anonymous'
-  try {
+  const made = random()
+  return attempt(() => {
     const kept = localStorage.getItem(key)
-    if (kept) return kept
-    const made = random()
-    localStorage.setItem(key, made)
-    return made
-  } catch {
-    return random()
-  }
+    if (!kept) localStorage.setItem(key, made)
+    return kept
+  }) || made
 }
 
 const sheet = new CSSStyleSheet()
@@ -141,7 +138,7 @@ class Adviser extends HTMLElement {
       h('header', null, h('h2', null, name), !inline && h('button', { type: 'button', class: 'close', 'aria-label': words.close, onclick: () => this.#open(false) }, '✕')),
       this.#state, this.#log, form, this.#foot())
     this.#launch = inline ? null : h('button', { type: 'button', class: 'launch', 'aria-expanded': 'false', 'aria-controls': 'panel', onclick: () => this.#open(this.#panel.hidden) }, words.launch)
-    this.#root.replaceChildren(h('div', { class: inline ? 'frame inline' : 'frame', lang: this.#customer.locale }, this.#panel, this.#launch))
+    this.#root.replaceChildren(h('div', { class: inline ? 'inline' : 'float', lang: this.#customer.locale }, this.#panel, this.#launch))
   }
 
   /** meet welcomes, and takes up what the customer left open. */
@@ -162,7 +159,7 @@ class Adviser extends HTMLElement {
       const now = [...this.#log.children] // said while it was read
       for (const s of messages) this.#tell(s)
       this.#log.append(...now)
-      this.#log.scrollTo({ top: this.#log.scrollHeight })
+      this.#log.scrollTop = this.#log.scrollHeight
       this.#stand(conversation)
       return messages.at(-1)!.id
     } catch (cause) {
@@ -339,8 +336,7 @@ class Adviser extends HTMLElement {
   #show(answer: Answer, customer: Customer, noted = false): HTMLElement {
     this.#known.add(answer.id)
     const tell = (outcome: Outcome, action?: string, more?: object) => {
-      void told(customer, outcome, answer.id, action, more).then(() =>
-        this.dispatchEvent(new CustomEvent('rapport-outcome', { detail: { outcome, decision: answer.id, action }, bubbles: true, composed: true })))
+      void told(customer, outcome, answer.id, action, more).then(() => this.#emit('outcome', { outcome, decision: answer.id, action }))
     }
     const nodes = answerNodes(answer, wordsOf(answer.locale), {
       say: (text) => void this.ask(text),
@@ -351,7 +347,7 @@ class Adviser extends HTMLElement {
     const turn = this.#turn('adviser', ...nodes)
     turn.dataset['decision'] = answer.id
     turn.lang = answer.locale
-    this.dispatchEvent(new CustomEvent('rapport-answer', { detail: answer, bubbles: true, composed: true }))
+    this.#emit('answer', answer)
     if (noted) return turn
     this.#onShown.set(turn, () => tell('Decision Shown'))
     for (const node of nodes) {
@@ -360,6 +356,10 @@ class Adviser extends HTMLElement {
     }
     for (const node of [turn, ...nodes]) if (this.#onShown.has(node)) this.#seen?.observe(node === turn ? (turn.firstElementChild ?? turn) : node)
     return turn
+  }
+
+  #emit(name: string, detail: object) {
+    this.dispatchEvent(new CustomEvent(`rapport-${name}`, { detail, bubbles: true, composed: true }))
   }
 
   #onShown = new WeakMap<Element, () => void>()
@@ -387,7 +387,7 @@ class Adviser extends HTMLElement {
     this.#log.append(turn)
     // A long answer is read from its beginning.
     const top = who === 'customer' ? this.#log.scrollHeight : (turn.previousElementSibling as HTMLElement | null)?.offsetTop ?? 0
-    this.#log.scrollTo({ top: Math.max(0, top - 16) })
+    this.#log.scrollTop = top - 16
     return turn
   }
 }
