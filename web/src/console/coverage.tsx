@@ -7,7 +7,7 @@ import type { Stage } from './explanation'
 import { NatureBadge, Section, Trouble, useTitle, Waiting } from './parts'
 import { passages, type Coverage, type LeftOut, type Loss, type NeedCoverage, type Passage, type Text } from './plan'
 import { useSession } from './session'
-import { bare, StrategyNav } from './strategies'
+import { bare, StrategyNav, useNote } from './strategies'
 import { useWords } from './words'
 
 export interface Reach { version?: number; days?: number }
@@ -26,6 +26,7 @@ export function CoveragePage() {
   const coverage = useQuery({ queryKey: ['coverage', api.workspace, version, days], queryFn: () => api.coverage({ ...(version ? { version } : {}), since }), retry: (n, e) => !(e instanceof Failed) && n < 2, staleTime: 60_000 })
   const versions = useQuery({ queryKey: ['strategies', api.workspace], queryFn: () => api.strategies() })
   useTitle(w.coverage.title)
+  const told = useNote()
   const look = (r: Reach) => void navigate({ to: '/coverage', search: r as never })
   const c = coverage.data
   return (
@@ -35,7 +36,7 @@ export function CoveragePage() {
       <p className="lead">{w.coverage.lead}</p>
       <div className="filters">
         <NativeSelect label={w.coverage.under} value={version ?? ''} onChange={(e) => { const v = Number(e.currentTarget.value); look({ days, ...(v ? { version: v } : {}) }) }}
-          data={[{ value: '', label: w.coverage.inForce }, ...(versions.data?.items ?? []).map((v) => ({ value: String(v.version), label: say(w.strategies.version, { n: v.version }) + (v.note ? ` · ${v.note}` : '') }))]} />
+          data={[{ value: '', label: w.coverage.inForce }, ...(versions.data?.items ?? []).map((v) => ({ value: String(v.version), label: say(w.strategies.version, { n: v.version }) + (v.note ? ` · ${told(v.note)}` : '') }))]} />
         <NativeSelect label={w.coverage.past} value={days} onChange={(e) => look({ ...(version ? { version } : {}), days: Number(e.currentTarget.value) })} data={spans.map((n) => ({ value: String(n), label: say(w.coverage.days, { n }) }))} />
       </div>
       {coverage.error ? <Trouble error={coverage.error} again={() => void coverage.refetch()} />

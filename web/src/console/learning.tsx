@@ -30,7 +30,7 @@ function Suggested() {
   return (
     <Section title={w.learning.suggested} note={found.data && say(w.learning.looked, { decisions: found.data.decisions, sentences: found.data.sentences })}>
       {found.error ? <Trouble error={found.error} /> : !found.data ? <Waiting />
-        : found.data.items.length === 0 ? <p className="hint">{w.learning.noSuggested}</p>
+        : found.data.items.length === 0 ? <p className="panel hint">{w.learning.noSuggested}</p>
         : found.data.items.map((s) => <OneSuggestion key={s.id} s={s} />)}
     </Section>
   )
@@ -66,7 +66,7 @@ function Candidates() {
     <Section title={w.learning.waiting} note={<Button size="xs" variant="default" loading={teach.isPending} onClick={() => teach.mutate()}>{w.learning.teach}</Button>}>
       {error && <Trouble error={error} />}
       <p role="status">{teach.data && <span className="kept">{w.learning.taught.replace('{version}', String(teach.data.version))}</span>}</p>
-      {found.data && (found.data.items.length === 0 ? <p className="hint">{w.learning.noWaiting}</p> : (
+      {found.data && (found.data.items.length === 0 ? <p className="panel hint">{w.learning.noWaiting}</p> : (
         <ul className="choice waits">
           {found.data.items.map((c) => <OneCandidate key={c.id} c={c} busy={judge.isPending} judge={(intent) => judge.mutate({ id: c.id, intent })} />)}
         </ul>
@@ -95,7 +95,7 @@ function HowWell() {
   const quality = useQuery({ queryKey: ['quality', api.workspace], queryFn: () => api.quality(), retry: once, enabled: false, staleTime: Infinity })
   return (
     <Section title={w.learning.quality} note={<Button size="xs" variant="default" loading={quality.isFetching} onClick={() => void quality.refetch()}>{w.learning.measure}</Button>}>
-      {quality.error ? <Trouble error={quality.error} /> : quality.data ? <Told q={quality.data} /> : <p className="hint">{w.learning.measureHint}</p>}
+      {quality.error ? <Trouble error={quality.error} /> : quality.data ? <Told q={quality.data} /> : <p className="panel hint">{w.learning.measureHint}</p>}
     </Section>
   )
 }

@@ -100,8 +100,8 @@ function View({ p }: { p: Person }) {
                 {p.signals.map((s, i) => (
                   <li key={i}>
                     <p><span className="nature" data-nature={s.holds ? 'right' : undefined}>{s.holds ? w.person.holds : w.person.holdsNot}</span><b>{s.title || s.signal}</b> <span className="number hint">{say(w.person.count, { count: s.count, needed: s.needed })}</span></p>
-                    {s.group && <p className="hint">{Object.entries(s.group).map(([k, v]) => `${known(w.field, k)} ${v}`).join(' · ')}</p>}
-                    <ul className="refs">{s.events?.map((e) => <li key={e}><Ref of={e} /></li>)}</ul>
+                    {s.group && <p className="hint">{Object.entries(s.group).filter(([, v], at, all) => all.findIndex(([, x]) => x === v) === at).map(([k, v]) => `${known(w.field, k)} ${v}`).join(' · ')}</p>}
+                    <ul className="proofs">{s.events?.map((e, n) => <li key={e}><Ref of={e}>{say(w.person.record, { n: n + 1 })}</Ref></li>)}</ul>
                   </li>
                 ))}
               </ul>

@@ -51,10 +51,11 @@ export function Strategies() {
 
 function Row({ v }: { v: Version }) {
   const { w, say, date } = useWords()
+  const told = useNote()
   return (
     <li>
       <p className="state-line"><Link to="/strategies/$v" params={{ v: String(v.version) }}>{say(w.strategies.version, { n: v.version })}</Link> <StateBadge v={v} /></p>
-      <p>{v.note ?? <span className="hint">{w.strategies.noNote}</span>}</p>
+      <p>{v.note ? told(v.note) : <span className="hint">{w.strategies.noNote}</span>}</p>
       <p className="hint">{v.packs.join(' · ')}<br /><time dateTime={v.at}>{date(v.at)}</time></p>
     </li>
   )
@@ -90,6 +91,15 @@ function Asked({ all }: { all: Request[] }) {
 export function useMemberName() {
   const { w } = useWords()
   return (a: { id: string; name: string }) => (a.id === 'first' ? w.strategies.member.first : a.id === 'house' ? w.strategies.member.house : a.name)
+}
+
+/** useNote reads the note of a version: the house's own in the reader's language, everybody else's as they wrote it. */
+export function useNote() {
+  const { w, say } = useWords()
+  return (note: string) => {
+    const calendar = note.match(/^calendar ([a-z0-9_]+)$/)
+    return note === 'first version' ? w.strategies.firstNote : calendar ? say(w.strategies.calendarNote, { id: calendar[1]! }) : note
+  }
 }
 
 /** bare is a title whose blanks nobody has filled in: they are called by what would stand there, or left open. */

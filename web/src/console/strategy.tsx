@@ -4,7 +4,7 @@ import { Link, useParams } from '@tanstack/react-router'
 import { useState, type ReactNode } from 'react'
 import { NatureBadge, Section, Trouble, useTitle, Waiting } from './parts'
 import { rewards, scale, unified, watched, type Approval, type Difference, type Estimate, type Faults, type Guardrail, type Publication, type Simulation, type Value, type Version } from './plan'
-import { bare, StateBadge, useMemberName } from './strategies'
+import { bare, StateBadge, useMemberName, useNote } from './strategies'
 import { useSession } from './session'
 import { useWords } from './words'
 
@@ -26,6 +26,7 @@ export function StrategyPage() {
 
 function One({ v }: { v: Version }) {
   const { w, say, date } = useWords()
+  const told = useNote()
   const { api } = useSession()
   const open = v.state === 'draft' || v.state === 'scheduled' || v.state === 'canary'
   const faults = useQuery({ queryKey: ['faults', api.workspace, v.version], queryFn: () => api.validate(v.version), enabled: open, staleTime: Infinity })
@@ -39,7 +40,7 @@ function One({ v }: { v: Version }) {
         {v.base ? <span>{say(w.strategies.basedOn, { n: v.base })}</span> : null}
         <span><time dateTime={v.at}>{date(v.at)}</time></span>
       </p>
-      {v.note && <p>{v.note}</p>}
+      {v.note && <p>{told(v.note)}</p>}
       {v.rollout && <RolloutLine v={v} />}
       <div className="columns wide">
         <div className="main">
@@ -341,6 +342,7 @@ function Rollback({ v }: { v: Version }) {
 
 function History({ version }: { version: number }) {
   const { w, date } = useWords()
+  const told = useNote()
   const { api } = useSession()
   const name = useMemberName()
   const acts = useQuery({ queryKey: ['audit', api.workspace, version], queryFn: () => api.audit(version) })
@@ -352,7 +354,7 @@ function History({ version }: { version: number }) {
       {acts.data.items.map((a) => (
         <li key={a.id}>
           <p><b>{w.strategies.act[a.act as keyof typeof w.strategies.act] ?? a.act}</b> · {name(a.by)}</p>
-          {a.note && <p>{a.note}</p>}
+          {a.note && <p>{told(a.note)}</p>}
           <p className="hint"><time dateTime={a.at}>{date(a.at)}</time></p>
         </li>
       ))}
