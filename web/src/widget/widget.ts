@@ -383,7 +383,7 @@ class Adviser extends HTMLElement {
   }
 
   #turn(who: Who, ...content: Node[]): HTMLElement {
-    const turn = h('article', { class: `turn ${who}`, 'aria-label': who === 'note' ? undefined : this.#words[who] }, ...content)
+    const turn = h('article', { class: `turn ${who}`, 'aria-label': (this.#words as Partial<Record<Who, string>>)[who] }, ...content)
     this.#log.append(turn)
     // A long answer is read from its beginning.
     const top = who === 'customer' ? this.#log.scrollHeight : (turn.previousElementSibling as HTMLElement | null)?.offsetTop ?? 0
