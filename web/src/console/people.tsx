@@ -7,6 +7,7 @@ import { Records, Ref } from './evidence'
 import type { Moment, Person, PersonRecord } from './explanation'
 import { Section, Trouble, useTitle, Waiting } from './parts'
 import { useSession } from './session'
+import { bare } from './strategies'
 import { known, useWords } from './words'
 
 const once = (n: number, e: Error) => !(e instanceof Failed) && n < 2
@@ -152,14 +153,17 @@ function RecordCard({ r, person }: { r: PersonRecord; person: string }) {
 }
 
 function Contacts({ p }: { p: Person }) {
-  const { w, time } = useWords()
+  const { w, time, locale } = useWords()
+  const { api } = useSession()
+  const actions = useQuery({ queryKey: ['actions', api.workspace], queryFn: () => api.actions(), retry: once, staleTime: 60_000 })
+  const titles = new Map(actions.data?.items.map((a) => [a.action, bare(locale === 'en' ? a.title.en : a.title.zh, w.blank)]))
   if (p.contact_history.length === 0) return <p className="hint">{w.none}</p>
   const steps = [['shown', 'shown_at'], ['opened', 'opened_at'], ['accepted', 'accepted_at'], ['dismissed', 'dismissed_at'], ['resolved', 'resolved_at']] as const
   return (
     <ul className="signals">
       {p.contact_history.slice(0, 20).map((c, i) => (
         <li key={i}>
-          <p><Link to="/decisions/$id" params={{ id: c.decision_id }}>{c.action ?? w.person.whole}</Link></p>
+          <p><Link to="/decisions/$id" params={{ id: c.decision_id }}>{c.action ? titles.get(c.action) ?? c.action : w.person.whole}</Link></p>
           <p className="hint number">{steps.flatMap(([name, at]) => (c[at] ? [`${w.person[name]} ${time(c[at])}`] : [])).join(' · ')}</p>
         </li>
       ))}
