@@ -111,24 +111,30 @@ func TestTrainingGivesTheSameBytesWhateverTheThreads(t *testing.T) {
 func TestAStoredModelAnswersAsBefore(t *testing.T) {
 	t.Parallel()
 	m := train(t, counter())
-	stored, err := m.MarshalBinary()
-	if err != nil {
-		t.Fatal(err)
-	}
-	var back classify.Model
-	if err := back.UnmarshalBinary(stored); err != nil {
-		t.Fatal(err)
-	}
+	back := restored(t, m)
 	for _, e := range counter() {
 		before, after := m.Score(e.Text, nil), back.Score(e.Text, nil)
 		if fmt.Sprint(before) != fmt.Sprint(after) || m.Confidence(before) != back.Confidence(after) {
 			t.Errorf("%q: %v before, %v after", e.Text, before, after)
 		}
 	}
-	again, _ := back.MarshalBinary()
-	if !bytes.Equal(stored, again) {
+}
+
+// restored is a model stored and read again; stored once more it must be the same bytes.
+func restored(t *testing.T, m *classify.Model) *classify.Model {
+	t.Helper()
+	stored, err := m.MarshalBinary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	back := &classify.Model{}
+	if err := back.UnmarshalBinary(stored); err != nil {
+		t.Fatal(err)
+	}
+	if again, _ := back.MarshalBinary(); !bytes.Equal(stored, again) {
 		t.Error("stored again, the bytes differ")
 	}
+	return back
 }
 
 func TestADamagedModelIsRefused(t *testing.T) {

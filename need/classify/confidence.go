@@ -3,6 +3,8 @@ package classify
 import (
 	"math"
 	"slices"
+
+	"github.com/rapport-cx/rapport/need/odds"
 )
 
 // tailShares is the number of shares, in thousandths, for which a model keeps the margin below which
@@ -69,17 +71,15 @@ func (m *Model) Confidence(margins []float64) float64 {
 		return 0
 	}
 	c := m.confidence
-	return logistic(c.offset + float64(c.margin*first) + float64(c.lead*(first-second)))
+	return odds.Probability(c.offset + float64(c.margin*first) + float64(c.lead*(first-second)))
 }
 
-func logistic(z float64) float64 { return 1 / (1 + math.Exp(-z)) }
-
-// fitConfidence fits the three numbers by Newton's method on the logistic loss with a small ridge that
-// keeps them finite where every example is told right. It also gives the lower tail of the margins of
-// the examples that are told right.
+// fitConfidence fits the three numbers, with a small ridge that keeps them finite where every example is told
+// right. It also gives the lower tail of the margins of the examples that are told right.
 func fitConfidence(margins []float32, width, classes, outside int, label []int32) (confidence, [tailShares + 1]float32) {
 	n := len(label)
-	first, gap, right := make([]float64, n), make([]float64, n), make([]float64, n)
+	known, right := make([]float64, 0, 3*n), make([]bool, n)
+	const ridge = 1e-2
 	var told []float64
 	for i := range n {
 		row := margins[i*width : i*width+classes]
@@ -95,64 +95,12 @@ func fitConfidence(margins []float32, width, classes, outside int, label []int32
 				second = v
 			}
 		}
-		first[i], gap[i] = float64(best), float64(best-second)
+		known = append(known, 1, float64(best), float64(best-second))
 		if amongIntents {
 			told = append(told, float64(row[own]))
 		}
-		if int32(at) == label[i] {
-			right[i] = 1
-		}
+		right[i] = int32(at) == own
 	}
-	beta := [3]float64{0, 1, 1}
-	const ridge = 1e-2
-	for range 25 {
-		var g [3]float64
-		var h [3][3]float64
-		for k := range g {
-			g[k] = ridge * beta[k]
-			h[k][k] = ridge
-		}
-		for i := range n {
-			x := [3]float64{1, first[i], gap[i]}
-			p := logistic(float64(beta[0]) + float64(beta[1]*x[1]) + float64(beta[2]*x[2]))
-			for a := range 3 {
-				g[a] += float64((p - right[i]) * x[a])
-				for b := range 3 {
-					h[a][b] += float64(float64(p*(1-p)) * float64(x[a]*x[b]))
-				}
-			}
-		}
-		step := solve3(h, g)
-		largest := 0.0
-		for k := range beta {
-			beta[k] -= step[k]
-			largest = max(largest, math.Abs(step[k]))
-		}
-		if largest < 1e-9 {
-			break
-		}
-	}
+	beta := odds.Fit(known, right, []float64{0, 1, 1}, []float64{ridge, ridge, ridge})
 	return confidence{beta[0], beta[1], beta[2]}, tailOf(told)
-}
-
-// solve3 solves h·x = g for a symmetric positive definite h.
-func solve3(h [3][3]float64, g [3]float64) [3]float64 {
-	for i := range 3 {
-		for j := i + 1; j < 3; j++ {
-			f := h[j][i] / h[i][i]
-			for k := i; k < 3; k++ {
-				h[j][k] -= float64(f * h[i][k])
-			}
-			g[j] -= float64(f * g[i])
-		}
-	}
-	var x [3]float64
-	for i := 2; i >= 0; i-- {
-		x[i] = g[i]
-		for k := i + 1; k < 3; k++ {
-			x[i] -= float64(h[i][k] * x[k])
-		}
-		x[i] /= h[i][i]
-	}
-	return x
 }

@@ -6,6 +6,8 @@ import (
 	"math/rand/v2"
 	"slices"
 	"sort"
+
+	"github.com/rapport-cx/rapport/need/odds"
 )
 
 // Part is one thing that Belonging looks at.
@@ -556,87 +558,27 @@ func (c *scope) fit(seen []seenPart) {
 	c.stepped(seen)
 }
 
-// straight fits the slopes by Newton's method and gives the constant.
+// straight fits the slopes and gives the constant.
 func (c *scope) straight(seen []seenPart) float64 {
-	const dims, ridge = int(parts) + 1, 3
-	rows := make([][dims]float64, len(seen))
+	const dims = int(parts) + 1
+	rows, right := make([]float64, 0, dims*len(seen)), make([]bool, len(seen))
 	for i := range seen {
-		rows[i][parts] = 1
+		right[i] = seen[i].right
 		for p := range c.shape {
 			s := shape{mean: c.shape[p].mean, scale: c.shape[p].scale, slope: 1}
-			rows[i][p] = s.of(seen[i].x[p])
+			rows = append(rows, s.of(seen[i].x[p]))
 		}
+		rows = append(rows, 1)
 	}
-	var beta [dims]float64
-	for range 15 {
-		var g [dims]float64
-		var h [dims][dims]float64
-		for p := range int(parts) {
-			g[p], h[p][p] = ridge*beta[p], ridge
-		}
-		for i := range rows {
-			z, y := 0.0, 0.0
-			for k, v := range rows[i] {
-				z += float64(beta[k] * v)
-			}
-			if seen[i].right {
-				y = 1
-			}
-			e := logistic(z)
-			curve := max(1e-5, float64(e*(1-e)))
-			for a, v := range rows[i] {
-				g[a] += float64((e - y) * v)
-				for b := range a + 1 {
-					h[a][b] += float64(float64(curve*v) * rows[i][b])
-				}
-			}
-		}
-		move := solveLower(h, g)
-		largest := 0.0
-		for k := range beta {
-			beta[k] -= move[k]
-			largest = max(largest, math.Abs(move[k]))
-		}
-		if largest < 1e-6 {
-			break
-		}
+	var ridge [dims]float64
+	for p := range c.shape {
+		ridge[p] = 3
 	}
+	beta := odds.Fit(rows, right, make([]float64, dims), ridge[:])
 	for p := range c.shape {
 		c.shape[p].slope = float32(beta[p])
 	}
 	return beta[parts]
-}
-
-// solveLower solves h·x = g by Cholesky's decomposition; of h the lower half is given, in place.
-func solveLower[V ~[int(parts) + 1]float64](h [int(parts) + 1]V, g V) (x V) {
-	for i := range h {
-		for j := range i + 1 {
-			s := h[i][j]
-			for k := range j {
-				s -= float64(h[i][k] * h[j][k])
-			}
-			if i == j {
-				h[i][i] = math.Sqrt(max(s, 1e-9))
-			} else {
-				h[i][j] = s / h[j][j]
-			}
-		}
-	}
-	for i := range x {
-		s := g[i]
-		for k := range i {
-			s -= float64(h[i][k] * x[k])
-		}
-		x[i] = s / h[i][i]
-	}
-	for i := len(x) - 1; i >= 0; i-- {
-		s := x[i]
-		for k := i + 1; k < len(x); k++ {
-			s -= float64(h[k][i] * x[k])
-		}
-		x[i] = s / h[i][i]
-	}
-	return x
 }
 
 // stepped fits the steps, and leaves half of them in the shapes.
@@ -668,7 +610,7 @@ func (c *scope) stepped(seen []seenPart) {
 		var g, h [parts][steps]float64
 		whole, curve := 0.0, 0.0
 		for i := range seen {
-			e := logistic(sum[i])
+			e := odds.Probability(sum[i])
 			d, w := e, float64(e*(1-e))
 			if seen[i].right {
 				d--

@@ -19,6 +19,8 @@ import (
 	"fmt"
 	"math"
 	"slices"
+
+	"github.com/rapport-cx/rapport/need/odds"
 )
 
 // MostLift bounds what a lean adds to one margin or takes from it. Of two intents whose margins are
@@ -159,10 +161,8 @@ func (s Sure) of(margins []float64) float64 {
 	if math.IsInf(second, -1) {
 		return 0
 	}
-	return logistic(s[0] + float64(s[1]*first) + float64(s[2]*(first-second)))
+	return odds.Probability(s[0] + float64(s[1]*first) + float64(s[2]*(first-second)))
 }
-
-func logistic(z float64) float64 { return 1 / (1 + math.Exp(-z)) }
 
 // mostFolded is how many dimensions a head reads: of longer embeddings each is added to one of so many
 // sums, with a sign (Charikar, Chen and Farach-Colton, "Finding frequent items in data streams", 2002),

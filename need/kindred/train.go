@@ -11,6 +11,7 @@ import (
 	"slices"
 
 	"github.com/rapport-cx/rapport/need/classify"
+	"github.com/rapport-cx/rapport/need/odds"
 	"github.com/rapport-cx/rapport/need/text"
 )
 
@@ -369,58 +370,22 @@ func (t *training) tail(margins [][]float64) float64 {
 	return own[len(own)/50]
 }
 
-// sure fits the confidence of margins: logistic regression by Newton's method, with a small ridge that
-// keeps it finite where everything is told right.
+// sure fits the confidence of margins, with a small ridge that keeps it finite where everything is told
+// right.
 func (t *training) sure(margins [][]float64) Sure {
-	s := Sure{0, 1, 1}
-	right := t.right(margins)
-	for range 25 {
-		g, h := [3]float64{}, [3][3]float64{}
-		for k := range g {
-			g[k], h[k][k] = 1e-2*s[k], 1e-2
-		}
-		for i, m := range margins {
-			best, first := classify.Best(m)
-			second := math.Inf(-1)
-			for c, v := range m {
-				if c != best {
-					second = max(second, v)
-				}
-			}
-			x, y := [3]float64{1, first, first - second}, 0.0
-			if right[i] {
-				y = 1
-			}
-			p := logistic(s[0] + float64(s[1]*x[1]) + float64(s[2]*x[2]))
-			for a := range 3 {
-				g[a] += float64((p - y) * x[a])
-				for b := range 3 {
-					h[a][b] += float64(float64(p*(1-p)) * float64(x[a]*x[b]))
-				}
+	const ridge = 1e-2
+	known := make([]float64, 0, 3*len(margins))
+	for _, m := range margins {
+		best, first := classify.Best(m)
+		second := math.Inf(-1)
+		for c, v := range m {
+			if c != best {
+				second = max(second, v)
 			}
 		}
-		for a := range 3 { // Gauss; h is positive definite
-			for b := a + 1; b < 3; b++ {
-				f := h[b][a] / h[a][a]
-				for c := a; c < 3; c++ {
-					h[b][c] -= float64(f * h[a][c])
-				}
-				g[b] -= float64(f * g[a])
-			}
-		}
-		var step [3]float64
-		for a := 2; a >= 0; a-- {
-			step[a] = g[a]
-			for b := a + 1; b < 3; b++ {
-				step[a] -= float64(h[a][b] * step[b])
-			}
-			step[a] /= h[a][a]
-		}
-		for a := range s {
-			s[a] -= step[a]
-		}
+		known = append(known, 1, first, first-second)
 	}
-	return s
+	return Sure(odds.Fit(known, t.right(margins), []float64{0, 1, 1}, []float64{ridge, ridge, ridge}))
 }
 
 // fit learns from all folds, and keeps some sentences as witnesses.
