@@ -490,6 +490,17 @@ func (v *view) find(given []rune, brought *names) []need.Entity {
 	return found
 }
 
+// Titles are what an item is called in any language, and the kind that it is of.
+func (v *view) Titles(id string) []string { return titlesIn(v, id) }
+
+func titlesIn(v View, id string) []string {
+	it, ok := v.Item(id)
+	if !ok {
+		return nil
+	}
+	return append(it.titles(), it.Category)
+}
+
 func (v *view) Item(id string) (*Item, bool) {
 	v.c.mu.RLock()
 	defer v.c.mu.RUnlock()

@@ -78,6 +78,9 @@ func (l *labelled) Attribute(name string) (*Attribute, bool) {
 	return own, ok
 }
 
+// Titles are what an item is called in any language, and the kind that it is of.
+func (l *labelled) Titles(id string) []string { return titlesIn(l.View, id) }
+
 func (l *labelled) Find(given []rune) []need.Entity {
 	shelf, ok := l.View.(*view)
 	if !ok {

@@ -75,6 +75,9 @@ func (r *Request) records(n *need.Need) []*profile.Record {
 	}); len(named) > 0 {
 		return named
 	}
+	if n.Unowned {
+		return nil
+	}
 	items := r.focus(n)
 	if len(r.named(n)) == 0 {
 		if of := r.ofKind(n, kinds); len(of) > 0 {

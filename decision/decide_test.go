@@ -577,3 +577,41 @@ func TestWhatStandsInNoOrderIsNotReturnedWithTheNewestOne(t *testing.T) {
 		}
 	}
 }
+
+// Who has a laptop and asks about a purifier is told nothing of the laptop.
+func TestWhatTheyHaveIsNoAnswerAboutAnotherKindOfThing(t *testing.T) {
+	t.Parallel()
+	person := &profile.Profile{Records: map[evidence.Kind]map[string]*profile.Record{
+		evidence.Asset: {"SN-1": {Kind: evidence.Asset, ID: "SN-1", Fields: map[string]any{"product_id": "laptop", "warranty_until": "2027-01-01"}}},
+		evidence.Order: {"O-1": {Kind: evidence.Order, ID: "O-1", Fields: map[string]any{"status": "delivered", "product_id": "laptop", "returnable_until": "2026-07-20"}}},
+		evidence.Case:  {"C-1": {Kind: evidence.Case, ID: "C-1", Fields: map[string]any{"status": "open", "kind": "repair", "asset_id": "SN-1"}}},
+	}}
+	knows := func(fact string) decision.Action {
+		a := offer(fact, decision.Service, 1, "support.troubleshoot")
+		a.Policies = []decision.Policy{{ID: "known", Stage: decision.Eligibility, Rule: when{fact, func(v any) bool { return v != nil }}}}
+		return a
+	}
+	twice := offer("replace", decision.Right, 1, "support.troubleshoot")
+	twice.Signal = "same_fault"
+	visits := offer("call", decision.Service, 1, "support.troubleshoot")
+	visits.Signal = "worried"
+	facts := []string{"device.under_warranty", "order.id", "case.id", "returnable.id"}
+	plan := &decision.Plan{Actions: []decision.Action{twice, visits}}
+	for _, f := range facts {
+		plan.Actions = append(plan.Actions, knows(f))
+	}
+	in := input(spoken("support.troubleshoot"))
+	in.Person, in.Limit = person, 10
+	in.Signals = []need.SignalState{{Signal: "same_fault", Holds: true, Group: map[string]string{"asset_id": "SN-1"}}, {Signal: "worried", Holds: true}}
+	if got := chosen(decision.Decide(plan, in)); len(got) != 6 {
+		t.Fatalf("of their own laptop they are told %v", got)
+	}
+	in.Needs[0].Unowned = true
+	d := decision.Decide(plan, in)
+	if got := chosen(d); !slices.Equal(got, []string{"call"}) {
+		t.Errorf("of another kind of thing they are told %v", got)
+	}
+	if by := stoppedBy(d, "replace"); by != "applicability/other_thing" {
+		t.Errorf("the replacement of the laptop is stopped by %q", by)
+	}
+}

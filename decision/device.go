@@ -149,6 +149,9 @@ func (b *binding) device() *device {
 		return b.dev
 	}
 	b.devFound = true
+	if b.need != nil && b.need.Unowned {
+		return nil
+	}
 	all := b.all()
 	pick := func(ids ...string) *device {
 		for _, id := range ids {
@@ -351,6 +354,9 @@ func (b *binding) order() *profile.Record {
 		return b.ord
 	}
 	b.ordFound = true
+	if b.need != nil && b.need.Unowned {
+		return nil
+	}
 	orders := b.person.Records[evidence.Order]
 	if len(orders) == 0 {
 		return nil
@@ -540,6 +546,9 @@ func (b *binding) openCaseOf() *profile.Record {
 	if id := b.namedRecord(evidence.Case, "case_id"); id != "" {
 		b.cas = cases[id]
 		return b.cas
+	}
+	if b.need != nil && b.need.Unowned {
+		return nil
 	}
 	d := b.device()
 	for _, c := range sorted(cases) {

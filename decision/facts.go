@@ -444,6 +444,9 @@ func (b *binding) groupNamed() string {
 	if a := b.person.Records[evidence.Asset][cmp.Or(g["asset_id"], g["device"])]; a != nil {
 		ids = append(ids, a.Text("serial"), a.Text("product_id"))
 	}
+	if b.need != nil && b.need.Unowned {
+		return "other"
+	}
 	named := b.named()
 	for _, id := range named {
 		if slices.Contains(ids, id) || b.variantOf(id, ids) {

@@ -25,6 +25,9 @@ func (b *binding) returnable() *returnable {
 		return b.ret
 	}
 	b.retFound = true
+	if b.need != nil && b.need.Unowned {
+		return nil
+	}
 	for _, o := range sorted(b.person.Records[evidence.Order]) {
 		if gone(o) || b.returnAsked(o.ID) {
 			continue

@@ -97,6 +97,11 @@ func (c *chooser) bind(a *Action, i int) {
 			continue
 		}
 		seen = true
+		if n := c.need(i); s.Holds && n != nil && n.Unowned && ofOneThing(s.Group) {
+			b := binding{moment: c.moment, action: a, need: n, group: s}
+			c.reject(&b, a, i, Applicability, "other_thing", otherThing, nil, join([]evidence.Ref{}, s.Events))
+			continue
+		}
 		if s.Holds {
 			c.walk(a, i, s)
 			continue
@@ -108,6 +113,19 @@ func (c *chooser) bind(a *Action, i int) {
 		b := binding{moment: c.moment, action: a, need: c.need(i), group: &need.SignalState{Signal: a.Signal, Fault: "count"}}
 		c.reject(&b, a, i, Applicability, "signal."+a.Signal, b.shortfall(), nil, []evidence.Ref{})
 	}
+}
+
+var otherThing = candidate.Text{Zh: "说的是另一种东西，不是这一件", En: "they speak of another kind of thing"}
+
+// ofOneThing tells whether the group of a signal is a thing of the customer's or their
+// order of it.
+func ofOneThing(group map[string]string) bool {
+	for _, key := range [...]string{"asset_id", "device", "product_id", "order_id"} {
+		if group[key] != "" {
+			return true
+		}
+	}
+	return false
 }
 
 func (c *chooser) need(i int) *need.Need {

@@ -80,6 +80,9 @@ type Need struct {
 	Matter *Matter `json:"matter,omitempty"`
 	// Outside: this is small talk or another matter that is not the shop's.
 	Outside bool `json:"outside,omitempty"`
+	// Unowned: it names a kind of thing, and what the customer has of ours is of other
+	// kinds: nothing that is known of those answers it.
+	Unowned bool `json:"unowned,omitempty"`
 	// Repeated is how often this was asked before and answered as it would be now; its
 	// evidence holds the earlier answers. Set by who knows what was said.
 	Repeated int `json:"repeated,omitempty"`

@@ -139,6 +139,16 @@ func (s shelf) Find(runes []rune) (found []need.Entity) {
 	return found
 }
 
+// Titles are the names of a thing.
+func (s shelf) Titles(id string) (titles []string) {
+	for name, e := range s {
+		if e.ID == id && e.Type != "category" {
+			titles = append(titles, name)
+		}
+	}
+	return titles
+}
+
 func aShelf(entries ...string) shelf {
 	s := shelf{}
 	for _, entry := range entries {
@@ -151,7 +161,7 @@ func aShelf(entries ...string) shelf {
 	return s
 }
 
-var goods = aShelf("product:A=A|A款", "product:B=B|B款", "product:P9=晨光P9|dawn p9|P9手机|p9 phone", "product:P9C=晨光P9保护壳|p9 case", "product:V3=云雀V3|lark v3", "product:V5=云雀V5|lark v5|v5", "product:H2=H2耳机|h2 headphones", "product:K1=K1电饭煲|k1 rice cooker",
+var goods = aShelf("product:A=A|A款", "product:B=B|B款", "product:P9=晨光P9|dawn p9|P9手机|p9 phone", "product:P9C=晨光P9保护壳|p9 case", "product:V3=云雀V3|lark v3", "product:V5=云雀V5|lark v5|v5|云雀V5笔记本", "product:H2=H2耳机|h2 headphones", "product:K1=K1电饭煲|k1 rice cooker",
 	"category:phone=手机|phone", "category:laptop=笔记本|laptop", "category:vacuum=扫地机|扫地机器人|robot vacuum", "category:earphone=耳机|headphones|earbuds", "category:cooker=电饭煲|rice cooker", "category:washer=洗衣机|washing machine", "category:lamp=台灯|desk lamp")
 
 // person builds the profiles that test files name.
@@ -170,6 +180,9 @@ func person(name string) *profile.Profile {
 	case "mei": // one phone, one order on its way
 		put(evidence.Asset, "SN-77001", map[string]any{"product_id": "P9"})
 		put(evidence.Order, "#W1002", map[string]any{"status": "shipped"})
+	case "lena": // one laptop, bought with it a bag
+		put(evidence.Asset, "SN-9", map[string]any{"product_id": "V5"})
+		put(evidence.Order, "#W3001", map[string]any{"status": "delivered", "lines": []any{map[string]any{"product_id": "V5"}}})
 	case "tom": // two devices, two orders, one of them delivered
 		put(evidence.Asset, "SN-1", map[string]any{"product_id": "P9"})
 		put(evidence.Asset, "SN-2", map[string]any{"product_id": "V3"})
@@ -196,6 +209,9 @@ func describe(r need.Recognition) string {
 		}
 		if n.Danger {
 			b.WriteString(" DANGER")
+		}
+		if n.Unowned {
+			b.WriteString(" UNOWNED")
 		}
 		if n.Negated {
 			b.WriteString(" negated")

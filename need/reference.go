@@ -199,6 +199,10 @@ func (s *scratch) refer(needs []Need) {
 			}
 			return s.inFocus()
 		}
+		kinds := []Entity(nil)
+		if ofThings(n.Intent) {
+			kinds = s.kindsNamed(n)
+		}
 		kind := ownRecord(n.Intent) == evidence.Order && slices.ContainsFunc(n.Entities, func(e Entity) bool { return e.Type == "category" })
 		pointed := false
 		for _, m := range s.pointing {
@@ -238,9 +242,23 @@ func (s *scratch) refer(needs []Need) {
 			}
 		}
 		if len(n.RefersTo) == 0 && len(own) == 0 && !s.corrects && (pointed || !kind && s.leavesUnsaid(n, comparedIn(needs[:i]))) {
-			n.point(earlier()...)
+			for _, id := range earlier() {
+				if pointed || len(kinds) == 0 || s.fits(kinds, s.titlesOf(id)) {
+					n.point(id)
+				}
+			}
 		}
-		if len(n.RefersTo) == 0 && len(own) == 0 {
+		if s.unbought(needs, i) {
+			continue
+		}
+		switch {
+		case len(n.RefersTo) > 0 || len(own) > 0 || !ofThings(n.Intent):
+		case len(kinds) > 0:
+			s.owned(n, kinds)
+		default:
+			n.Unowned = s.ofUnowned(needs[:i])
+		}
+		if len(n.RefersTo) == 0 && len(own) == 0 && !n.Unowned {
 			if id, ok := s.orderOf(n); ok {
 				n.point(id)
 			} else if id, ok := onlyRecord(s.who, evidence.Asset); ok && n.Intent == "aftersale.exchange" {
@@ -256,7 +274,7 @@ func (s *scratch) refer(needs []Need) {
 			} else if id, ok := onlyRecord(s.who, ownRecord(n.Intent)); ok {
 				n.point(id)
 			} else if pointed && n.Intent != "" {
-				if id, ok := onlyRecord(s.who, evidence.Asset); ok {
+				if id, ok := onlyRecord(s.who, evidence.Asset); ok && s.fits(s.kindsIn(n), s.titlesOf(id)) {
 					n.point(id)
 				}
 			}

@@ -346,7 +346,7 @@ func (c *content) subintent(v value, symptom bool) {
 
 func (c *content) words(key, v value) {
 	class := key.node.Value
-	if !identifier.MatchString(class) {
+	if kind, value, valued := strings.Cut(class, ":"); !identifier.MatchString(kind) || valued && !identifier.MatchString(value) {
 		key.fault("word_class", class)
 		return
 	}
