@@ -404,6 +404,7 @@ func (s *scratch) spoken() []Need {
 		return needs
 	}
 	s.ellipsis(needs)
+	s.instead(needs, kept)
 	for i := range s.spans {
 		if k := kept[i]; k >= 0 && s.spans[i].Condition != nil {
 			s.condition(&needs[k], s.spans[i].Condition, k, kept, needs)
