@@ -23,6 +23,16 @@ func ofThings(intent string) bool {
 	case "support.troubleshoot", "support.howto", "aftersale.repair", "aftersale.exchange", "aftersale.return_refund":
 		return true
 	}
+	return ofParcels(intent)
+}
+
+// ofParcels are the intents about an order or a parcel with the thing in it. There are
+// more words there that name no thing: 快递, a membership.
+func ofParcels(intent string) bool {
+	switch intent {
+	case "order.status", "order.cancel", "logistics.track", "logistics.problem":
+		return true
+	}
 	return false
 }
 
@@ -43,7 +53,7 @@ func (s *scratch) kindsIn(n *Need) (kinds []Entity) {
 // kindsNamed are the kinds of things that a need names as what it is about.
 func (s *scratch) kindsNamed(n *Need) (kinds []Entity) {
 	for _, e := range n.Entities {
-		if e.Type != "category" {
+		if e.Type != "category" || ofParcels(n.Intent) && e.Value == nil && e.ID == "" {
 			continue
 		}
 		before := strings.TrimRight(text.Plain(string(s.original[:e.Span[0]])), " ")
