@@ -9,6 +9,7 @@
 package conversation
 
 import (
+	"bytes"
 	"encoding/json"
 	"slices"
 	"strings"
@@ -146,10 +147,11 @@ func ReadShown(e *event.Event) (en Entry, ok bool) {
 // the customer said before what was answered, and an acceptance before the words of who accepts. lists are events by name, of one
 // person or of several; others' conversations in them are passed over.
 func Read(id string, lists ...[]*event.Event) []Entry {
+	said := []byte(id)
 	var all []Entry
 	for _, list := range lists {
 		for _, e := range list {
-			if !strings.Contains(string(e.Body), id) {
+			if !bytes.Contains(e.Body, said) {
 				continue
 			}
 			if en, ok := ReadEvent(e); ok && en.Conversation == id {

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"bytes"
 	"slices"
 	"strings"
 	"time"
@@ -90,7 +91,7 @@ func given(who *profile.Profile, now time.Time) []earlier {
 			list = list[len(list)-mostRecalled:]
 		}
 		for _, ev := range list {
-			if ev.Time.After(settled) && strings.Contains(string(ev.Body), `"asked"`) {
+			if ev.Time.After(settled) && bytes.Contains(ev.Body, []byte(`"asked"`)) {
 				take(ev)
 			}
 		}
