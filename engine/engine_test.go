@@ -1,12 +1,15 @@
 package engine
 
 import (
+	"encoding/json"
 	"fmt"
 	"slices"
 	"testing"
 	"time"
 
 	"github.com/rapport-cx/rapport/conversation"
+	"github.com/rapport-cx/rapport/decision"
+	"github.com/rapport-cx/rapport/decision/propensity"
 	"github.com/rapport-cx/rapport/evidence"
 	"github.com/rapport-cx/rapport/identity"
 	"github.com/rapport-cx/rapport/need"
@@ -100,5 +103,41 @@ func TestWhoAsksWithoutProofIsTheirAnonymousIDAlone(t *testing.T) {
 	}
 	if s, _ := e.Who(t.Context(), "shop", identity.Asker{Keys: []identity.Key{identity.User("ann")}}); len(s.Keys) != 0 {
 		t.Errorf("a bare claim reads the events of %v", s.Keys)
+	}
+}
+
+func TestWhatWasOfferedTogetherIsLearntByAllThatItWasWeighedOver(t *testing.T) {
+	t.Parallel()
+	chance := .25
+	offered := func(action string, context ...propensity.Value) decision.Chosen {
+		return decision.Chosen{Action: action, Propensity: &chance, Learn: &decision.Learnable{Offer: propensity.Offer{Action: action}, Context: context}}
+	}
+	channel, hour, never, twice := propensity.Value{Feature: "scene.channel", Bin: "web"}, propensity.Value{Feature: "scene.hour", Bin: "8-11"}, propensity.Value{Feature: "contact.shown", Bin: "0"}, propensity.Value{Feature: "contact.shown", Bin: "2"}
+	d := decision.Decision{Chosen: []decision.Chosen{
+		{Action: "exchange"}, // a right: nothing is learnt of it
+		offered("cover", channel, hour, never),
+		offered("case", channel, hour, twice),
+		offered("bag", channel, hour, never),
+		offered("cable", hour),
+		offered("charger", channel, propensity.Value{Feature: "scene.hour", Bin: "12-15"}, never, twice),
+		offered("stand"),
+	}}
+	written, err := json.Marshal(learnts(&d))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var read []learnt
+	if err := json.Unmarshal(written, &read); err != nil || len(read) != 6 {
+		t.Fatal(err, len(read), string(written))
+	}
+	for i := range read {
+		if want, got := d.Chosen[i+1].Learn.Context, read[i].context(read[0].Context); !slices.Equal(got, want) || read[i].Expected != chance {
+			t.Errorf("%s was weighed over %v, and comes back with %v", d.Chosen[i+1].Action, want, got)
+		}
+	}
+	const before = `[{"offer":{"action":"a"},"prior":0,"context":[{"f":"x","b":"1"}],"expected":0.5},{"offer":{"action":"b"},"prior":0,"context":[{"f":"x","b":"1"},{"f":"y","b":"2"}],"expected":0.5}]`
+	var old []learnt
+	if err := json.Unmarshal([]byte(before), &old); err != nil || len(old[1].context(old[0].Context)) != 2 {
+		t.Errorf("what was written in full is read as %v", old)
 	}
 }

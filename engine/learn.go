@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"math/bits"
 	"slices"
 	"time"
 
@@ -118,20 +119,58 @@ func grown(samples []propensity.Sample, last *propensity.About) bool {
 	return fresh*20 >= last.Samples || len(samples)-fresh < last.Samples && len(samples) < mostSamples
 }
 
-// learnt is what a ledger entry keeps for learning.
+// learnt is what a ledger entry keeps for learning. What was offered together was
+// weighed over nearly the same features; they are written once.
 type learnt struct {
-	decision.Learnable
-	Expected float64 `json:"expected"` // the propensity then
+	decision.Learnable         // Context without what Same says
+	Expected           float64 `json:"expected"` // the propensity then
+	// Same has a bit for each place of the context, from the lowest on, at which the
+	// value is that of the entry's first one.
+	Same uint64 `json:"same,omitempty"`
 }
 
 func learnts(d *decision.Decision) []learnt {
 	var all []learnt
 	for i := range d.Chosen {
-		if c := &d.Chosen[i]; c.Learn != nil && c.Propensity != nil {
-			all = append(all, learnt{*c.Learn, *c.Propensity})
+		c := &d.Chosen[i]
+		if c.Learn == nil || c.Propensity == nil {
+			continue
 		}
+		l := learnt{Learnable: *c.Learn, Expected: *c.Propensity}
+		if len(all) > 0 {
+			first := all[0].Context
+			l.Context = nil
+			for k, v := range c.Learn.Context {
+				if k < min(len(first), 64) && v == first[k] {
+					l.Same |= 1 << k
+					continue
+				}
+				l.Context = append(l.Context, v)
+			}
+		}
+		all = append(all, l)
 	}
 	return all
+}
+
+// context is the whole of what one was weighed over; first is that of its entry's first.
+func (l *learnt) context(first propensity.Context) propensity.Context {
+	if l.Same == 0 || bits.Len64(l.Same) > len(first) {
+		return l.Context
+	}
+	whole := make(propensity.Context, bits.OnesCount64(l.Same)+len(l.Context))
+	other := l.Context
+	for i := range whole {
+		switch {
+		case l.Same>>i&1 == 1:
+			whole[i] = first[i]
+		case len(other) > 0:
+			whole[i], other = other[0], other[1:]
+		default:
+			return l.Context // no entry of ours
+		}
+	}
+	return whole
 }
 
 // samples reads the ripe outcomes of logged decisions, and the offers that were shown
@@ -170,7 +209,7 @@ func (e *Engine) samples(ctx context.Context, workspace string, now time.Time, r
 					continue
 				}
 				s := propensity.Sample{At: c.Shown, Offer: l.Offer, Prior: l.Prior, Expected: l.Expected}
-				for _, v := range l.Context {
+				for _, v := range l.context(rec.Learn[0].Context) {
 					s.Context = append(s.Context, propensity.Value{Feature: own(v.Feature), Bin: own(v.Bin)})
 				}
 				if c.Shown.Add(ripe).After(now) {
