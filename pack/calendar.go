@@ -102,14 +102,11 @@ func ReadCalendar(id, ics string, workWords []string) (decision.Calendar, error)
 	if !identifier.MatchString(id) {
 		return d, wrong("calendar_name", id)
 	}
-	unfolded := strings.NewReplacer("\r\n ", "", "\r\n\t", "", "\n ", "", "\n\t", "", "\r\n", "\n").Replace(ics)
-	lines := bufio.NewScanner(strings.NewReader(unfolded))
+	lines := bufio.NewScanner(strings.NewReader(ics))
 	lines.Buffer(nil, 1<<20)
 	var entry map[string]string
-	n := 0
-	for lines.Scan() {
-		n++
-		head, text, _ := strings.Cut(lines.Text(), ":")
+	take := func(line string, n int) error {
+		head, text, _ := strings.Cut(line, ":")
 		name, _, _ := strings.Cut(strings.ToUpper(head), ";")
 		switch {
 		case name == "BEGIN" && strings.EqualFold(text, "VEVENT"):
@@ -117,12 +114,29 @@ func ReadCalendar(id, ics string, workWords []string) (decision.Calendar, error)
 		case entry == nil:
 		case name == "END" && strings.EqualFold(text, "VEVENT"):
 			if err := spread(entry, workWords, &d); err != nil {
-				return d, wrong("calendar_entry", id, n, told(err))
+				return wrong("calendar_entry", id, n, told(err))
 			}
 			entry = nil
 		default:
 			entry[name] = text
 		}
+		return nil
+	}
+	// A line that begins with a blank goes on with the one before it.
+	whole, n := "", 0
+	for lines.Scan() {
+		line := lines.Text()
+		if strings.HasPrefix(line, " ") || strings.HasPrefix(line, "\t") {
+			whole, n = whole+line[1:], n+1
+			continue
+		}
+		if err := take(whole, n); err != nil {
+			return d, err
+		}
+		whole, n = line, n+1
+	}
+	if err := take(whole, n); err != nil {
+		return d, err
 	}
 	if err := lines.Err(); err != nil {
 		return d, wrong("calendar_read", id, err)

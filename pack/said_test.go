@@ -118,9 +118,10 @@ actions:
 func TestACalendarThatCannotBeReadSaysWhyInBothLanguages(t *testing.T) {
 	t.Parallel()
 	for ics, want := range map[string][2]string{
-		"BEGIN:VEVENT\nDTSTART:20261001\nRRULE:FREQ=YEARLY\nEND:VEVENT\n": {"日历 cn，到第 4 行为止的那一条：它是重复日程，行业包要把每一天都写出来", "calendar cn, entry that ends in line 4: it repeats, and a pack writes its days out"},
-		"BEGIN:VEVENT\nDTSTART:soon\nEND:VEVENT\n":                        {"日历 cn，到第 3 行为止的那一条：「soon」不是日期", `calendar cn, entry that ends in line 3: "soon" is no date`},
-		"BEGIN:VEVENT\nDTSTART:20261399\nEND:VEVENT\n":                    {"日历 cn，到第 3 行为止的那一条：「20261399」不是日期", `calendar cn, entry that ends in line 3: "20261399" is no date`},
+		"BEGIN:VEVENT\nDTSTART:20261001\nRRULE:FREQ=YEARLY\nEND:VEVENT\n":                             {"日历 cn，到第 4 行为止的那一条：它是重复日程，行业包要把每一天都写出来", "calendar cn, entry that ends in line 4: it repeats, and a pack writes its days out"},
+		"BEGIN:VEVENT\r\nSUMMARY:a long\r\n  name\r\nDTSTART;VALUE=\r\n\tDATE:soon\r\nEND:VEVENT\r\n": {"日历 cn，到第 6 行为止的那一条：「soon」不是日期", `calendar cn, entry that ends in line 6: "soon" is no date`},
+		"BEGIN:VEVENT\nDTSTART:soon\nEND:VEVENT\n":                                                    {"日历 cn，到第 3 行为止的那一条：「soon」不是日期", `calendar cn, entry that ends in line 3: "soon" is no date`},
+		"BEGIN:VEVENT\nDTSTART:20261399\nEND:VEVENT\n":                                                {"日历 cn，到第 3 行为止的那一条：「20261399」不是日期", `calendar cn, entry that ends in line 3: "20261399" is no date`},
 		"BEGIN:VCALENDAR\n": {"日历 cn：里面一条日程（VEVENT）也没有", "calendar cn: there is no entry (VEVENT) in it"},
 	} {
 		_, err := Calendar("cn", ics, nil)
