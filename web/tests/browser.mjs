@@ -33,7 +33,7 @@ const decide = (user, text, more = {}) => api('/v1/decisions', { user_id: user, 
 
 /** eventually asks until something is true; what it waits for is an event, not a moment. */
 async function eventually(what, check) {
-  for (let i = 0; i < 100; i++) {
+  for (let i = 0; i < 600; i++) {
     const value = await check()
     if (value) return value
     await new Promise((resolve) => setTimeout(resolve, 100))
@@ -551,7 +551,7 @@ test('a new decision appears in the ledger by itself', async ({ page }) => {
   await page.getByRole('heading', { name: '决策台账' }).waitFor()
   const words = '我的发票能不能改成公司抬头'
   await decide('zhou', words)
-  await page.getByRole('link', { name: words.slice(0, 6) }).first().waitFor({ timeout: 6000 })
+  await page.getByRole('link', { name: words.slice(0, 6) }).first().waitFor()
 })
 
 test('the ledger is filtered by person and by action', async ({ page }) => {
@@ -825,7 +825,7 @@ try {
       if (allow) allowed.push(allow)
       const context = await chromium.newContext({ locale: 'zh-CN', colorScheme: 'light', viewport: desk, reducedMotion: 'reduce', ...options })
       contexts.push(context)
-      context.setDefaultTimeout(10_000)
+      context.setDefaultTimeout(60_000) // a busy machine keeps a page waiting
       const page = await context.newPage()
       page.on('pageerror', (e) => faults.push(e.message))
       page.on('console', (m) => m.type() === 'error' && faults.push(m.text()))
