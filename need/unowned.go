@@ -241,6 +241,7 @@ func (s *scratch) unbought(needs []Need, i int) bool {
 		}
 	}
 	n.Intent, n.RefersTo, n.Unowned, n.Status, n.Readings = "policy.rule", nil, true, "", nil
+	n.Condition = nil // the rule is asked for, whatever comes of it
 	n.Subintent = subintent(s.kindNamed("policy.rule", "return_window"))
 	n.point(ids...)
 	return true
