@@ -207,8 +207,8 @@ func TestASignalFiresInTheCommitOfItsEvent(t *testing.T) {
 func (s *watching) staysAfterARestart() {
 	s.t.Helper()
 	whole := s.describe()
-	s.restart()
-	s.rest()
+	s.stop()
+	s.open() // and nothing acts on what has fired meanwhile
 	s.settle()
 	if after := s.describe(); after != whole {
 		s.t.Fatalf("after a restart\n%s\nbefore\n%s", after, whole)

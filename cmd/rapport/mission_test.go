@@ -58,22 +58,28 @@ func openShopOn(t *testing.T, on memory, packs ...string) *shop {
 
 func (s *shop) start() {
 	s.t.Helper()
-	h, err := openHouseOn(context.Background(), s.on, "")
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	h.open.Store(true)
-	s.h, s.http = h, httptest.NewServer(h.handler)
+	s.open()
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		h.engine.Serve(ctx, h.alone)
+		s.h.engine.Serve(ctx, s.h.alone)
 	}()
 	s.rest = func() {
 		cancel()
 		<-done
 	}
+}
+
+// open opens a server that does nothing by itself.
+func (s *shop) open() {
+	s.t.Helper()
+	h, err := openHouseOn(context.Background(), s.on, "")
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	h.open.Store(true)
+	s.h, s.http, s.rest = h, httptest.NewServer(h.handler), func() {}
 }
 
 func (s *shop) stop() {
