@@ -118,7 +118,10 @@ func (n *namer) open(r evidence.Ref) treatment.Fact {
 	switch r.Kind() {
 	case evidence.Event:
 		if ev, ok := n.moment.who.Event(r); ok {
-			f.At, f.Name, f.Fields = ev.Time, ev.Name, ev.Properties()
+			f.At, f.Name = ev.Time, ev.Name
+			if treatment.Tells(ev.Name) {
+				f.Fields = ev.Properties()
+			}
 			break
 		}
 		// What somebody said of themselves is folded into traits and not kept as an event.

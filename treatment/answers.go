@@ -448,25 +448,35 @@ func Summarise(f Fact, at scene.Scene) string {
 	return w.say("summary_record", "detail", detail, "date", date)
 }
 
+// telling are the events whose summary says one of their fields, and the sentence.
+var telling = map[string]string{
+	"Repair Reported": "summary_repair", "Product Viewed": "summary_viewed", "Page Viewed": "summary_viewed", "Order Completed": "summary_order",
+}
+
+// Tells says whether the summary of an event needs its Fields: the others are told by
+// their name and day alone, and a body may be long.
+func Tells(event string) bool { return telling[event] != "" }
+
 // event tells what happened, with its most telling field.
 func (w wording) event(f Fact, date string) string {
-	detail := ""
-	for _, k := range []string{"text", "symptom", "title", "name", "product_id", "order_id", "path"} {
-		if detail = w.value(f.Fields[k]); detail != "" {
-			break
-		}
-	}
-	switch f.Name {
-	case "Repair Reported":
-		return w.say("summary_repair", "date", date, "detail", detail)
-	case "Product Viewed", "Page Viewed":
-		return w.say("summary_viewed", "date", date, "detail", detail)
-	case "Order Completed":
-		return w.say("summary_order", "date", date, "detail", w.value(f.Fields["order_id"]))
+	if key := telling[f.Name]; key != "" {
+		return w.say(key, "date", date, "detail", w.detail(&f))
 	}
 	name := f.Name
 	if key := "event_" + strings.ReplaceAll(strings.ToLower(f.Name), " ", "_"); w.has(key) {
 		name = w.say(key)
 	}
 	return w.say("summary_event", "date", date, "name", name)
+}
+
+func (w wording) detail(f *Fact) string {
+	if f.Name == "Order Completed" {
+		return w.value(f.Fields["order_id"])
+	}
+	for _, k := range []string{"text", "symptom", "title", "name", "product_id", "order_id", "path"} {
+		if detail := w.value(f.Fields[k]); detail != "" {
+			return detail
+		}
+	}
+	return ""
 }
