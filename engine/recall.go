@@ -36,6 +36,7 @@ type memory struct {
 	who     *profile.Profile
 	in      *Inputs
 	matched [][]earlier // by the place of the need
+	paired  map[string]letterPairs
 }
 
 // recall finds, among the answers that the person was given in any conversation and
@@ -46,7 +47,13 @@ func recall(in *Inputs, who *profile.Profile, needs []need.Need) *memory {
 	if in.Enquiry.About != "" || !slices.ContainsFunc(needs, func(n need.Need) bool { return repeatable(&n) }) {
 		return m // who answers a question of ours does not ask again
 	}
-	given := given(who, in.Scene.Time)
+	var intents []string
+	for i := range needs {
+		if repeatable(&needs[i]) {
+			intents = append(intents, needs[i].Intent)
+		}
+	}
+	given := given(who, intents, in.Scene.Time)
 	for i := range needs {
 		n := &needs[i]
 		if !repeatable(n) {
@@ -71,9 +78,9 @@ func repeatable(n *need.Need) bool {
 	return n.Intent != "order.place" && n.Intent != "service.human" && n.Intent != "feedback.praise"
 }
 
-// given lists the newest answers, the newest first, up to the last time that a
-// matter was settled by a person or reported as resolved.
-func given(who *profile.Profile, now time.Time) []earlier {
+// given lists the newest answers to needs of some intents, the newest first, up to the
+// last time that a matter was settled by a person or reported as resolved.
+func given(who *profile.Profile, intents []string, now time.Time) []earlier {
 	settled := lastSettled(who, now)
 	var all []earlier
 	take := func(ev *event.Event) {
@@ -82,8 +89,14 @@ func given(who *profile.Profile, now time.Time) []earlier {
 			return
 		}
 		for _, m := range en.Asked {
-			all = append(all, earlier{m, ev.Time, evidence.Ref(ev.ID.String()), en.Decision})
+			if slices.Contains(intents, m.Intent) {
+				all = append(all, earlier{m, ev.Time, evidence.Ref(ev.ID.String()), en.Decision})
+			}
 		}
+	}
+	quoted := make([][]byte, len(intents))
+	for i, intent := range intents {
+		quoted[i] = []byte(`"` + intent + `"`)
 	}
 	for _, name := range []string{conversation.Received, shown} {
 		list := who.Within(name, now.Add(-remembered), now)
@@ -91,7 +104,7 @@ func given(who *profile.Profile, now time.Time) []earlier {
 			list = list[len(list)-mostRecalled:]
 		}
 		for _, ev := range list {
-			if ev.Time.After(settled) && bytes.Contains(ev.Body, []byte(`"asked"`)) {
+			if ev.Time.After(settled) && bytes.Contains(ev.Body, []byte(`"asked"`)) && mayName(ev.Body, quoted) {
 				take(ev)
 			}
 		}
@@ -111,6 +124,13 @@ func given(who *profile.Profile, now time.Time) []earlier {
 		seen[key] = true
 		return again || solved[e.decision]
 	})
+}
+
+// mayName tells, without reading a body, whether one of some quoted intents can stand
+// in it: reading everything a customer was told lately costs more than deciding. In a
+// body with escaped letters any may.
+func mayName(body []byte, quoted [][]byte) bool {
+	return slices.ContainsFunc(quoted, func(q []byte) bool { return bytes.Contains(body, q) }) || bytes.Contains(body, []byte(`\u`))
 }
 
 // shown is the event that reports an answer as seen; the house adds what was asked.
@@ -218,15 +238,19 @@ func (m *memory) count(needs []need.Need, results []candidate.Result) {
 		}
 		state, about := substance(results, n.ID), aboutOf(n)
 		articles := bestArticles(results, n.ID)
-		for _, e := range m.matched[i] {
+		for k := range m.matched[i] {
+			e := &m.matched[i][k]
+			if e.Status == string(need.Clarify) || state != "" && state != e.State {
+				continue
+			}
 			// Of the customer's own matters "it" may be the order or what is in it: the
 			// record that the answer told of decides.
 			told := state != "" && state == e.State && (asksForState(n.Intent) || slices.Equal(wordsIn(about), wordsIn(e.About)))
 			same := told ||
 				ownMatter(n.Intent) && sameThing(n.Intent, about, e.About) ||
 				(len(about) == 0 || len(e.About) == 0 || sameThing(n.Intent, about, e.About)) &&
-					(likeness(n.Text, e.Text) >= alike || slices.ContainsFunc(e.Articles, func(a string) bool { return slices.Contains(articles, a) }))
-			if !same || e.Status == string(need.Clarify) || state != "" && state != e.State {
+					(slices.ContainsFunc(e.Articles, func(a string) bool { return slices.Contains(articles, a) }) || m.likeness(n.Text, e.Text) >= alike)
+			if !same {
 				continue
 			}
 			n.Repeated++
@@ -259,7 +283,7 @@ func (m *memory) askedHere(n *need.Need) (times int) {
 		return 0 // the events have it
 	}
 	for _, t := range m.in.Enquiry.Messages {
-		if t.Role == "user" && likeness(t.Text, n.Text) >= (alike+1)/2 {
+		if t.Role == "user" && m.likeness(t.Text, n.Text) >= (alike+1)/2 {
 			times++
 		}
 	}
@@ -286,33 +310,56 @@ func saysSo(n *need.Need) int {
 	return 0
 }
 
-// likeness is the share of letter pairs that two texts have in common (Dice's
-// coefficient), without marks and blanks.
-func likeness(a, b string) float64 {
-	x, y := pairs(a), pairs(b)
-	if len(x) == 0 || len(y) == 0 {
-		return 0
-	}
-	common := 0
-	for p := range x {
-		if y[p] {
-			common++
-		}
-	}
-	return 2 * float64(common) / float64(len(x)+len(y))
-}
+// letterPairs are the pairs of neighbouring letters of a text, without marks and
+// blanks, each once, in ascending order.
+type letterPairs []uint64
 
-func pairs(s string) map[[2]rune]bool {
-	all := map[[2]rune]bool{}
+func pairsOf(s string) letterPairs {
+	var all letterPairs
 	var last rune
 	for _, r := range text.Plain(s) {
 		if !text.Han(r) && !text.Letter(r) && (r < '0' || r > '9') {
 			continue
 		}
 		if last != 0 {
-			all[[2]rune{last, r}] = true
+			all = append(all, uint64(last)<<32|uint64(r))
 		}
 		last = r
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+// likeness is the share of letter pairs that two texts have in common (Dice's
+// coefficient). A customer who writes much is compared with everything they said
+// lately, so the pairs of a text are found once for all comparisons of a turn.
+func (m *memory) likeness(a, b string) float64 {
+	x, y := m.pairs(a), m.pairs(b)
+	if len(x) == 0 || len(y) == 0 {
+		return 0
+	}
+	common := 0
+	for i, j := 0, 0; i < len(x) && j < len(y); {
+		switch {
+		case x[i] < y[j]:
+			i++
+		case x[i] > y[j]:
+			j++
+		default:
+			common, i, j = common+1, i+1, j+1
+		}
+	}
+	return 2 * float64(common) / float64(len(x)+len(y))
+}
+
+func (m *memory) pairs(s string) letterPairs {
+	all, ok := m.paired[s]
+	if !ok {
+		if m.paired == nil {
+			m.paired = map[string]letterPairs{}
+		}
+		all = pairsOf(s)
+		m.paired[s] = all
 	}
 	return all
 }
