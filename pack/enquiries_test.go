@@ -181,8 +181,8 @@ func intentsOf(needs []string) []string {
 // a person hears in them. It may only rise.
 const heardExactly = 65
 
-// The same of the enquiries in files called unseen-…, from which nothing was taught.
-const heardUnseen = 38
+// The same of the enquiries in files from which nothing was taught.
+var heardUnseen = map[string]int{"unseen-zh.txt": 38, "unseen-terse.txt": 20}
 
 // TestCompoundEnquiriesAreHeardAndAnswered asks what stands in
 // packs/base/tests/enquiries of one counter. What a person hears stands there
@@ -195,9 +195,10 @@ func TestCompoundEnquiriesAreHeardAndAnswered(t *testing.T) {
 		t.Fatalf("no enquiries: %v", err)
 	}
 	c := openCounter(t)
-	total, exact, unseen, unseenExact := 0, 0, 0, 0
+	total, exact := 0, 0
 	for _, path := range paths {
 		var out strings.Builder
+		asked, right := 0, 0
 		for i, a := range readAsked(t, path) {
 			if i > 0 {
 				out.WriteString("\n")
@@ -212,14 +213,9 @@ func TestCompoundEnquiriesAreHeardAndAnswered(t *testing.T) {
 				out.WriteString("\n")
 			}
 			heard, answered := c.ask(t, a.text)
-			right := 0
+			asked++
 			if slices.Equal(intentsOf(a.needs), intentsOf(heard)) {
-				right = 1
-			}
-			if strings.HasPrefix(filepath.Base(path), "unseen-") {
-				unseen, unseenExact = unseen+1, unseenExact+right
-			} else {
-				total, exact = total+1, exact+right
+				right++
 			}
 			var printed []string
 			wanted := slices.DeleteFunc(slices.Clone(a.needs), func(n string) bool { return strings.HasPrefix(n, "- |") })
@@ -248,15 +244,21 @@ func TestCompoundEnquiriesAreHeardAndAnswered(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
+		least, untaught := heardUnseen[filepath.Base(path)]
+		if !untaught {
+			total, exact = total+asked, exact+right
+			continue
+		}
+		t.Logf("%s: %d of %d are heard with exactly the intents meant", filepath.Base(path), right, asked)
+		if share := 100 * right / asked; share < least {
+			t.Errorf("%s: %d %% are heard as meant, %d %% were", filepath.Base(path), share, least)
+		}
 	}
-	t.Logf("%d enquiries, %d heard with exactly the intents meant; %d of %d unseen ones", total, exact, unseenExact, unseen)
+	t.Logf("%d enquiries, %d heard with exactly the intents meant", total, exact)
 	if total < 150 {
 		t.Errorf("%d enquiries; at least 150 are kept", total)
 	}
 	if share := 100 * exact / total; share < heardExactly {
 		t.Errorf("%d %% are heard as meant, %d %% were", share, heardExactly)
-	}
-	if share := 100 * unseenExact / max(1, unseen); share < heardUnseen {
-		t.Errorf("%d %% of the unseen ones are heard as meant, %d %% were", share, heardUnseen)
 	}
 }
