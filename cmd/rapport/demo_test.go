@@ -87,7 +87,7 @@ func TestTheStoriesOfTheDemoComeTrue(t *testing.T) {
 		w, _ := keys.workspace(workspace)
 		at := &shop{t: t, w: workspaceOf(w), http: &httptest.Server{URL: server.url}}
 		for _, ask := range asks {
-			if answer := at.do("POST", "/v1/decisions", object{"user_id": ask[0], "enquiry": object{"text": ask[1]}}); !offers(answer, ask[2]) {
+			if answer := at.do("POST", "/v1/decisions", object{"user_id": ask[0], "enquiry": object{"text": ask[1]}}); !offers(answer, ask[2]) && at.drawn(answer, ask[2]) < .9 {
 				t.Errorf("%s asks %s and is offered %v, wanted %s", ask[0], ask[1], actionsOf(answer), ask[2])
 			}
 		}
@@ -98,6 +98,18 @@ func TestTheStoriesOfTheDemoComeTrue(t *testing.T) {
 	if status, _ := s.call("GET", "/demo/stories.json?workspace=nowhere", "", nil); status != 404 {
 		t.Errorf("stories of nowhere: %d", status)
 	}
+}
+
+// drawn is the chance that a decision gave an action in its draw: the draw tries what is
+// less likely now and then, so what was not taken may still be what was wanted.
+func (s *shop) drawn(answer object, action string) float64 {
+	s.t.Helper()
+	why := s.do("GET", "/v1/decisions/"+answer["id"].(string)+"/explanation", nil)
+	draw, _ := why["draw"].(object)
+	if c := find(list(draw, "probabilities"), "action", action); c != nil {
+		return c["probability"].(float64)
+	}
+	return 0
 }
 
 func workspaceOf(w demoWorkspace) workspace.Workspace {
